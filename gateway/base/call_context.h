@@ -1,0 +1,97 @@
+// What one call carries through every layer: its deadline, its cancellation,
+// its name in the logs, and the count of what it has cost.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/base/clock.h"
+
+namespace lakefs::gateway {
+
+// The context of one call. Copies share the cancellation and the counters, so
+// a copy with an earlier deadline ends with the call it was made from.
+//
+// Every function that waits takes one and returns no later than it ends.
+//
+// Threads: all methods may be called from any thread.
+class CallContext {
+ public:
+  // `call_id` names the call in logs; `clock` must outlive all copies.
+  CallContext(Clock& clock, TimePoint deadline, std::string call_id);
+
+  // The same call with the earlier of its deadline and `deadline`.
+  CallContext WithDeadline(TimePoint deadline) const;
+
+  // A call of the same name and counters that neither the deadline nor the
+  // cancellation of this one ends: for finding out, once this one is over, what
+  // became of a request in flight, and for leaving nothing behind. It ends
+  // `timeout` from now.
+  CallContext Detached(Duration timeout) const;
+
+  Clock& clock() const { return *clock_; }
+  TimePoint deadline() const { return deadline_; }
+  const std::string& call_id() const { return counters_->call_id; }
+
+  // Time that is left, zero once the call is over.
+  Duration Remaining() const;
+
+  // OK while the call goes on; else CANCELLED or DEADLINE_EXCEEDED.
+  absl::Status Over() const;
+  bool cancelled() const;
+
+  // Ends the call, and all copies of it, with CANCELLED.
+  void Cancel() const;
+
+  // Waits for `span`, or until the call is over. Returns Over().
+  absl::Status Sleep(Duration span) const;
+
+  // Counts one HTTP exchange of this call, and says how many there were.
+  void CountAttempt() const { ++counters_->attempts; }
+  int attempts() const { return counters_->attempts; }
+
+ private:
+  friend class CancelHook;
+
+  // Shared between the gRPC thread that cancels and the threads that work.
+  struct Cancellation {
+    absl::Mutex mu;
+    bool cancelled ABSL_GUARDED_BY(mu) = false;
+    int next_hook ABSL_GUARDED_BY(mu) = 0;
+    std::map<int, std::function<void()>> hooks ABSL_GUARDED_BY(mu);
+  };
+  // Shared also with detached contexts, whose attempts count for the call.
+  struct Counters {
+    std::string call_id;
+    std::atomic<int> attempts{0};
+  };
+
+  Clock* clock_;
+  TimePoint deadline_;
+  std::shared_ptr<Cancellation> cancellation_;
+  std::shared_ptr<Counters> counters_;
+};
+
+// Runs a function when a call is cancelled, for as long as the hook lives: at
+// once if it already is. The function runs under a lock: it must be short, and
+// must not touch the context.
+class CancelHook {
+ public:
+  CancelHook(const CallContext& context, std::function<void()> on_cancel);
+  ~CancelHook();
+  CancelHook(const CancelHook&) = delete;
+  CancelHook& operator=(const CancelHook&) = delete;
+
+ private:
+  std::shared_ptr<CallContext::Cancellation> cancellation_;
+  int id_;
+};
+
+}  // namespace lakefs::gateway

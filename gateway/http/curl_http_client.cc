@@ -1,0 +1,313 @@
+#include "gateway/http/curl_http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+// 512 KiB instead of 64: up to 45 % more bytes a second, and more gains
+// nothing.
+constexpr long kUploadBuffer = 512 * 1024;
+
+// Below this there is no pause between attempts to poll; only a bound, since
+// cancellation and sockets wake the poll.
+constexpr milliseconds kLongestPoll{10'000};
+
+const char* MethodName(HttpMethod method) {
+  switch (method) {
+    case HttpMethod::kGet: return "GET";
+    case HttpMethod::kPut: return "PUT";
+    case HttpMethod::kPost: return "POST";
+    case HttpMethod::kDelete: return "DELETE";
+  }
+  return "GET";
+}
+
+// Whether curl failed before the request can have left.
+bool FailedBeforeSending(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST ||
+         code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
+         code == CURLE_SSL_CONNECT_ERROR ||
+         code == CURLE_PEER_FAILED_VERIFICATION ||
+         code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+}
+
+// What one exchange reads and writes.
+struct Exchange {
+  const HttpRequest* request;
+  std::optional<HttpBody> body;  // what goes by the read function
+  HttpResponse response;
+  size_t max_body_bytes;
+  absl::Status failure;  // why a callback stopped curl
+};
+
+size_t OnHeader(char* data, size_t, size_t size, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const absl::string_view line =
+      absl::StripAsciiWhitespace(absl::string_view(data, size));
+  // A status line begins a reply anew: what came before it was a 100.
+  if (absl::StartsWith(line, "HTTP/")) exchange.response.headers.clear();
+  const size_t colon = line.find(':');
+  if (colon != absl::string_view::npos) {
+    exchange.response.headers.push_back(
+        {absl::AsciiStrToLower(line.substr(0, colon)),
+         std::string(absl::StripAsciiWhitespace(line.substr(colon + 1)))});
+  }
+  return size;
+}
+
+size_t OnBody(char* data, size_t, size_t size, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  if (exchange.response.body.size() + size > exchange.max_body_bytes) {
+    exchange.failure = MakeError(
+        absl::StatusCode::kInternal,
+        absl::StrCat(exchange.request->operation, ": a reply of more than ",
+                     exchange.max_body_bytes, " bytes"),
+        Reason::kUpstreamConnectionLost);
+    return 0;
+  }
+  exchange.response.body.append(data, size);
+  return size;
+}
+
+size_t OnRead(char* buffer, size_t, size_t size, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  auto read = exchange.body->read({buffer, size});
+  if (read.ok()) return *read;
+  exchange.failure = read.status();
+  return CURL_READFUNC_ABORT;
+}
+
+// curl sends a request again by itself when a kept connection dies before any
+// reply. Refusing to go back in the body is the one way to forbid it.
+int OnSeek(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
+
+// What the read function sends: the stream, or a string that must not be sent
+// twice.
+std::optional<HttpBody> BodyToRead(const HttpRequest& request) {
+  if (request.stream || request.repeatable || request.body.empty()) {
+    return request.stream;
+  }
+  return HttpBody{.size_bytes = request.body.size(),
+                  .read = [rest = absl::string_view(request.body)](
+                              std::span<char> buffer) mutable
+                  -> absl::StatusOr<size_t> {
+                    const size_t n = rest.copy(buffer.data(), buffer.size());
+                    rest.remove_prefix(n);
+                    return n;
+                  }};
+}
+
+}  // namespace
+
+// One easy handle in a multi handle of its own: what curl_easy_perform makes
+// inside, but a cancelled call can wake it.
+class CurlHttpClient::Handle {
+ public:
+  Handle() : multi_(curl_multi_init()), easy_(curl_easy_init()) {}
+  ~Handle() {
+    curl_easy_cleanup(easy_);
+    curl_multi_cleanup(multi_);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  absl::StatusOr<HttpResponse> Perform(const CallContext& context,
+                                       const HttpRequest& request,
+                                       const CurlOptions& options);
+
+ private:
+  template <typename T>
+  void Set(CURLoption option, T value) {
+    curl_easy_setopt(easy_, option, value);
+  }
+  void SetUp(const HttpRequest& request, const CurlOptions& options,
+             Exchange& exchange);
+  curl_slist* Headers(const HttpRequest& request);
+  CURLcode Run(const CallContext& context);
+  absl::Status Failure(CURLcode code, const CallContext& context,
+                       const Exchange& exchange);
+
+  CURLM* multi_;
+  CURL* easy_;
+  char error_[CURL_ERROR_SIZE] = "";
+};
+
+void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
+                                   const CurlOptions& options,
+                                   Exchange& exchange) {
+  curl_easy_reset(easy_);  // keeps the connections
+  error_[0] = '\0';
+  Set(CURLOPT_ERRORBUFFER, error_);
+  Set(CURLOPT_NOSIGNAL, 1L);
+  Set(CURLOPT_URL, request.url.c_str());
+  Set(CURLOPT_PROTOCOLS_STR, "http,https");
+  Set(CURLOPT_USERAGENT, options.user_agent.c_str());
+  Set(CURLOPT_CONNECTTIMEOUT_MS,
+      static_cast<long>(options.connect_timeout.count()));
+  Set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  Set(CURLOPT_PATH_AS_IS, 1L);
+  Set(CURLOPT_HEADERFUNCTION, OnHeader);
+  Set(CURLOPT_HEADERDATA, &exchange);
+  Set(CURLOPT_WRITEFUNCTION, OnBody);
+  Set(CURLOPT_WRITEDATA, &exchange);
+
+  if (exchange.body) {
+    Set(CURLOPT_UPLOAD, 1L);
+    Set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
+    Set(CURLOPT_READFUNCTION, OnRead);
+    Set(CURLOPT_READDATA, &exchange);
+    Set(CURLOPT_SEEKFUNCTION, OnSeek);
+    if (exchange.body->size_bytes) {
+      Set(CURLOPT_INFILESIZE_LARGE,
+          static_cast<curl_off_t>(*exchange.body->size_bytes));
+    }
+  } else if (request.method == HttpMethod::kPut ||
+             request.method == HttpMethod::kPost || !request.body.empty()) {
+    Set(CURLOPT_POSTFIELDSIZE_LARGE,
+        static_cast<curl_off_t>(request.body.size()));
+    Set(CURLOPT_POSTFIELDS, request.body.c_str());
+  }
+  Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method));
+}
+
+curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
+  // curl would wait for a 100, and would name a form as the content.
+  curl_slist* list = curl_slist_append(nullptr, "Expect:");
+  bool has_content_type = false;
+  for (const HttpHeader& header : request.headers) {
+    has_content_type |= absl::EqualsIgnoreCase(header.name, "Content-Type");
+    // "Name;" is how curl is told of a header with an empty value.
+    const std::string line = header.value.empty()
+                                 ? absl::StrCat(header.name, ";")
+                                 : absl::StrCat(header.name, ": ", header.value);
+    list = curl_slist_append(list, line.c_str());
+  }
+  if (!has_content_type) list = curl_slist_append(list, "Content-Type:");
+  if (request.stream && !request.stream->size_bytes) {
+    list = curl_slist_append(list, "Transfer-Encoding: chunked");
+  }
+  return list;
+}
+
+CURLcode CurlHttpClient::Handle::Run(const CallContext& context) {
+  CancelHook wake(context, [this] { curl_multi_wakeup(multi_); });
+  int running = 1;
+  while (true) {
+    if (curl_multi_perform(multi_, &running) != CURLM_OK) {
+      return CURLE_FAILED_INIT;
+    }
+    if (running == 0) break;
+    if (!context.Over().ok()) return CURLE_ABORTED_BY_CALLBACK;
+    const auto left = std::chrono::ceil<milliseconds>(context.Remaining());
+    curl_multi_poll(multi_, nullptr, 0,
+                    static_cast<int>(std::min(left, kLongestPoll).count()),
+                    nullptr);
+  }
+  int queued = 0;
+  const CURLMsg* message = curl_multi_info_read(multi_, &queued);
+  return message != nullptr ? message->data.result : CURLE_FAILED_INIT;
+}
+
+absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
+                                             const CallContext& context,
+                                             const Exchange& exchange) {
+  if (!exchange.failure.ok()) return exchange.failure;
+  const std::string where = absl::StrCat(
+      exchange.request->operation, " ", WithoutQuery(exchange.request->url));
+  // A connect timeout says "timed out" as a transfer that timed out does; only
+  // the first has sent nothing.
+  curl_off_t connected = 0;
+  curl_easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &connected);
+  const bool never_left =
+      FailedBeforeSending(code) ||
+      (code != CURLE_OK && connected == 0 && code != CURLE_FAILED_INIT);
+  if (const absl::Status over = context.Over(); !over.ok()) {
+    return MakeError(over.code(),
+                     absl::StrCat(where, ": ", over.message(),
+                                  " while it was under way"),
+                     never_left ? Reason::kUpstreamUnreachable
+                                : Reason::kUpstreamConnectionLost);
+  }
+  const absl::string_view why =
+      error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat(where, ": ", why),
+                   never_left ? Reason::kUpstreamUnreachable
+                              : Reason::kUpstreamConnectionLost);
+}
+
+absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
+    const CallContext& context, const HttpRequest& request,
+    const CurlOptions& options) {
+  Exchange exchange{.request = &request,
+                    .body = BodyToRead(request),
+                    .max_body_bytes = options.max_body_bytes};
+  SetUp(request, options, exchange);
+  curl_slist* headers = Headers(request);
+  Set(CURLOPT_HTTPHEADER, headers);
+  curl_multi_add_handle(multi_, easy_);
+  const CURLcode code = Run(context);
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  absl::Status failure;
+  // A server may refuse before it has read all: its answer counts even if the
+  // rest of the body could not be sent any more.
+  const bool answered =
+      code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400);
+  if (!answered) failure = Failure(code, context, exchange);
+  curl_multi_remove_handle(multi_, easy_);
+  curl_slist_free_all(headers);
+  if (!answered) return failure;
+  exchange.response.status = static_cast<int>(status);
+  return std::move(exchange.response);
+}
+
+CurlHttpClient::CurlHttpClient(CurlOptions options)
+    : options_(std::move(options)) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  (void)initialised;
+}
+
+CurlHttpClient::~CurlHttpClient() = default;
+
+absl::StatusOr<HttpResponse> CurlHttpClient::Send(const CallContext& context,
+                                                  const HttpRequest& request) {
+  if (const absl::Status over = context.Over(); !over.ok()) {
+    return MakeError(over.code(),
+                     absl::StrCat(request.operation, ": ", over.message(),
+                                  " before it was sent"),
+                     Reason::kUpstreamUnreachable);
+  }
+  context.CountAttempt();
+  std::unique_ptr<Handle> handle = Take();
+  auto response = handle->Perform(context, request, options_);
+  GiveBack(std::move(handle));
+  return response;
+}
+
+std::unique_ptr<CurlHttpClient::Handle> CurlHttpClient::Take() {
+  absl::MutexLock lock(&mu_);
+  if (idle_.empty()) return std::make_unique<Handle>();
+  std::unique_ptr<Handle> handle = std::move(idle_.back());
+  idle_.pop_back();
+  return handle;
+}
+
+void CurlHttpClient::GiveBack(std::unique_ptr<Handle> handle) {
+  absl::MutexLock lock(&mu_);
+  idle_.push_back(std::move(handle));
+}
+
+}  // namespace lakefs::gateway
