@@ -1,0 +1,90 @@
+// A small lakeFS with an object store in it, for tests and for trying out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "tests/emulator/emulator_options.h"
+#include "tests/emulator/fault.h"
+#include "tests/emulator/journal_entry.h"
+
+namespace lakefs::gateway::testing {
+
+// Two HTTP servers on 127.0.0.1: lakeFS's API under /api/v1, and the store that
+// its presigned URLs point to. They answer as the releases of the chosen
+// dialect were seen to answer, races of commits with links included. All data
+// is in memory (kLocal: in a folder) and gone with the emulator.
+//
+// Threads: all methods may be called from any thread, Start and Stop from one.
+class Emulator {
+ public:
+  explicit Emulator(EmulatorOptions options = {});
+  ~Emulator();  // Stops.
+
+  Emulator(const Emulator&) = delete;
+  Emulator& operator=(const Emulator&) = delete;
+
+  // Listens on both ports.
+  //
+  // Errors: UNAVAILABLE names the port that could not be had.
+  absl::Status Start();
+
+  // Ends all connections, in the middle of requests as well, and returns when
+  // no thread of the emulator is left. What is stored stays readable.
+  void Stop();
+
+  // "http://127.0.0.1:PORT"; the API is under /api/v1.
+  std::string endpoint() const;
+
+  // "http://127.0.0.1:PORT" of the store; with kLocal nothing listens there.
+  std::string store_endpoint() const;
+
+  // Makes an empty repository with the branch "main"; nothing if it exists.
+  void CreateRepository(absl::string_view repository);
+
+  // Makes a branch from "main". The repository must exist.
+  void CreateBranch(absl::string_view repository, absl::string_view branch);
+
+  // Commits like POST commits.
+  //
+  // Errors: FAILED_PRECONDITION `commit: no changes`; NOT_FOUND.
+  absl::Status Commit(absl::string_view repository, absl::string_view branch);
+
+  // From now on writes to the branch are refused. There is no delay; a real
+  // server takes some seconds.
+  void ProtectBranch(absl::string_view repository, absl::string_view branch);
+
+  void SetReadOnly(absl::string_view repository, bool read_only);
+
+  void AddFault(Fault fault);
+
+  // Faults that have not struck as often as they should have, with what is
+  // left of `skip` and `times`. A test's last check is that there is none.
+  std::vector<Fault> UnconsumedFaults() const;
+
+  std::vector<JournalEntry> Journal() const;
+  void ClearJournal();
+
+  // Multipart uploads that were neither completed nor aborted.
+  int OpenMultipartUploads() const;
+
+  // The bytes a reader of the path would get; nullopt if there is no such
+  // entry, or nothing stored at its address.
+  std::optional<std::string> ReadObject(absl::string_view repository,
+                                        absl::string_view branch,
+                                        absl::string_view path) const;
+
+  // All visible paths of a branch, sorted.
+  std::vector<std::string> ListPaths(absl::string_view repository,
+                                     absl::string_view branch) const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace lakefs::gateway::testing

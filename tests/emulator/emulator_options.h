@@ -1,0 +1,42 @@
+// What an emulated lakeFS is like.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace lakefs::gateway::testing {
+
+// A range of lakeFS releases that behave alike, named after the one whose
+// answers were recorded.
+enum class Dialect { kV0_66, kV0_101, kV1_21, kV1_84 };
+
+// The object store behind lakeFS. kLocal is a folder of files and cannot
+// presign.
+enum class StoreKind { kS3, kAzure, kGcs, kLocal };
+
+struct EmulatorOptions {
+  Dialect dialect = Dialect::kV1_84;
+  StoreKind store = StoreKind::kS3;
+
+  // Ports of lakeFS and of its store, always on 127.0.0.1; 0 takes a free one.
+  int port = 0;
+  int store_port = 0;
+
+  // The one user, with all rights.
+  std::string access_key_id = "AKIAIOSFODNN7EXAMPLE";
+  std::string secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+  // The time that expiries, mtimes and address ages go by; null is the system
+  // clock. Called from any thread.
+  std::function<std::chrono::system_clock::time_point()> now;
+
+  // How long a presigned URL is good for: 15 minutes, as lakeFS has it.
+  std::chrono::seconds presign_lifetime{900};
+
+  // Folder of the objects of StoreKind::kLocal, which must exist; empty takes
+  // a temporary one that goes away with the emulator.
+  std::string local_path;
+};
+
+}  // namespace lakefs::gateway::testing

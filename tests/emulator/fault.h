@@ -1,0 +1,58 @@
+// Something that shall go wrong, once or a few times.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+namespace lakefs::gateway::testing {
+
+// One scripted failure of one operation.
+//
+// A fault waits for requests of its operation. It lets the first `skip` of
+// them pass, counted from when it was added, and strikes the next `times`. One
+// request is struck by one fault at most: the first added that is due.
+struct Fault {
+  enum class Kind {
+    kStatus,       // Answers `status`; the operation does not take place.
+    kStatusAfter,  // The operation takes place, then answers `status`.
+    kResetBefore,  // The connection ends without a reply or an effect.
+    kResetAfter,   // The operation takes place, the connection ends.
+    kStall,        // Does nothing for `delay`, then the operation takes place;
+                   // without a delay, hangs until the emulator stops.
+    kTruncate,     // The operation takes place; half of the reply arrives.
+    kGarbage,      // The operation takes place; its reply's body is no JSON.
+    kWrongETag,    // The store keeps the bytes and names another ETag.
+    kCorrupt,      // The store gets one bit of the bytes wrong; its ETag is that
+                   // of what it keeps, and a Content-MD5 uncovers it.
+    kConflictWithLocation,  // Link answers 409 with a fresh StagingLocation.
+    kFalsePrecondition,     // The link takes effect, then answers 412.
+    kLoseWrite,  // The link answers 412 after a write that stat shows and that
+                 // the branch's next commit drops.
+  };
+
+  // lakeFS's operationId (getPhysicalAddress, linkPhysicalAddress, statObject,
+  // uploadObject, getObject, getConfig, getStorageConfig, getLakeFSVersion,
+  // login, getBranch, getRepository, commit, createPresignMultipartUpload,
+  // uploadPart, completePresignMultipartUpload, abortPresignMultipartUpload),
+  // of the store storePut or storePutPart, or "*" for all of them.
+  std::string operation;
+
+  Kind kind = Kind::kStatus;
+
+  // What kStatus and kStatusAfter answer. An empty body becomes lakeFS's error
+  // object, or the store's XML.
+  int status = 500;
+  std::string body;
+  std::map<std::string, std::string> headers;  // For example Retry-After.
+
+  // Waited before anything else, whatever the kind.
+  std::chrono::milliseconds delay{0};
+
+  int skip = 0;
+
+  // Less than 0: for ever, and never reported as unconsumed.
+  int times = 1;
+};
+
+}  // namespace lakefs::gateway::testing
