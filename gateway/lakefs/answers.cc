@@ -1,0 +1,138 @@
+#include "gateway/lakefs/answers.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+#include "nlohmann/json.hpp"
+
+namespace lakefs::gateway {
+namespace {
+
+using absl::StatusCode;
+using absl::StrContains;
+
+// No upstream is waited for longer than this, whatever it asks for.
+constexpr int kMaxRetryAfterSeconds = 300;
+
+struct Meaning {
+  StatusCode code;
+  Reason reason;
+};
+
+Meaning MeaningOf(int status, absl::string_view message) {
+  const bool no_endpoint = StrContains(message, "invalid API endpoint");
+  switch (status) {
+    case 400:
+      if (StrContains(message, "link address expired") ||
+          StrContains(message, "bad address token")) {
+        return {StatusCode::kFailedPrecondition, Reason::kLinkAddressExpired};
+      }
+      return {StatusCode::kInvalidArgument, Reason::kUpstreamRejected};
+    case 401:
+      return {StatusCode::kUnauthenticated, Reason::kCredentialsRejected};
+    case 403:
+      return {StatusCode::kPermissionDenied, Reason::kPermissionDenied};
+    case 404:
+      if (no_endpoint) break;
+      return {StatusCode::kNotFound, Reason::kNotFound};
+    case 409:
+      return {StatusCode::kAborted, Reason::kLinkConflict};
+    case 410:
+      return {StatusCode::kFailedPrecondition, Reason::kRepositoryInDeletion};
+    case 412:
+      return {StatusCode::kAlreadyExists, Reason::kObjectExists};
+    case 423:
+      return {StatusCode::kUnavailable, Reason::kBranchLocked};
+    case 429:
+      return {StatusCode::kResourceExhausted, Reason::kUpstreamThrottled};
+    case 500:
+      if (no_endpoint || StrContains(message, "presigned URL: operation not")) {
+        break;
+      }
+      if (StrContains(message, "predicate failed") ||
+          StrContains(message, "branch is currently locked")) {
+        return {StatusCode::kUnavailable, Reason::kBranchLocked};
+      }
+      if (StrContains(message, "cannot write to protected branch")) {
+        return {StatusCode::kPermissionDenied, Reason::kPermissionDenied};
+      }
+      return {StatusCode::kInternal, Reason::kUpstreamInternal};
+    case 501:
+      break;
+    case 502:
+    case 503:
+    case 504:
+      return {StatusCode::kUnavailable, Reason::kUpstreamUnavailable};
+    default:
+      return {StatusCode::kInternal, Reason::kUpstreamInternal};
+  }
+  return {StatusCode::kUnimplemented, Reason::kUpstreamUnimplemented};
+}
+
+// The `message` of an error's body. Login answers with a bare string, and
+// proxies with whatever they like.
+std::string MessageOf(const HttpResponse& response) {
+  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  if (body.is_object() && body.contains("message") &&
+      body["message"].is_string()) {
+    return body["message"];
+  }
+  if (body.is_string()) return body;
+  return response.body;
+}
+
+std::string MissingResource(absl::string_view message) {
+  if (StrContains(message, "repository")) return "repository";
+  if (StrContains(message, "branch")) return "branch";
+  return "object";
+}
+
+ErrorDetails Details(absl::string_view operation, const HttpResponse& response,
+                     Reason reason) {
+  ErrorDetails details{.reason = reason};
+  details.metadata["operation"] = std::string(operation);
+  details.metadata["upstreamHttpStatus"] = absl::StrCat(response.status);
+  if (const auto id = response.Header("x-request-id"); !id.empty()) {
+    details.metadata["upstreamRequestId"] = Excerpt(id);
+  }
+  int seconds = 0;
+  if (absl::SimpleAtoi(response.Header("retry-after"), &seconds) &&
+      seconds >= 0) {
+    details.retry_after =
+        std::chrono::seconds(std::min(seconds, kMaxRetryAfterSeconds));
+  }
+  return details;
+}
+
+}  // namespace
+
+absl::Status AnswerToStatus(absl::string_view operation,
+                            const HttpResponse& response) {
+  const std::string message = MessageOf(response);
+  const Meaning meaning = MeaningOf(response.status, message);
+  ErrorDetails details = Details(operation, response, meaning.reason);
+  if (meaning.reason == Reason::kNotFound) {
+    details.resource_type = MissingResource(message);
+  }
+  return MakeError(
+      meaning.code,
+      absl::StrCat("lakeFS answered ", operation, " with ", response.status,
+                   ": ", absl::StripAsciiWhitespace(Excerpt(message))),
+      std::move(details));
+}
+
+absl::Status UnreadableAnswer(absl::string_view operation,
+                              const HttpResponse& response) {
+  return MakeError(
+      StatusCode::kUnavailable,
+      absl::StrCat("lakeFS answered ", operation, " with ", response.status,
+                   " and a body that cannot be read"),
+      Details(operation, response, Reason::kUpstreamConnectionLost));
+}
+
+}  // namespace lakefs::gateway

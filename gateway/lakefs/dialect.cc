@@ -1,0 +1,55 @@
+#include "gateway/lakefs/dialect.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// An HMAC-SHA256 in base64url without padding.
+constexpr size_t kSignatureLength = 43;
+
+// Major and minor; {0, 0} if the version does not tell.
+std::pair<int, int> ParseVersion(absl::string_view version) {
+  const std::vector<absl::string_view> fields = absl::StrSplit(version, '.');
+  int major = 0;
+  int minor = 0;
+  if (fields.size() < 2 || !absl::SimpleAtoi(fields[0], &major) ||
+      !absl::SimpleAtoi(fields[1], &minor)) {
+    return {0, 0};
+  }
+  return {major, minor};
+}
+
+}  // namespace
+
+Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
+  const bool is_signed = IsSignedAddress(location.physical_address);
+  // Single use came with presign, which its key in the configuration shows.
+  const bool before_presign = !config.pre_sign_support.has_value();
+  return Dialect{
+      .presign = config.pre_sign_support.value_or(false),
+      .multipart = config.pre_sign_multipart_upload.value_or(false),
+      .conditional_link =
+          is_signed || ParseVersion(config.version) >= std::pair(1, 12),
+      .relinkable = is_signed || before_presign,
+  };
+}
+
+bool IsSignedAddress(absl::string_view physical_address) {
+  const size_t comma = physical_address.rfind(',');
+  if (comma == absl::string_view::npos) return false;
+  const absl::string_view signature = physical_address.substr(comma + 1);
+  return signature.size() == kSignatureLength &&
+         std::all_of(signature.begin(), signature.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  c == '-' || c == '_';
+         });
+}
+
+}  // namespace lakefs::gateway

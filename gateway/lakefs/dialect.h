@@ -1,0 +1,31 @@
+// How the releases of lakeFS differ, as far as an upload has to know.
+#pragma once
+
+#include "absl/strings/string_view.h"
+#include "gateway/lakefs/types.h"
+
+namespace lakefs::gateway {
+
+// What a server can do. Read off what it shows (keys of its configuration, the
+// form of its addresses) before its version, which can be "dev".
+struct Dialect {
+  // A presigned URL can be had with an address.
+  bool presign = false;
+  // Presigned multipart uploads can be had.
+  bool multipart = false;
+  // If-None-Match: * on a link is heeded; releases before v1.12 overwrite.
+  bool conditional_link = false;
+  // An address can be linked again after a link that failed or was lost;
+  // v0.90 to v1.21 take it once.
+  bool relinkable = false;
+};
+
+// The dialect of a server by its configuration and by an address that it gave
+// out. Source: recorded answers of v0.66, v0.101, v1.21, v1.79 and v1.84.
+Dialect DialectOf(const ServerConfig& config, const StagingLocation& location);
+
+// Whether the address carries a signature (v1.22 and later): its last segment
+// ends in a comma and 43 characters of base64url.
+bool IsSignedAddress(absl::string_view physical_address);
+
+}  // namespace lakefs::gateway

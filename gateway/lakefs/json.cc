@@ -1,0 +1,179 @@
+#include "gateway/lakefs/json.h"
+
+#include <utility>
+
+#include "nlohmann/json.hpp"
+
+namespace lakefs::gateway {
+namespace {
+
+using nlohmann::json;
+
+json Parse(absl::string_view text) {
+  return json::parse(text.begin(), text.end(), nullptr, false);
+}
+
+// Null and absent are the same.
+const json* Find(const json& object, const char* name) {
+  const auto it = object.find(name);
+  return it == object.end() || it->is_null() ? nullptr : &*it;
+}
+
+// The field as a string into `out`; false if it has another type.
+bool Get(const json& object, const char* name, std::optional<std::string>& out) {
+  const json* field = Find(object, name);
+  if (field == nullptr) return true;
+  if (!field->is_string()) return false;
+  out = field->get<std::string>();
+  return true;
+}
+
+bool Get(const json& object, const char* name, std::optional<int64_t>& out) {
+  const json* field = Find(object, name);
+  if (field == nullptr) return true;
+  if (!field->is_number_integer()) return false;
+  out = field->get<int64_t>();
+  return true;
+}
+
+bool Get(const json& object, const char* name, UserMetadata& out) {
+  const json* field = Find(object, name);
+  if (field == nullptr) return true;
+  if (!field->is_object()) return false;
+  for (const auto& [key, value] : field->items()) {
+    if (!value.is_string()) return false;
+    out[key] = value.get<std::string>();
+  }
+  return true;
+}
+
+std::optional<bool> GetBool(const json& object, const char* name) {
+  const json* field = Find(object, name);
+  if (field == nullptr || !field->is_boolean()) return std::nullopt;
+  return field->get<bool>();
+}
+
+// The storage keys of both forms of the configuration.
+ServerConfig StorageConfig(const json& storage) {
+  ServerConfig config;
+  std::optional<std::string> type;
+  Get(storage, "blockstore_type", type);
+  config.blockstore_type = type.value_or("");
+  config.pre_sign_support = GetBool(storage, "pre_sign_support");
+  config.pre_sign_multipart_upload =
+      GetBool(storage, "pre_sign_multipart_upload");
+  return config;
+}
+
+std::string Version(const json& object) {
+  std::optional<std::string> version;
+  if (object.is_object()) Get(object, "version", version);
+  return version.value_or("");
+}
+
+WallTime FromEpochSeconds(int64_t seconds) {
+  return WallTime(std::chrono::seconds(seconds));
+}
+
+int64_t EpochSeconds(WallTime time) {
+  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+std::optional<StagingLocation> ParseStagingLocation(absl::string_view text) {
+  const json body = Parse(text);
+  if (!body.is_object()) return std::nullopt;
+  StagingLocation location;
+  std::optional<std::string> address;
+  std::optional<int64_t> expiry;
+  if (!Get(body, "physical_address", address) || !address ||
+      address->empty() || !Get(body, "token", location.token) ||
+      !Get(body, "presigned_url", location.presigned_url) ||
+      !Get(body, "presigned_url_expiry", expiry)) {
+    return std::nullopt;
+  }
+  location.physical_address = *std::move(address);
+  if (expiry) location.presigned_url_expiry = FromEpochSeconds(*expiry);
+  return location;
+}
+
+std::optional<ObjectStats> ParseObjectStats(absl::string_view text) {
+  const json body = Parse(text);
+  if (!body.is_object()) return std::nullopt;
+  std::optional<std::string> path, address, checksum, content_type;
+  std::optional<int64_t> mtime;
+  ObjectStats stats;
+  // v0.66 sends no physical_address, so its absence is no error.
+  if (!Get(body, "path", path) || !path ||
+      !Get(body, "physical_address", address) ||
+      !Get(body, "checksum", checksum) || !checksum ||
+      !Get(body, "mtime", mtime) || !mtime ||
+      !Get(body, "size_bytes", stats.size_bytes) ||
+      !Get(body, "metadata", stats.user_metadata) ||
+      !Get(body, "content_type", content_type)) {
+    return std::nullopt;
+  }
+  stats.path = *std::move(path);
+  stats.physical_address = std::move(address).value_or("");
+  stats.checksum = *std::move(checksum);
+  stats.mtime = *mtime;
+  stats.content_type = std::move(content_type).value_or("");
+  return stats;
+}
+
+std::optional<ServerConfig> ParseConfig(absl::string_view text) {
+  const json body = Parse(text);
+  if (!body.is_object()) return std::nullopt;
+  const json* storage = Find(body, "storage_config");
+  if (storage == nullptr || !storage->is_object()) return std::nullopt;
+  ServerConfig config = StorageConfig(*storage);
+  if (const json* version = Find(body, "version_config")) {
+    config.version = Version(*version);
+  }
+  return config;
+}
+
+std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
+                                               absl::string_view version) {
+  const json body = Parse(storage);
+  if (!body.is_object()) return std::nullopt;
+  ServerConfig config = StorageConfig(body);
+  config.version = Version(Parse(version));
+  return config;
+}
+
+std::optional<std::string> ParseStorageNamespace(absl::string_view text) {
+  const json body = Parse(text);
+  std::optional<std::string> name;
+  if (!body.is_object() || !Get(body, "storage_namespace", name)) {
+    return std::nullopt;
+  }
+  return name;
+}
+
+std::string ToJson(const StagingMetadata& metadata) {
+  const StagingLocation& staging = metadata.staging;
+  json location = {{"physical_address", staging.physical_address}};
+  if (staging.token) location["token"] = *staging.token;
+  if (staging.presigned_url) location["presigned_url"] = *staging.presigned_url;
+  if (staging.presigned_url_expiry) {
+    location["presigned_url_expiry"] =
+        EpochSeconds(*staging.presigned_url_expiry);
+  }
+  json body = {{"staging", std::move(location)},
+               {"checksum", metadata.checksum},
+               {"size_bytes", metadata.size_bytes}};
+  if (!metadata.user_metadata.empty()) {
+    body["user_metadata"] = metadata.user_metadata;
+  }
+  if (!metadata.content_type.empty()) {
+    body["content_type"] = metadata.content_type;
+  }
+  if (metadata.mtime) body["mtime"] = EpochSeconds(*metadata.mtime);
+  if (metadata.force) body["force"] = true;
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace lakefs::gateway

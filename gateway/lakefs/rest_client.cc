@@ -1,0 +1,244 @@
+#include "gateway/lakefs/rest_client.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "gateway/base/error.h"
+#include "gateway/lakefs/answers.h"
+#include "gateway/lakefs/json.h"
+
+namespace lakefs::gateway {
+namespace {
+
+std::string BaseUrl(absl::string_view endpoint) {
+  while (absl::ConsumeSuffix(&endpoint, "/")) {
+  }
+  return absl::EndsWith(endpoint, "/api/v1")
+             ? std::string(endpoint)
+             : absl::StrCat(endpoint, "/api/v1");
+}
+
+std::string RepositoryPath(absl::string_view repository) {
+  return absl::StrCat("/repositories/", PercentEncode(repository));
+}
+
+std::string BranchPath(absl::string_view repository, absl::string_view branch) {
+  return absl::StrCat(RepositoryPath(repository), "/branches/",
+                      PercentEncode(branch));
+}
+
+// `tail` of the object's branch, with its path as the query.
+std::string OnBranch(const ObjectPath& object, absl::string_view tail) {
+  return absl::StrCat(BranchPath(object.repository, object.branch), tail,
+                      "?path=", PercentEncode(object.path));
+}
+
+absl::Status BadMetadata(absl::string_view key) {
+  return InvalidRequest(
+      {{"user_metadata",
+        absl::StrCat("\"", Excerpt(key),
+                     "\" cannot go through lakeFS, which takes metadata as "
+                     "HTTP headers: keys of lower-case letters, digits and "
+                     "-_, values of printable ASCII")}});
+}
+
+// The metadata as headers. lakeFS lower-cases their keys, so others would come
+// back changed.
+absl::Status AddMetadataHeaders(const UserMetadata& metadata,
+                                HttpRequest& request) {
+  for (const auto& [key, value] : metadata) {
+    for (const char c : key) {
+      if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-' &&
+          c != '_') {
+        return BadMetadata(key);
+      }
+    }
+    for (const char c : value) {
+      if (!absl::ascii_isprint(static_cast<unsigned char>(c))) {
+        return BadMetadata(key);
+      }
+    }
+    request.headers.push_back({absl::StrCat("x-lakefs-meta-", key), value});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+RestClient::RestClient(RestClientOptions options, HttpClient& http,
+                       Credentials& credentials)
+    : base_(BaseUrl(options.endpoint)),
+      timeout_(options.timeout),
+      http_(http),
+      credentials_(credentials) {}
+
+HttpRequest RestClient::Request(absl::string_view operation, HttpMethod method,
+                                absl::string_view path) const {
+  return HttpRequest{.operation = operation,
+                     .method = method,
+                     .url = absl::StrCat(base_, path),
+                     .repeatable = method == HttpMethod::kGet,
+                     .timeout = timeout_};
+}
+
+absl::StatusOr<HttpResponse> RestClient::Send(const CallContext& context,
+                                              HttpRequest request) {
+  const std::string authorization = credentials_.Authorization();
+  request.headers.push_back({"Authorization", authorization});
+  auto response = http_.Send(context, request);
+  // A streamed body is gone by now, and cannot be sent again.
+  if (!response.ok() || response->status != 401 || request.stream ||
+      !credentials_.Refresh(authorization)) {
+    return response;
+  }
+  request.headers.back().value = credentials_.Authorization();
+  return http_.Send(context, request);
+}
+
+absl::StatusOr<HttpResponse> RestClient::SendOk(const CallContext& context,
+                                                HttpRequest request) {
+  const absl::string_view operation = request.operation;
+  auto response = Send(context, std::move(request));
+  if (response.ok() && (response->status < 200 || response->status >= 300)) {
+    return AnswerToStatus(operation, *response);
+  }
+  return response;
+}
+
+absl::StatusOr<ServerConfig> RestClient::GetConfig(const CallContext& context) {
+  const auto config =
+      SendOk(context, Request("getConfig", HttpMethod::kGet, "/config"));
+  if (config.ok()) {
+    if (auto parsed = ParseConfig(config->body)) return *std::move(parsed);
+    return UnreadableAnswer("getConfig", *config);
+  }
+  if (ReasonOf(config.status()) != Reason::kUpstreamUnimplemented) {
+    return config.status();
+  }
+  const auto storage = SendOk(
+      context,
+      Request("getStorageConfig", HttpMethod::kGet, "/config/storage"));
+  if (!storage.ok()) return storage.status();
+  const auto version = SendOk(
+      context,
+      Request("getLakeFSVersion", HttpMethod::kGet, "/config/version"));
+  if (!version.ok()) return version.status();
+  if (auto parsed = ParseStorageConfig(storage->body, version->body)) {
+    return *std::move(parsed);
+  }
+  return UnreadableAnswer("getStorageConfig", *storage);
+}
+
+absl::Status RestClient::GetBranch(const CallContext& context,
+                                   absl::string_view repository,
+                                   absl::string_view branch) {
+  return SendOk(context, Request("getBranch", HttpMethod::kGet,
+                                 BranchPath(repository, branch)))
+      .status();
+}
+
+absl::StatusOr<std::string> RestClient::GetStorageNamespace(
+    const CallContext& context, absl::string_view repository) {
+  const auto response =
+      SendOk(context, Request("getRepository", HttpMethod::kGet,
+                              RepositoryPath(repository)));
+  if (!response.ok()) return response.status();
+  if (auto name = ParseStorageNamespace(response->body)) return *std::move(name);
+  return UnreadableAnswer("getRepository", *response);
+}
+
+absl::StatusOr<StagingLocation> RestClient::GetPhysicalAddress(
+    const CallContext& context, const ObjectPath& object, bool presign) {
+  const auto response = SendOk(
+      context, Request("getPhysicalAddress", HttpMethod::kGet,
+                       absl::StrCat(OnBranch(object, "/staging/backing"),
+                                    presign ? "&presign=true" : "")));
+  if (!response.ok()) return response.status();
+  if (auto location = ParseStagingLocation(response->body)) {
+    return *std::move(location);
+  }
+  return UnreadableAnswer("getPhysicalAddress", *response);
+}
+
+LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
+                                           const ObjectPath& object,
+                                           const StagingMetadata& metadata,
+                                           bool if_absent) {
+  HttpRequest request = Request("linkPhysicalAddress", HttpMethod::kPut,
+                                OnBranch(object, "/staging/backing"));
+  request.body = ToJson(metadata);
+  request.headers = {{"Content-Type", "application/json"}};
+  if (if_absent) request.headers.push_back({"If-None-Match", "*"});
+  const auto response = Send(context, std::move(request));
+  if (!response.ok()) return {.stats = response.status()};
+  if (response->status != 200) {
+    LinkAnswer answer{.stats = AnswerToStatus("linkPhysicalAddress", *response)};
+    if (response->status == 409) {
+      answer.try_here = ParseStagingLocation(response->body);
+    }
+    return answer;
+  }
+  if (response->body.empty()) {  // before v0.53 a link had no answer but 200
+    return {.stats = ObjectStats{
+                .path = object.path,
+                .physical_address = metadata.staging.physical_address,
+                .checksum = metadata.checksum,
+                .size_bytes = metadata.size_bytes,
+                .user_metadata = metadata.user_metadata,
+                .content_type = metadata.content_type}};
+  }
+  auto stats = ParseObjectStats(response->body);
+  if (!stats) {
+    return {.stats = UnreadableAnswer("linkPhysicalAddress", *response)};
+  }
+  // Some releases answer with a relative address, or with none.
+  stats->physical_address = metadata.staging.physical_address;
+  return {.stats = *std::move(stats)};
+}
+
+absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
+    const CallContext& context, const ObjectPath& object) {
+  const auto response = SendOk(
+      context,
+      Request("statObject", HttpMethod::kGet,
+              absl::StrCat(RepositoryPath(object.repository), "/refs/",
+                           PercentEncode(object.branch), "/objects/stat?path=",
+                           PercentEncode(object.path))));
+  if (ReasonOf(response.status()) == Reason::kNotFound) {
+    if (DetailsOf(response.status()).resource_type == "repository") {
+      return response.status();
+    }
+    return std::nullopt;
+  }
+  if (!response.ok()) return response.status();
+  auto stats = ParseObjectStats(response->body);
+  if (!stats) return UnreadableAnswer("statObject", *response);
+  return stats;
+}
+
+absl::StatusOr<ObjectStats> RestClient::UploadObject(
+    const CallContext& context, const ObjectPath& object,
+    const UploadOptions& options, HttpBody body) {
+  HttpRequest request =
+      Request("uploadObject", HttpMethod::kPost,
+              absl::StrCat(OnBranch(object, "/objects"),
+                           options.force ? "&force=true" : ""));
+  request.stream = std::move(body);
+  request.timeout = std::chrono::milliseconds(0);  // the call's deadline alone
+  request.headers = {{"Content-Type", options.content_type.empty()
+                                          ? "application/octet-stream"
+                                          : options.content_type}};
+  if (options.if_absent) request.headers.push_back({"If-None-Match", "*"});
+  if (const auto added = AddMetadataHeaders(options.user_metadata, request);
+      !added.ok()) {
+    return added;
+  }
+  const auto response = SendOk(context, std::move(request));
+  if (!response.ok()) return response.status();
+  if (auto stats = ParseObjectStats(response->body)) return *std::move(stats);
+  return UnreadableAnswer("uploadObject", *response);
+}
+
+}  // namespace lakefs::gateway

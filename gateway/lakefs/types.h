@@ -1,0 +1,79 @@
+// The values of lakeFS's staging API, by lakeFS's names.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "gateway/base/clock.h"
+
+namespace lakefs::gateway {
+
+// A path on a branch of a repository. The path is relative to the branch and
+// kept byte for byte.
+struct ObjectPath {
+  std::string repository;
+  std::string branch;
+  std::string path;
+
+  bool operator==(const ObjectPath&) const = default;
+};
+
+// "repository/branch/path", for messages and logs.
+std::string ToString(const ObjectPath& object);
+
+using UserMetadata = std::map<std::string, std::string>;
+
+// Where to put an object. All fields as lakeFS sent them, byte for byte.
+struct StagingLocation {
+  std::string physical_address;
+  std::optional<std::string> token;          // before v0.112; link wants it
+  std::optional<std::string> presigned_url;  // a secret
+  std::optional<WallTime> presigned_url_expiry;
+
+  bool operator==(const StagingLocation&) const = default;
+};
+
+// What to link.
+struct StagingMetadata {
+  StagingLocation staging;
+  std::string checksum;
+  int64_t size_bytes = 0;
+  UserMetadata user_metadata;
+  std::string content_type;  // empty: lakeFS's default
+  std::optional<WallTime> mtime;
+  bool force = false;
+};
+
+// An object as lakeFS describes it.
+struct ObjectStats {
+  std::string path;
+  std::string physical_address;
+  std::string checksum;
+  std::optional<int64_t> size_bytes;
+  int64_t mtime = 0;  // epoch seconds
+  UserMetadata user_metadata;
+  std::string content_type;
+
+  bool operator==(const ObjectStats&) const = default;
+};
+
+// The headers of an upload through lakeFS.
+struct UploadOptions {
+  UserMetadata user_metadata;
+  std::string content_type;  // empty: application/octet-stream
+  bool if_absent = false;
+  bool force = false;
+};
+
+// What a server tells of itself (getConfig, or getStorageConfig and
+// getLakeFSVersion before v0.111). What the reply lacks is unknown, not false.
+struct ServerConfig {
+  std::string version;         // "1.84.0", "dev", or empty
+  std::string blockstore_type;  // "s3", "azure", "gs", "local", …
+  std::optional<bool> pre_sign_support;
+  std::optional<bool> pre_sign_multipart_upload;
+};
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,358 @@
+#include "gateway/staging/link_loop.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// What a stat shows at the path.
+enum class Sight { kOurs, kBefore, kNothing, kAnothers };
+
+// One link, from its first attempt to its report. Each After… is a row of the
+// table in the header: it returns the report, or nothing to link again.
+class Link {
+ public:
+  Link(LakefsApi& lakefs, RetryBudget& budget, const LinkOptions& options,
+       const CallContext& context, const LinkRequest& request,
+       const Before& before, const Place& place, absl::BitGenRef random)
+      : lakefs_(lakefs),
+        budget_(budget),
+        options_(options),
+        request_(request),
+        before_(before),
+        place_(place),
+        backoff_(options.backoff, random),
+        context_(context.WithDeadline(context.deadline() - Reserve(context))),
+        conditional_(request.if_absent) {}
+
+  LinkReport Run(Placement placement) {
+    Adopt(std::move(placement));
+    while (true) {
+      const LinkAnswer answer = lakefs_.LinkPhysicalAddress(
+          context_, request_.object, Metadata(), conditional_);
+      if (answer.stats.ok()) {
+        budget_.Succeeded();
+        return Committed(*answer.stats);
+      }
+      failure_ = answer.stats.status();
+      if (auto report = AfterFailure(answer)) return *std::move(report);
+      if (++links_ == options_.max_links) return Failed(failure_);
+    }
+  }
+
+ private:
+  using Ended = std::optional<LinkReport>;
+  static constexpr std::nullopt_t kLinkAgain = std::nullopt;
+
+  Ended AfterFailure(const LinkAnswer& answer) {
+    switch (ReasonOf(failure_)) {
+      case Reason::kLinkConflict:
+        return AfterConflict(answer.try_here);
+      case Reason::kObjectExists:
+        return AfterPreconditionFailed();
+      case Reason::kLinkAddressExpired:
+        return AfterUnusableAddress();
+      case Reason::kUpstreamRejected:
+        return AfterRejection();
+      case Reason::kUpstreamUnreachable:
+        return BackOff();
+      default:
+        return Ambiguous(failure_) ? AfterLostAnswer() : Failed(failure_);
+    }
+  }
+
+  Ended AfterConflict(const std::optional<StagingLocation>& try_here) {
+    try_here_ = try_here;
+    if (!try_here && place_) {
+      if (auto ended = BackOff()) return ended;
+    }
+    return NewRound(try_here);
+  }
+
+  Ended AfterPreconditionFailed() {
+    visible_ = true;
+    const absl::StatusOr<Sight> sight = Look();
+    if (!sight.ok()) return CannotTell(sight.status());
+    switch (*sight) {
+      case Sight::kOurs:
+        // A commit got in between. The entry may stand in a staging area that
+        // is about to be dropped, so seeing it proves nothing.
+        return ProveOurs();
+      case Sight::kNothing:
+        return LinkAgain(request_.if_absent);
+      case Sight::kBefore:
+      case Sight::kAnothers:
+        return AlreadyExists();
+    }
+    return kLinkAgain;
+  }
+
+  Ended AfterLostAnswer() {
+    (conditional_ ? conditional_lost_ : unconditional_lost_) = true;
+    const absl::StatusOr<Sight> sight = Look();
+    if (!sight.ok()) return CannotTell(sight.status());
+    switch (*sight) {
+      case Sight::kOurs:
+        return ProveOurs();
+      case Sight::kBefore:
+      case Sight::kNothing:
+        if (request_.if_absent && seen_) return AlreadyExists();
+        if (auto ended = BackOff()) return ended;
+        return LinkAgain(request_.if_absent);
+      case Sight::kAnothers:
+        return request_.if_absent ? AlreadyExists() : Superseded();
+    }
+    return kLinkAgain;
+  }
+
+  Ended AfterUnusableAddress() {
+    const absl::StatusOr<Sight> sight = Look();
+    if (!sight.ok()) return CannotTell(sight.status());
+    if (*sight == Sight::kOurs) return Committed(*seen_);
+    if (Lost() && *sight == Sight::kAnothers) {
+      return request_.if_absent ? AlreadyExists() : Superseded();
+    }
+    return NewRound(std::nullopt);
+  }
+
+  // A 400 about the address's signature can mean that the branch is missing.
+  Ended AfterRejection() {
+    const absl::Status branch = lakefs_.GetBranch(
+        context_, request_.object.repository, request_.object.branch);
+    return Failed(ReasonOf(branch) == Reason::kNotFound ? branch : failure_);
+  }
+
+  Ended ProveOurs() {
+    placement_ = ours_.at(seen_->physical_address);
+    if (!placement_.relinkable) return Committed(*seen_);
+    conditional_ = false;
+    return kLinkAgain;
+  }
+
+  // Links the same address again or, where it is burnt, another.
+  Ended LinkAgain(bool conditional) {
+    if (finding_out_) return Failed(failure_);
+    if (!placement_.relinkable) return NewRound(std::nullopt);
+    conditional_ = conditional;
+    return kLinkAgain;
+  }
+
+  Ended NewRound(const std::optional<StagingLocation>& where) {
+    if (finding_out_ || !place_) return Failed(failure_);
+    if (rounds_ == options_.max_rounds) {
+      return Failed(Annotate(
+          failure_, absl::StrCat("given up after ", rounds_, " rounds")));
+    }
+    absl::StatusOr<Placement> placement = place_(where);
+    if (!placement.ok()) {
+      failure_ = placement.status();
+      return Failed(failure_);
+    }
+    ++rounds_;
+    Adopt(*std::move(placement));
+    conditional_ = request_.if_absent;
+    return kLinkAgain;
+  }
+
+  Ended BackOff() {
+    const RetryVerdict verdict =
+        finding_out_ ? RetryVerdict::kDeadline
+                     : WaitToRetry(context_, failure_, backoff_, budget_);
+    if (verdict == RetryVerdict::kRetried) return kLinkAgain;
+    return Failed(
+        WithMetadata(failure_, "retryVerdict", RetryVerdictName(verdict)));
+  }
+
+  // Stats the path until there is an answer.
+  absl::StatusOr<Sight> Look() {
+    Backoff backoff = backoff_;
+    while (true) {
+      if (!context_.Over().ok() && !FindOut()) return context_.Over();
+      const auto stats = lakefs_.StatObject(context_, request_.object);
+      if (stats.ok()) {
+        seen_ = *stats;
+        const Sight sight = Classify();
+        visible_ = sight == Sight::kOurs;
+        return sight;
+      }
+      if (!Transient(stats.status())) return stats.status();
+      const RetryVerdict verdict =
+          WaitToRetry(context_, stats.status(), backoff, budget_);
+      if (verdict == RetryVerdict::kRetried) continue;
+      if (verdict != RetryVerdict::kBudget && FindOut()) continue;
+      return WithMetadata(stats.status(), "retryVerdict",
+                          RetryVerdictName(verdict));
+    }
+  }
+
+  Sight Classify() const {
+    if (!seen_) return Sight::kNothing;
+    if (ours_.contains(seen_->physical_address)) return Sight::kOurs;
+    // Without knowledge of what was there, an entry counts as older: our call
+    // has not ended, so our link may come after any other.
+    if (!before_.known) return Sight::kBefore;
+    const bool is_before =
+        before_.object &&
+        before_.object->physical_address == seen_->physical_address;
+    return is_before ? Sight::kBefore : Sight::kAnothers;
+  }
+
+  // The call has ended. If a link of it is in flight, goes on for a bounded
+  // time of its own; false if there is nothing (more) to find out.
+  bool FindOut() {
+    if (finding_out_ || !MayStand()) return false;
+    finding_out_ = true;
+    over_ = OverWithLastError();
+    context_ = context_.Detached(options_.find_out);
+    return true;
+  }
+
+  LinkReport Committed(ObjectStats stats) {
+    return {.outcome = Outcome::kCommitted,
+            .object = std::move(stats),
+            .rounds = rounds_};
+  }
+
+  LinkReport Superseded() {
+    return {.outcome = Outcome::kSuperseded,
+            .object = OurStats(),
+            .rounds = rounds_};
+  }
+
+  LinkReport AlreadyExists() {
+    return {.status = MakeError(
+                absl::StatusCode::kAlreadyExists,
+                absl::StrCat(ToString(request_.object), " exists already"),
+                Reason::kObjectExists),
+            .outcome = unconditional_lost_ ? Outcome::kUnknown
+                                           : Outcome::kNotCommitted,
+            .object = seen_,
+            .rounds = rounds_};
+  }
+
+  LinkReport CannotTell(const absl::Status& why) {
+    failure_ = why;
+    return Failed(failure_);
+  }
+
+  // Nothing more is tried. What was lost on the way may still take effect.
+  LinkReport Failed(absl::Status status) {
+    LinkReport report{.status = std::move(status),
+                      .outcome = Outcome::kNotCommitted,
+                      .rounds = rounds_};
+    if (ReasonOf(report.status) == Reason::kLinkConflict) {
+      report.try_here = try_here_;
+    }
+    if (finding_out_) {
+      report.status = over_;
+    } else if (!context_.Over().ok()) {
+      report.status = OverWithLastError();
+    }
+    if (!MayStand()) return report;
+    report.outcome = Outcome::kUnknown;
+    if (!absl::IsDeadlineExceeded(report.status) &&
+        !absl::IsCancelled(report.status)) {
+      ErrorDetails details = DetailsOf(report.status);
+      details.reason = Reason::kOutcomeUnknown;
+      report.status = MakeError(
+          absl::StatusCode::kUnknown,
+          absl::StrCat("it could not be found out whether ",
+                       ToString(request_.object),
+                       " was linked; the last error: ",
+                       report.status.message()),
+          std::move(details));
+    }
+    return report;
+  }
+
+  absl::Status OverWithLastError() const {
+    const absl::Status over = context_.Over();
+    if (over.ok() || failure_.code() == over.code()) return failure_;
+    ErrorDetails details = DetailsOf(failure_);
+    details.reason = ReasonOf(over);
+    return MakeError(over.code(),
+                     absl::StrCat(over.message(), "; the last error: ",
+                                  failure_.message()),
+                     std::move(details));
+  }
+
+  void Adopt(Placement placement) {
+    placement_ = std::move(placement);
+    ours_[placement_.location.physical_address] = placement_;
+  }
+
+  bool Lost() const { return conditional_lost_ || unconditional_lost_; }
+
+  // Whether something of ours may stand at the path, or may yet come there.
+  bool MayStand() const { return Lost() || visible_; }
+
+  StagingMetadata Metadata() const {
+    return {.staging = placement_.location,
+            .checksum = placement_.checksum,
+            .size_bytes = request_.size_bytes,
+            .user_metadata = request_.user_metadata,
+            .content_type = request_.content_type,
+            .mtime = request_.mtime,
+            .force = request_.force};
+  }
+
+  ObjectStats OurStats() const {
+    const WallTime mtime = request_.mtime.value_or(context_.clock().WallNow());
+    return {.path = request_.object.path,
+            .physical_address = placement_.location.physical_address,
+            .checksum = placement_.checksum,
+            .size_bytes = request_.size_bytes,
+            .mtime = std::chrono::floor<std::chrono::seconds>(
+                         mtime.time_since_epoch())
+                         .count(),
+            .user_metadata = request_.user_metadata,
+            .content_type = request_.content_type};
+  }
+
+  Duration Reserve(const CallContext& context) const {
+    return std::min(Duration(options_.reserve), context.Remaining() / 10);
+  }
+
+  LakefsApi& lakefs_;
+  RetryBudget& budget_;
+  const LinkOptions& options_;
+  const LinkRequest& request_;
+  const Before& before_;
+  const Place& place_;
+  Backoff backoff_;
+  CallContext context_;
+
+  Placement placement_;
+  std::map<std::string, Placement> ours_;  // by address, all of this call
+  bool conditional_;            // whether the next link has the condition
+  int rounds_ = 1;
+  int links_ = 0;
+  absl::Status failure_;  // of the last link, or of what followed it
+  std::optional<StagingLocation> try_here_;
+  std::optional<ObjectStats> seen_;  // by the last stat
+  bool visible_ = false;             // ours stood there when last looked
+  bool conditional_lost_ = false;    // an attempt whose answer is unknown
+  bool unconditional_lost_ = false;  // the same, sent without the condition
+  bool finding_out_ = false;         // the call is over, with `over_`
+  absl::Status over_;
+};
+
+}  // namespace
+
+LinkLoop::LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkOptions options)
+    : lakefs_(lakefs), budget_(budget), options_(options) {}
+
+LinkReport LinkLoop::Run(const CallContext& context, const LinkRequest& request,
+                         const Before& before, Placement placement,
+                         const Place& place, absl::BitGenRef random) {
+  Link link(lakefs_, budget_, options_, context, request, before, place,
+            random);
+  return link.Run(std::move(placement));
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,114 @@
+// Links an object to its path, and finds out what became of it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/base/backoff.h"
+#include "gateway/base/call_context.h"
+#include "gateway/lakefs/lakefs_api.h"
+#include "gateway/staging/outcome.h"
+
+namespace lakefs::gateway {
+
+// What is linked, and to where. The address and the checksum are the
+// placement's, since they change from round to round.
+struct LinkRequest {
+  ObjectPath object;
+  int64_t size_bytes = 0;
+  UserMetadata user_metadata;
+  std::string content_type;
+  std::optional<WallTime> mtime;
+  bool force = false;
+  bool if_absent = false;
+};
+
+// The object's bytes, acknowledged by the store at an address.
+struct Placement {
+  StagingLocation location;
+  std::string checksum;
+  // Whether the address can be linked again after a link that failed. Where it
+  // cannot (v0.90 to v1.21), a stat may be believed instead.
+  bool relinkable = true;
+};
+
+// Brings the bytes to `where`, or to an address of its own getting if lakeFS
+// named none. An error ends the upload. Empty if who links has no bytes: then
+// what needs another address fails.
+using Place = std::function<absl::StatusOr<Placement>(
+    const std::optional<StagingLocation>& where)>;
+
+// What stood at the path when the upload began. Unless it is known, an object
+// of another's counts as older than ours, and is overwritten when a link is
+// repeated.
+struct Before {
+  bool known = false;
+  std::optional<ObjectStats> object;
+};
+
+struct LinkOptions {
+  // Addresses that are tried, the first included.
+  int max_rounds = 8;
+  // Links that are sent in all. A race with commits is lost a few times at
+  // most; more is a server that means something else.
+  int max_links = 32;
+  // Kept of the deadline for finding out, but at most a tenth of what is left.
+  std::chrono::milliseconds reserve{2'000};
+  // For finding out after the call has ended with a link in flight.
+  std::chrono::milliseconds find_out{5'000};
+  BackoffOptions backoff;
+};
+
+// lakeFS's answers to a link can be lost, ambiguous or false. What is done
+// about each (A is an address of this call):
+//
+//  answer            | stat shows      | then
+//  ------------------+-----------------+---------------------------------------
+//  200               |                 | COMMITTED
+//  409, a location   |                 | bytes there, link at once
+//  409               |                 | back off, new address
+//  412               | A               | link A without the condition: its 200
+//                    |                 |   is the proof, the stat is not
+//                    | nothing         | link A with the condition
+//                    | another's       | ALREADY_EXISTS
+//  lost, 5xx, 429,   | A               | link A again, without the condition
+//    423             | as before       | back off, link A again
+//                    | another's       | SUPERSEDED; if_absent: ALREADY_EXISTS
+//  400 expired, used | A               | COMMITTED
+//                    | another's       | as for lost, if one was lost before
+//                    | else            | new address
+//  400 else          |                 | NOT_FOUND if the branch is missing,
+//                    |                 |   else NOT_COMMITTED
+//  never left        |                 | back off, link A again
+//  anything else     |                 | NOT_COMMITTED
+//
+// On releases that take an address once, "link again" is a new round with a
+// new address, and a stat that shows A is believed.
+//
+// NOT_COMMITTED becomes UNKNOWN where an earlier link was lost: it may still
+// take effect.
+//
+// Rounds are bounded, and the whole lives inside the deadline of the call. If
+// that ends with a link in flight, the loop still finds out, on time of its
+// own, so that the outcome can be told to who asks later.
+//
+// Source: answers and races recorded from servers of v0.66 to v1.84.
+class LinkLoop {
+ public:
+  LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkOptions options = {});
+
+  // Blocking: until the outcome is known, at most until the deadline and
+  // `find_out` beyond it. Threads: any; `random` is used by this call alone.
+  LinkReport Run(const CallContext& context, const LinkRequest& request,
+                 const Before& before, Placement placement, const Place& place,
+                 absl::BitGenRef random);
+
+ private:
+  LakefsApi& lakefs_;
+  RetryBudget& budget_;
+  const LinkOptions options_;
+};
+
+}  // namespace lakefs::gateway

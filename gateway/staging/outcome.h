@@ -1,0 +1,60 @@
+// What is known about an upload once it is over.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "gateway/base/clock.h"
+#include "gateway/lakefs/types.h"
+
+namespace lakefs::gateway {
+
+enum class Outcome {
+  kCommitted,     // stored and linked, and the link was proven
+  kNotCommitted,  // nothing was linked, and nothing in flight can link it
+  kSuperseded,    // a concurrent writer's object stands where ours was linked
+  kUnknown,       // it could not be found out
+};
+
+// What the caller of a failed upload should do.
+enum class Advice { kRetryCall, kRestart, kFixRequest, kGiveUp };
+
+// How the bytes go to the store.
+enum class Plan { kNone, kSinglePut, kThroughLakefs };
+
+// How a link ended. `status` is OK exactly if `outcome` is kCommitted or
+// kSuperseded.
+struct LinkReport {
+  absl::Status status;
+  Outcome outcome = Outcome::kNotCommitted;
+
+  // The object linked; with ALREADY_EXISTS the one that stands in the way.
+  std::optional<ObjectStats> object;
+
+  // With LINK_CONFLICT: where lakeFS wants the object, if it said so.
+  std::optional<StagingLocation> try_here;
+
+  int rounds = 1;
+};
+
+// How an upload ended.
+struct UploadReport {
+  LinkReport link;
+  Plan plan = Plan::kNone;
+  uint32_t crc32c = 0;       // of the whole object
+  int attempts = 0;          // HTTP exchanges
+  int64_t bytes_resent = 0;  // sent to the store more than once
+  Duration elapsed{};
+};
+
+// A report of a call that failed before anything could be linked.
+inline LinkReport NotCommitted(absl::Status status) {
+  return {.status = std::move(status), .outcome = Outcome::kNotCommitted};
+}
+
+// What to do about a failure: repeat the call, start over, change the request,
+// or give up.
+Advice AdviceFor(const LinkReport& report);
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,67 @@
+#include "gateway/staging/preflight.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+
+Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
+                     WorkerPool& pool, const ObjectPath& object, bool if_absent,
+                     bool ask_branch)
+    : object_(object), if_absent_(if_absent) {
+  // The task may outlive this call: all that it uses but lakeFS is a copy.
+  auto task = std::make_shared<std::packaged_task<Answers()>>(
+      [context, &lakefs, object, ask_branch] {
+        return Ask(context, lakefs, object, ask_branch);
+      });
+  asked_ = task->get_future();
+  if (!pool.TryRun([task] { (*task)(); })) (*task)();
+}
+
+std::optional<LinkReport> Preflight::Refusal() {
+  const bool answered = asked_.valid() && asked_.wait_for(Duration::zero()) ==
+                                              std::future_status::ready;
+  if (answered) Take(asked_.get());
+  return refusal_;
+}
+
+const Before& Preflight::GetBefore() {
+  if (asked_.valid()) Take(asked_.get());
+  return before_;
+}
+
+Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
+                                  const ObjectPath& object, bool ask_branch) {
+  Answers answers{.stats = lakefs.StatObject(context, object)};
+  const bool absent = answers.stats.ok() && !answers.stats->has_value();
+  // An object on the branch proves the branch.
+  if (ask_branch && absent) {
+    answers.branch =
+        lakefs.GetBranch(context, object.repository, object.branch);
+  }
+  return answers;
+}
+
+void Preflight::Take(Answers answers) {
+  if (answers.stats.ok()) before_ = {.known = true, .object = *answers.stats};
+  // Other failures may pass before the link; it is the link that counts.
+  for (const absl::Status& status : {answers.branch, answers.stats.status()}) {
+    if (ReasonOf(status) == Reason::kNotFound ||
+        ReasonOf(status) == Reason::kCredentialsRejected) {
+      refusal_ = NotCommitted(status);
+      return;
+    }
+  }
+  if (if_absent_ && before_.object) {
+    refusal_ = NotCommitted(MakeError(
+        absl::StatusCode::kAlreadyExists,
+        absl::StrCat(ToString(object_), " exists already"),
+        Reason::kObjectExists));
+    refusal_->object = before_.object;
+  }
+}
+
+}  // namespace lakefs::gateway

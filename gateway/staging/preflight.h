@@ -1,0 +1,48 @@
+// What would fail late, asked early: while the bytes come.
+#pragma once
+
+#include <future>
+#include <optional>
+
+#include "gateway/base/worker_pool.h"
+#include "gateway/lakefs/lakefs_api.h"
+#include "gateway/staging/link_loop.h"
+#include "gateway/staging/outcome.h"
+
+namespace lakefs::gateway {
+
+// Asks lakeFS what stands at the path and, where the object is large or of
+// unknown size, whether the branch exists: newer servers hand out addresses for
+// a missing branch and refuse the link when all bytes are up.
+//
+// Threads: for one thread; the questions are asked on the pool's.
+class Preflight {
+ public:
+  // Starts to ask. If the pool is full, asks here, and blocks until answered.
+  Preflight(const CallContext& context, LakefsApi& lakefs, WorkerPool& pool,
+            const ObjectPath& object, bool if_absent, bool ask_branch);
+
+  // Why the upload cannot succeed, if that is known by now. Does not block.
+  std::optional<LinkReport> Refusal();
+
+  // What stood at the path. Blocks until the questions are answered, which the
+  // call bounds.
+  const Before& GetBefore();
+
+ private:
+  struct Answers {
+    absl::Status branch;
+    absl::StatusOr<std::optional<ObjectStats>> stats;
+  };
+  static Answers Ask(const CallContext& context, LakefsApi& lakefs,
+                     const ObjectPath& object, bool ask_branch);
+  void Take(Answers answers);
+
+  const ObjectPath object_;
+  const bool if_absent_;
+  std::future<Answers> asked_;
+  Before before_;
+  std::optional<LinkReport> refusal_;
+};
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,46 @@
+// The plan THROUGH_LAKEFS: the bytes go to lakeFS itself, as they come.
+#pragma once
+
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/staging/body_source.h"
+#include "gateway/staging/integrity.h"
+#include "gateway/staging/link_loop.h"
+#include "gateway/staging/upload_request.h"
+
+namespace lakefs::gateway {
+
+// Name of the user metadata that marks an object as this upload's own.
+inline constexpr char kUploadIdKey[] = "lakefs-staging-upload-id";
+
+// Uploads by lakeFS's uploadObject. There is no address beforehand to know
+// ours by, so a nonce in the user metadata tells.
+//
+// The bytes pass by once. An answer that was lost is resolved by looking at the
+// path: what carries the nonce is ours, and is linked again where lakeFS lets
+// its address be linked, which is the proof that the link loop asks for. Where
+// it is not there, the upload has to be started over: ABORTED.
+class ThroughLakefs {
+ public:
+  ThroughLakefs(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget)
+      : lakefs_(lakefs), link_loop_(link_loop), budget_(budget) {}
+
+  // Takes the body to its end, unless lakeFS refuses before. `integrity` holds
+  // the size and the checksum afterwards.
+  LinkReport Run(const CallContext& context, const UploadRequest& request,
+                 BodySource& source, Integrity& integrity,
+                 absl::BitGenRef random);
+
+ private:
+  LinkReport AfterFailure(const CallContext& context,
+                          const UploadRequest& request,
+                          const std::string& upload_id, absl::Status failure,
+                          absl::BitGenRef random);
+  LinkReport Prove(const CallContext& context, const UploadRequest& request,
+                   const ObjectStats& stats, absl::BitGenRef random);
+
+  LakefsApi& lakefs_;
+  LinkLoop& link_loop_;
+  RetryBudget& budget_;
+};
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,126 @@
+#include "gateway/staging/upload_request.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace lakefs::gateway {
+namespace {
+
+bool IsControl(char c) {
+  return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+}
+bool HasControl(absl::string_view text) {
+  return std::any_of(text.begin(), text.end(), IsControl);
+}
+
+// Collects what is wrong, under one prefix.
+class Checker {
+ public:
+  explicit Checker(std::string prefix) : prefix_(std::move(prefix)) {}
+
+  void Check(bool ok, absl::string_view field, absl::string_view description) {
+    if (ok) return;
+    found_.push_back({absl::StrCat(prefix_, field), std::string(description)});
+  }
+  void CheckText(absl::string_view text, size_t max, absl::string_view field) {
+    Check(text.size() <= max, field,
+          absl::StrCat("has ", text.size(), " bytes; at most ", max,
+                       " are taken"));
+    Check(!HasControl(text), field, "has control characters");
+  }
+  void Add(std::vector<FieldViolation> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(found_));
+  }
+  std::vector<FieldViolation> Take() { return std::move(found_); }
+
+ private:
+  const std::string prefix_;
+  std::vector<FieldViolation> found_;
+};
+
+void CheckMetadata(const UserMetadata& metadata, Checker& checker) {
+  using Limits = RequestLimits;
+  checker.Check(metadata.size() <= Limits::kMetadataEntries, "user_metadata",
+                absl::StrCat("has ", metadata.size(), " entries; at most ",
+                             Limits::kMetadataEntries, " are taken"));
+  size_t bytes = 0;
+  for (const auto& [key, value] : metadata) {
+    bytes += key.size() + value.size();
+    checker.Check(!key.empty() && key.size() <= Limits::kMetadataKeyBytes &&
+                      !HasControl(key),
+                  "user_metadata",
+                  absl::StrCat("the key \"", Excerpt(key).substr(0, 64),
+                               "\" is not 1 to 256 bytes without control "
+                               "characters"));
+  }
+  checker.Check(bytes <= Limits::kMetadataBytes, "user_metadata",
+                absl::StrCat("has ", bytes, " bytes; at most ",
+                             Limits::kMetadataBytes, " are taken"));
+}
+
+void CheckMtime(const std::optional<WallTime>& mtime, Checker& checker) {
+  checker.Check(!mtime || *mtime >= WallTime{}, "mtime", "is before 1970");
+}
+
+}  // namespace
+
+std::vector<FieldViolation> Violations(const ObjectPath& object,
+                                       const std::string& prefix) {
+  Checker checker(prefix);
+  const std::string& repository = object.repository;
+  const bool repository_ok =
+      !repository.empty() && repository.size() <= 63 && repository[0] != '-' &&
+      std::all_of(repository.begin(), repository.end(), [](char c) {
+        return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+      });
+  checker.Check(!repository.empty(), "repository", "is required");
+  checker.Check(repository.empty() || repository_ok, "repository",
+                "is not 1 to 63 characters of a-z, 0-9 and -, beginning with "
+                "a letter or a digit");
+  checker.Check(!object.branch.empty(), "branch", "is required");
+  checker.CheckText(object.branch, RequestLimits::kBranchBytes, "branch");
+  checker.Check(!object.path.empty(), "path", "is required");
+  checker.Check(object.path.size() <= RequestLimits::kPathBytes, "path",
+                absl::StrCat("has ", object.path.size(), " bytes; at most ",
+                             RequestLimits::kPathBytes, " are taken"));
+  checker.Check(object.path.find('\0') == std::string::npos, "path",
+                "has a NUL character");
+  return checker.Take();
+}
+
+std::vector<FieldViolation> Violations(const UploadRequest& request) {
+  Checker checker("header.");
+  checker.Add(Violations(request.object, "header.object."));
+  checker.CheckText(request.content_type, RequestLimits::kContentTypeBytes,
+                    "content_type");
+  CheckMetadata(request.user_metadata, checker);
+  CheckMtime(request.mtime, checker);
+  const int64_t size = request.size_bytes.value_or(0);
+  checker.Check(size >= 0 && size <= RequestLimits::kObjectBytes, "size_bytes",
+                absl::StrCat("is ", size, "; 0 to 5 TiB are taken"));
+  checker.Check(
+      request.request_id.size() <= RequestLimits::kRequestIdBytes &&
+          std::all_of(request.request_id.begin(), request.request_id.end(),
+                      [](char c) { return c >= 0x20 && c < 0x7f; }),
+      "request_id", "is not at most 128 bytes of printable ASCII");
+  return checker.Take();
+}
+
+std::vector<FieldViolation> Violations(const StagingMetadata& metadata) {
+  Checker checker("metadata.");
+  checker.Check(!metadata.staging.physical_address.empty(),
+                "staging.physical_address", "is required");
+  checker.Check(!metadata.checksum.empty(), "checksum", "is required");
+  checker.CheckText(metadata.checksum, RequestLimits::kChecksumBytes,
+                    "checksum");
+  checker.Check(metadata.size_bytes >= 0, "size_bytes", "is negative");
+  checker.CheckText(metadata.content_type, RequestLimits::kContentTypeBytes,
+                    "content_type");
+  CheckMetadata(metadata.user_metadata, checker);
+  CheckMtime(metadata.mtime, checker);
+  return checker.Take();
+}
+
+}  // namespace lakefs::gateway

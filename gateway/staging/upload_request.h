@@ -1,0 +1,47 @@
+// What a caller asks for.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/base/error.h"
+#include "gateway/lakefs/types.h"
+
+namespace lakefs::gateway {
+
+// The header of an upload.
+struct UploadRequest {
+  ObjectPath object;
+  std::string content_type;  // empty: lakeFS's default
+  UserMetadata user_metadata;
+  std::optional<int64_t> size_bytes;
+  bool if_absent = false;
+  bool force = false;
+  std::optional<WallTime> mtime;
+  std::string request_id;
+};
+
+// Limits of a request. Those of lakeFS's own are its own; the others keep a
+// request to what HTTP headers and one JSON body carry everywhere.
+struct RequestLimits {
+  static constexpr size_t kPathBytes = 1024;  // lakeFS refuses longer ones
+  static constexpr size_t kBranchBytes = 1024;
+  static constexpr size_t kContentTypeBytes = 256;
+  static constexpr size_t kMetadataEntries = 64;
+  static constexpr size_t kMetadataKeyBytes = 256;
+  static constexpr size_t kMetadataBytes = 8 * 1024;
+  static constexpr size_t kRequestIdBytes = 128;
+  static constexpr size_t kChecksumBytes = 1024;
+  static constexpr size_t kChunkBytes = 4 << 20;
+  static constexpr int64_t kObjectBytes = int64_t{5} << 40;
+};
+
+// What is wrong with each, all of it; `prefix` is the field's path in the
+// proto. Empty if nothing is.
+std::vector<FieldViolation> Violations(const ObjectPath& object,
+                                       const std::string& prefix);
+std::vector<FieldViolation> Violations(const UploadRequest& request);
+std::vector<FieldViolation> Violations(const StagingMetadata& metadata);
+
+}  // namespace lakefs::gateway
