@@ -1,0 +1,33 @@
+// The connection to a gateway.
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace lakefs::staging {
+
+// A channel to `address`: `HOST:PORT` or `unix:/path`. Plaintext, made for a
+// gateway beside the caller: no proxy, and no call repeated behind the caller's
+// back. Does not connect yet.
+//
+// Errors: INVALID_ARGUMENT, INVALID_REQUEST where `address` is neither form.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
+    const std::string& address);
+
+// Waits until `channel` is connected, so that a later failure is known to be a
+// lost connection and not one that never was.
+//
+// Errors: UNAVAILABLE, GATEWAY_UNREACHABLE, naming `address`; CANCELLED.
+// Blocking: until connected or refused, `deadline`, or `stop`.
+absl::Status WaitForConnection(grpc::Channel& channel,
+                               const std::string& address, absl::Time deadline,
+                               const std::stop_token& stop);
+
+}  // namespace lakefs::staging

@@ -1,0 +1,181 @@
+#include "client/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/values.h"
+#include "client/failure.h"
+#include "client/object_uri.h"
+
+namespace lakefs::staging {
+namespace {
+
+using Command = CommandLine::Command;
+
+constexpr char kAbout[] =
+    "Uploads objects to lakeFS through a staging gateway.";
+
+// Texts as they were written; checked when all of them are there.
+struct Texts {
+  std::string target;
+  std::string timeout;
+  std::string mtime;
+  std::string size;
+  std::vector<std::string> metadata;
+};
+
+void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts) {
+  app.add_option("TARGET", texts.target, "lakefs://repository/branch/path")
+      ->required();
+  app.add_option("--gateway", line.gateway,
+                 "The gateway: HOST:PORT or unix:/path")
+      ->envname("LAKEFS_STAGING_GATEWAY")
+      ->default_val("127.0.0.1:8765")
+      ->type_name("ADDRESS");
+  app.add_option("--timeout", texts.timeout,
+                 "Most time the call may take: 30s, 5m or seconds "
+                 "(default: the gateway's)")
+      ->type_name("TIME");
+  app.add_flag("--json", line.json,
+               "Print the result, or the error, as one line of JSON");
+}
+
+void AddObjectOptions(CLI::App& app, CommandLine& line, Texts& texts) {
+  app.add_option("--content-type", line.content_type,
+                 "Media type (default: application/octet-stream)")
+      ->type_name("TYPE");
+  app.add_option("--metadata", texts.metadata,
+                 "Metadata of the object; can be given more than once")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--mtime", texts.mtime,
+                 "Time of modification: 2024-05-01T12:00:00Z or seconds since "
+                 "1970 (default: now)")
+      ->type_name("TIME");
+  app.add_flag("--if-absent", line.if_absent,
+               "Only if the path has no object yet");
+  app.add_flag("--force", line.force, "Even to a read-only repository");
+}
+
+CLI::App& AddUpload(CLI::App& root, CommandLine& line, Texts& texts) {
+  CLI::App& app =
+      *root.add_subcommand("upload", "Upload a file and link it to a path");
+  app.add_option("SOURCE", line.source, "File to upload; - is standard input")
+      ->required();
+  AddCommonOptions(app, line, texts);
+  AddObjectOptions(app, line, texts);
+  app.add_option("--request-id", line.request_id,
+                 "Idempotency key: the same one again does no second upload")
+      ->type_name("ID");
+  app.add_flag("--quiet", line.quiet, "No progress and no result");
+  return app;
+}
+
+CLI::App& AddAddress(CLI::App& root, CommandLine& line, Texts& texts) {
+  CLI::App& app = *root.add_subcommand(
+      "address", "Ask for an address to put an object's bytes at");
+  AddCommonOptions(app, line, texts);
+  app.add_flag("--presign", line.presign,
+               "With a presigned URL for the PUT, which is a secret");
+  return app;
+}
+
+CLI::App& AddLink(CLI::App& root, CommandLine& line, Texts& texts) {
+  CLI::App& app = *root.add_subcommand(
+      "link", "Link bytes that are at an address already to a path");
+  AddCommonOptions(app, line, texts);
+  app.add_option("--physical-address", line.physical_address,
+                 "The address, as `address` printed it")
+      ->type_name("ADDRESS")
+      ->required();
+  app.add_option("--token", line.token, "The token, if `address` printed one")
+      ->type_name("TOKEN");
+  app.add_option("--checksum", line.checksum,
+                 "Checksum of the bytes: the store's ETag without quotes")
+      ->type_name("TEXT")
+      ->required();
+  app.add_option("--size", texts.size,
+                 "Size in bytes; a wrong one breaks every reader")
+      ->type_name("BYTES")
+      ->required();
+  AddObjectOptions(app, line, texts);
+  app.add_flag("--quiet", line.quiet, "No result");
+  return app;
+}
+
+absl::Status Usage(absl::string_view message) {
+  // CLI11 puts some messages on two lines.
+  return MakeFailure(
+      absl::StatusCode::kInvalidArgument, kInvalidRequest,
+      absl::StrCat(
+          absl::StripSuffix(absl::StrReplaceAll(message, {{"\n", " "}}), " "),
+          "; see lakefs-staging --help"));
+}
+
+template <typename T, typename U>
+absl::Status Put(absl::StatusOr<T> value, U& to) {
+  if (value.ok()) to = *std::move(value);
+  return value.status();
+}
+
+absl::Status Convert(const Texts& texts, CommandLine& line) {
+  absl::Status status = Put(ParseObjectUri(texts.target), line.object);
+  if (!texts.timeout.empty()) {
+    status.Update(Put(ParseTimeout(texts.timeout), line.timeout));
+  }
+  if (!texts.mtime.empty()) {
+    status.Update(Put(ParseMtime(texts.mtime), line.mtime));
+  }
+  if (line.command == Command::kLink) {
+    status.Update(Put(ParseSize(texts.size), line.size_bytes));
+  }
+  status.Update(Put(ParseMetadata(texts.metadata), line.user_metadata));
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(int argc,
+                                             const char* const* argv) {
+  CommandLine line;
+  Texts texts;
+  CLI::App root(kAbout, "lakefs-staging");
+  root.set_version_flag("--version", "lakefs-staging " LAKEFS_STAGING_VERSION);
+  root.footer(std::string(kExitCodeHelp));
+  const CLI::App& upload = AddUpload(root, line, texts);
+  const CLI::App& address = AddAddress(root, line, texts);
+  const CLI::App& link = AddLink(root, line, texts);
+
+  // CLI11 knows no other way to report than by throwing; nothing of it leaves
+  // this function.
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    line.text = root.help();
+    return line;
+  } catch (const CLI::CallForVersion& version) {
+    line.text = absl::StrCat(version.what(), "\n");
+    return line;
+  } catch (const CLI::ParseError& error) {
+    return Usage(error.what());
+  }
+  if (upload.parsed()) {
+    line.command = Command::kUpload;
+  } else if (address.parsed()) {
+    line.command = Command::kAddress;
+  } else if (link.parsed()) {
+    line.command = Command::kLink;
+  } else {
+    return Usage("a command is missing: upload, address or link");
+  }
+  if (absl::Status status = Convert(texts, line); !status.ok()) return status;
+  return line;
+}
+
+}  // namespace lakefs::staging

@@ -1,0 +1,58 @@
+// What the user wrote on the command line.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lakefs/staging/v1/staging.pb.h"
+
+namespace lakefs::staging {
+
+// A command line, taken apart and checked.
+struct CommandLine {
+  enum class Command { kUpload, kAddress, kLink, kPrint };
+  Command command = Command::kPrint;
+
+  // For kPrint: the text of --help or --version.
+  std::string text;
+
+  // For all others.
+  std::string gateway;  // HOST:PORT or unix:/path
+  v1::ObjectPath object;
+  absl::Duration timeout = absl::InfiniteDuration();
+  bool json = false;
+  bool quiet = false;
+
+  // upload and link.
+  std::string content_type;
+  std::map<std::string, std::string> user_metadata;
+  std::optional<absl::Time> mtime;
+  bool if_absent = false;
+  bool force = false;
+
+  // upload.
+  std::string source;  // name of a file; "-" is standard input
+  std::string request_id;
+
+  // address.
+  bool presign = false;
+
+  // link.
+  std::string physical_address;
+  std::string token;
+  std::string checksum;
+  int64_t size_bytes = 0;
+};
+
+// Takes the arguments apart. The gateway comes from --gateway, else from the
+// environment (LAKEFS_STAGING_GATEWAY), else it is 127.0.0.1:8765.
+//
+// Errors: INVALID_ARGUMENT, INVALID_REQUEST with a message of one line that
+// names the argument.
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace lakefs::staging

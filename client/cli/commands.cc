@@ -1,0 +1,174 @@
+#include "client/cli/commands.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/error_line.h"
+#include "client/cli/json_output.h"
+#include "client/cli/progress_bar.h"
+#include "client/client.h"
+#include "client/failure.h"
+#include "client/file_source.h"
+#include "client/object_uri.h"
+#include "client/upload_header.h"
+
+namespace lakefs::staging {
+namespace {
+
+using Command = CommandLine::Command;
+
+CallOptions CallOptionsOf(const CommandLine& line, const Interrupt& interrupt) {
+  return {.timeout = line.timeout, .stop = interrupt.token()};
+}
+
+absl::string_view SupersededNote(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_SUPERSEDED
+             ? "; a later writer has replaced it already"
+             : "";
+}
+
+absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
+                    const Output& output) {
+  const auto client = Client::Connect(line.gateway);
+  if (!client.ok()) return client.status();
+  const auto source = FileSource::Open(line.source);
+  if (!source.ok()) return source.status();
+
+  UploadOptions options;
+  static_cast<CallOptions&>(options) = CallOptionsOf(line, interrupt);
+  options.content_type = line.content_type;
+  options.user_metadata = line.user_metadata;
+  options.if_absent = line.if_absent;
+  options.force = line.force;
+  options.mtime = line.mtime;
+  options.request_id = line.request_id;
+  std::optional<ProgressBar> bar;
+  if (output.err_is_terminal && !line.quiet) {
+    bar.emplace(output.err, (*source)->size_bytes());
+    options.progress = [&bar](const auto& progress) { bar->Show(progress); };
+  }
+  const auto result = (*client)->Upload(**source, line.object, options);
+  bar.reset();
+  if (!result.ok()) return result.status();
+  if (line.json) {
+    output.out << ToJson(*result) << "\n";
+  } else if (!line.quiet) {
+    output.out << "uploaded " << SizeText(result->object().size_bytes())
+               << " to " << ObjectUri(line.object)
+               << SupersededNote(result->outcome()) << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Address(const CommandLine& line, const Interrupt& interrupt,
+                     const Output& output) {
+  const auto client = Client::Connect(line.gateway);
+  if (!client.ok()) return client.status();
+  const auto location = (*client)->GetPhysicalAddress(
+      line.object, line.presign, CallOptionsOf(line, interrupt));
+  if (!location.ok()) return location.status();
+  if (line.json) {
+    output.out << ToJson(*location) << "\n";
+    return absl::OkStatus();
+  }
+  output.out << "physical_address: " << location->physical_address() << "\n";
+  if (location->has_token()) {
+    output.out << "token: " << location->token() << "\n";
+  }
+  if (location->has_presigned_url()) {
+    output.out << "presigned_url: " << location->presigned_url() << "\n";
+  }
+  if (location->has_presigned_url_expiry()) {
+    output.out << "presigned_url_expiry: "
+               << TimeText(location->presigned_url_expiry()) << "\n";
+  }
+  return absl::OkStatus();
+}
+
+v1::StagingMetadata MetadataOf(const CommandLine& line) {
+  v1::StagingMetadata metadata;
+  v1::StagingLocation& staging = *metadata.mutable_staging();
+  staging.set_physical_address(line.physical_address);
+  if (!line.token.empty()) staging.set_token(line.token);
+  metadata.set_checksum(line.checksum);
+  metadata.set_size_bytes(line.size_bytes);
+  metadata.mutable_user_metadata()->insert(line.user_metadata.begin(),
+                                           line.user_metadata.end());
+  metadata.set_content_type(line.content_type);
+  if (line.mtime) *metadata.mutable_mtime() = WholeSeconds(*line.mtime);
+  metadata.set_force(line.force);
+  return metadata;
+}
+
+absl::Status Link(const CommandLine& line, const Interrupt& interrupt,
+                  const Output& output) {
+  const auto client = Client::Connect(line.gateway);
+  if (!client.ok()) return client.status();
+  const auto response = (*client)->LinkPhysicalAddress(
+      line.object, MetadataOf(line), line.if_absent,
+      CallOptionsOf(line, interrupt));
+  if (!response.ok()) return response.status();
+  if (line.json) {
+    output.out << ToJson(*response) << "\n";
+  } else if (!line.quiet) {
+    output.out << "linked " << ObjectUri(line.object)
+               << SupersededNote(response->outcome()) << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run(const CommandLine& line, const Interrupt& interrupt,
+                 const Output& output) {
+  switch (line.command) {
+    case Command::kUpload:
+      return Upload(line, interrupt, output);
+    case Command::kAddress:
+      return Address(line, interrupt, output);
+    case Command::kLink:
+      return Link(line, interrupt, output);
+    case Command::kPrint:
+      output.out << line.text;
+      return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::string_view Verb(Command command) {
+  switch (command) {
+    case Command::kUpload:
+      return "upload to";
+    case Command::kAddress:
+      return "address for";
+    default:
+      return "link to";
+  }
+}
+
+}  // namespace
+
+int RunCommand(const CommandLine& line, const Interrupt& interrupt,
+               const Output& output) {
+  const absl::Status status = Run(line, interrupt, output);
+  output.out.flush();
+  if (status.ok()) {
+    if (output.out.good()) return static_cast<int>(ExitCode::kOk);
+    output.err << "lakefs-staging: cannot write the output\n";
+    return static_cast<int>(ExitCode::kInternal);
+  }
+  Failure failure = FailureOf(status);
+  ExitCode exit_code = ExitCodeOf(failure);
+  // Whatever the call failed with after a signal, the signal is the cause.
+  if (interrupt.signal() != 0) {
+    exit_code = static_cast<ExitCode>(128 + interrupt.signal());
+    failure.message = "interrupted";
+  }
+  const std::string what =
+      absl::StrCat(Verb(line.command), " ", ObjectUri(line.object));
+  output.err << ErrorLine(what, failure) << "\n";
+  if (line.json) output.out << ToJson(failure, exit_code) << std::endl;
+  return static_cast<int>(exit_code);
+}
+
+}  // namespace lakefs::staging

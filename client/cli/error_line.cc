@@ -1,0 +1,98 @@
+#include "client/cli/error_line.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+namespace lakefs::staging {
+namespace {
+
+using Advice = v1::UploadFailure;
+using Text = std::pair<absl::string_view, absl::string_view>;
+
+constexpr std::array kAdviceByReason = {
+    Text(kGatewayUnreachable,
+         "start lakefs-staging-gateway there, or name another address by "
+         "--gateway"),
+    Text(kNotAGateway, "is it the staging gateway? name another by --gateway"),
+    Text(kDeadlineExceeded, "give it more time by --timeout"),
+    Text(kSourceChanged, "upload it again when nobody writes to it"),
+    Text("NOT_FOUND", "check the names of the repository and the branch"),
+    Text("OBJECT_EXISTS", "leave --if-absent out to replace it"),
+    Text("CREDENTIALS_REJECTED",
+         "check the keys that the gateway was started with"),
+    Text("PERMISSION_DENIED", "the gateway's user lacks the right"),
+    Text("LINK_ADDRESS_EXPIRED", "ask for a new address and start over"),
+    Text("UPSTREAM_UNREACHABLE",
+         "check the lakeFS address that the gateway was started with"),
+};
+
+absl::string_view OutcomeText(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_NOT_COMMITTED:
+      return "nothing was linked";
+    case v1::OUTCOME_UNKNOWN:
+      return "it is not known whether the object was linked";
+    default:
+      return "";
+  }
+}
+
+std::string RetryText(const Failure& failure) {
+  if (!failure.retry_after) return "try again";
+  return absl::StrCat("try again in ",
+                      absl::FormatDuration(*failure.retry_after));
+}
+
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string AdviceText(const Failure& failure) {
+  if (failure.outcome == v1::OUTCOME_UNKNOWN) {
+    return "look at the path before trying again";
+  }
+  for (const auto& [reason, text] : kAdviceByReason) {
+    if (failure.reason == reason) return std::string(text);
+  }
+  switch (failure.advice) {
+    case Advice::ADVICE_RETRY_CALL:
+      return RetryText(failure);
+    case Advice::ADVICE_RESTART:
+      return "start over";
+    default:
+      break;
+  }
+  return failure.retry_after ? RetryText(failure) : "";
+}
+
+std::string ErrorLine(absl::string_view what, const Failure& failure) {
+  std::string line = absl::StrCat("lakefs-staging: ", what);
+  if (!what.empty()) absl::StrAppend(&line, ": ");
+  absl::StrAppend(&line, failure.message);
+  for (const FieldViolation& violation : failure.violations) {
+    // The gateway may have put them into its message already.
+    if (absl::StrContains(failure.message, violation.description)) continue;
+    absl::StrAppend(&line, "; ", violation.field, " ", violation.description);
+  }
+  // A reason helps to look an error up; a wrong flag explains itself.
+  if (!failure.reason.empty() && failure.reason != kInvalidRequest) {
+    absl::StrAppend(&line, " [", failure.reason, "]");
+  }
+  for (const std::string& more :
+       {std::string(OutcomeText(failure.outcome)), AdviceText(failure)}) {
+    if (!more.empty()) absl::StrAppend(&line, "; ", more);
+  }
+  return OneLine(std::move(line));
+}
+
+}  // namespace lakefs::staging

@@ -1,0 +1,20 @@
+// Errors for people: one line that says what failed and what to do.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "client/failure.h"
+
+namespace lakefs::staging {
+
+// `what` failed with `failure`: the gateway's words, its reason, what is known
+// of the outcome, and what to do now. One line whatever the texts hold, without
+// a line feed at the end.
+std::string ErrorLine(absl::string_view what, const Failure& failure);
+
+// What to do after `failure`, in a few words; empty if nothing can be said that
+// the message does not say.
+std::string AdviceText(const Failure& failure);
+
+}  // namespace lakefs::staging

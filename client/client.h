@@ -1,0 +1,74 @@
+// The calls of the gateway, for C++ programs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/source.h"
+#include "client/upload_options.h"
+#include "lakefs/staging/v1/staging.grpc.pb.h"
+
+namespace lakefs::staging {
+
+// A client of one gateway:
+//
+//   auto client = Client::Connect("127.0.0.1:8765");
+//   auto target = ParseObjectUri("lakefs://quickstart/main/data/a.csv");
+//   auto source = FileSource::Open("a.csv");
+//   if (!client.ok() || …) …
+//   auto result = (*client)->Upload(**source, *target, {});
+//   if (!result.ok()) Failure failure = FailureOf(result.status());
+//
+// Errors: any call may fail with what the gateway answers (README, "Errors")
+// or with a reason of this library (failure.h). FailureOf() takes them apart.
+//
+// Blocking, threads: every call blocks until its end; calls of one client may
+// run on any number of threads.
+class Client {
+ public:
+  // A client of the gateway at `address`, `HOST:PORT` or `unix:/path`. The
+  // connection is made by the first call.
+  //
+  // Errors: INVALID_ARGUMENT where `address` is neither form.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(
+      const std::string& address);
+
+  // Uploads what `source` gives and links it to `target`. A source of known
+  // size up to 1 MiB goes in one message, any other as a stream of chunks of
+  // 1 MiB; a checksum of every chunk and of the whole goes with the bytes.
+  //
+  // The result says whether the object stands (COMMITTED) or was already
+  // replaced by a later writer (SUPERSEDED). An error's `outcome` is
+  // NOT_COMMITTED, or UNKNOWN where neither side can tell.
+  absl::StatusOr<v1::UploadResult> Upload(Source& source,
+                                          const v1::ObjectPath& target,
+                                          const UploadOptions& options);
+
+  // Asks for an address to put the object's bytes at, with a presigned URL if
+  // `presign`. The reply may hold secrets: don't log it.
+  absl::StatusOr<v1::StagingLocation> GetPhysicalAddress(
+      const v1::ObjectPath& target, bool presign, const CallOptions& options);
+
+  // Links bytes that are already at `metadata.staging()` to `target`.
+  absl::StatusOr<v1::LinkPhysicalAddressResponse> LinkPhysicalAddress(
+      const v1::ObjectPath& target, const v1::StagingMetadata& metadata,
+      bool if_absent, const CallOptions& options);
+
+  const std::string& address() const { return address_; }
+
+ private:
+  Client(std::string address, std::shared_ptr<grpc::Channel> channel);
+
+  absl::Status Reach(const CallOptions& options, absl::Time deadline);
+  absl::StatusOr<v1::UploadResult> UploadInOneMessage(
+      Source& source, v1::UploadHeader header, const CallOptions& options,
+      absl::Time deadline);
+
+  const std::string address_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Staging::Stub> stub_;
+};
+
+}  // namespace lakefs::staging

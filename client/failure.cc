@@ -1,0 +1,156 @@
+#include "client/failure.h"
+
+#include <grpcpp/support/status.h>
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace lakefs::staging {
+namespace {
+
+using Advice = v1::UploadFailure;
+
+// Under this URL the status keeps the `google.rpc.Status` as it came.
+constexpr char kDetailsUrl[] = "type.googleapis.com/google.rpc.Status";
+constexpr char kDomain[] = "lakefs.staging.client";
+
+void Take(const google::rpc::ErrorInfo& info, Failure& failure) {
+  failure.reason = info.reason();
+  failure.domain = info.domain();
+  failure.metadata.insert(info.metadata().begin(), info.metadata().end());
+}
+
+void Take(const v1::UploadFailure& upload, Failure& failure) {
+  failure.outcome = upload.outcome();
+  failure.advice = upload.advice();
+  if (upload.has_object()) failure.object = upload.object();
+}
+
+void Take(const google::rpc::BadRequest& bad, Failure& failure) {
+  for (const auto& violation : bad.field_violations()) {
+    failure.violations.push_back({violation.field(), violation.description()});
+  }
+}
+
+void Take(const google::rpc::RetryInfo& retry, Failure& failure) {
+  failure.retry_after = absl::Seconds(retry.retry_delay().seconds()) +
+                        absl::Nanoseconds(retry.retry_delay().nanos());
+}
+
+void Take(const google::rpc::ResourceInfo& resource, Failure& failure) {
+  failure.resource_type = resource.resource_type();
+  failure.resource_name = resource.resource_name();
+}
+
+template <typename Message>
+bool TakeIf(const google::protobuf::Any& any, Failure& failure) {
+  Message message;
+  if (!any.Is<Message>() || !any.UnpackTo(&message)) return false;
+  Take(message, failure);
+  return true;
+}
+
+absl::Status WithDetails(absl::StatusCode code, absl::string_view message,
+                         const google::rpc::Status& details) {
+  absl::Status status(code, message);
+  status.SetPayload(kDetailsUrl, absl::Cord(details.SerializeAsString()));
+  return status;
+}
+
+bool HasReason(const absl::Status& status) {
+  return !FailureOf(status).reason.empty();
+}
+
+// What to do after an error without details.
+Advice::Advice AdviceFor(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_UNSPECIFIED:
+      return Advice::ADVICE_UNSPECIFIED;
+    case v1::OUTCOME_UNKNOWN:
+      return Advice::ADVICE_GIVE_UP;
+    default:
+      return Advice::ADVICE_RETRY_CALL;
+  }
+}
+
+}  // namespace
+
+Failure FailureOf(const absl::Status& status) {
+  Failure failure;
+  failure.code = status.code();
+  failure.message = std::string(status.message());
+  google::rpc::Status details;
+  const auto payload = status.GetPayload(kDetailsUrl);
+  if (!payload || !details.ParseFromString(std::string(*payload))) {
+    return failure;
+  }
+  for (const auto& any : details.details()) {
+    TakeIf<google::rpc::ErrorInfo>(any, failure) ||
+        TakeIf<v1::UploadFailure>(any, failure) ||
+        TakeIf<google::rpc::BadRequest>(any, failure) ||
+        TakeIf<google::rpc::RetryInfo>(any, failure) ||
+        TakeIf<google::rpc::ResourceInfo>(any, failure);
+  }
+  return failure;
+}
+
+absl::Status MakeFailure(absl::StatusCode code, absl::string_view reason,
+                         absl::string_view message, v1::Outcome outcome,
+                         v1::UploadFailure::Advice advice) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain(kDomain);
+  details.add_details()->PackFrom(info);
+  if (outcome != v1::OUTCOME_UNSPECIFIED) {
+    v1::UploadFailure upload;
+    upload.set_outcome(outcome);
+    upload.set_advice(advice);
+    details.add_details()->PackFrom(upload);
+  }
+  return WithDetails(code, message, details);
+}
+
+absl::Status FromGrpc(const grpc::Status& status, absl::string_view address,
+                      v1::Outcome outcome) {
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  google::rpc::Status details;
+  if (details.ParseFromString(status.error_details())) {
+    absl::Status told = WithDetails(code, status.error_message(), details);
+    if (HasReason(told)) return told;
+  }
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return MakeFailure(code, kGatewayConnectionLost,
+                         absl::StrCat("the connection to the gateway at ",
+                                      address, " was lost"),
+                         outcome, AdviceFor(outcome));
+    case absl::StatusCode::kCancelled:
+      return MakeFailure(code, kCancelled, "the call was cancelled", outcome,
+                         AdviceFor(outcome));
+    case absl::StatusCode::kDeadlineExceeded:
+      return MakeFailure(
+          code, kDeadlineExceeded,
+          absl::StrCat("the gateway at ", address, " did not finish in time"),
+          outcome, AdviceFor(outcome));
+    case absl::StatusCode::kUnimplemented:
+      return MakeFailure(
+          code, kNotAGateway,
+          absl::StrCat("the server at ", address,
+                       " does not offer this call: ", status.error_message()),
+          outcome == v1::OUTCOME_UNSPECIFIED ? outcome
+                                             : v1::OUTCOME_NOT_COMMITTED,
+          Advice::ADVICE_FIX_REQUEST);
+    default:
+      return MakeFailure(code, kBadReply,
+                         absl::StrCat("the gateway at ", address,
+                                      " answered: ", status.error_message()),
+                         outcome, AdviceFor(outcome));
+  }
+}
+
+}  // namespace lakefs::staging

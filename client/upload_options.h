@@ -1,0 +1,52 @@
+// How an upload is to be made.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "absl/time/time.h"
+#include "lakefs/staging/v1/staging.pb.h"
+
+namespace lakefs::staging {
+
+// What every call takes.
+struct CallOptions {
+  // The most the call may take, finding out its outcome included. Infinite
+  // leaves it to the gateway, which has a limit of its own.
+  absl::Duration timeout = absl::InfiniteDuration();
+
+  // Cancels the call; ask from any thread. The error then says what is known.
+  std::stop_token stop;
+};
+
+// What an upload takes beside its bytes and its target.
+struct UploadOptions : CallOptions {
+  // Media type; empty is lakeFS's default, application/octet-stream.
+  std::string content_type;
+
+  // Metadata to store with the object. At most 64 entries and 8 KiB in all.
+  std::map<std::string, std::string> user_metadata;
+
+  // Create only: fail with ALREADY_EXISTS where the path has an object.
+  bool if_absent = false;
+
+  // Write even to a read-only repository.
+  bool force = false;
+
+  // Time of modification to record, in whole seconds; now by default.
+  std::optional<absl::Time> mtime;
+
+  // Idempotency key: a repeated call with the same one does no second upload.
+  // 1 to 128 bytes of printable ASCII.
+  std::string request_id;
+
+  // Told how far the upload is, at most 5 times a second and never after the
+  // call has returned. Called on a thread of the call; must not block. Small
+  // objects, which go in one message, have no progress.
+  std::function<void(const v1::UploadProgress&)> progress;
+};
+
+}  // namespace lakefs::staging
