@@ -40,7 +40,7 @@ class Emulator {
   // "http://127.0.0.1:PORT"; the API is under /api/v1.
   std::string endpoint() const;
 
-  // "http://127.0.0.1:PORT" of the store; with kLocal nothing listens there.
+  // "http://127.0.0.1:PORT" of the store; empty with kLocal.
   std::string store_endpoint() const;
 
   // Makes an empty repository with the branch "main"; nothing if it exists.

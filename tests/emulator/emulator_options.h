@@ -27,6 +27,10 @@ struct EmulatorOptions {
   std::string access_key_id = "AKIAIOSFODNN7EXAMPLE";
   std::string secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
+  // Keys of the store itself, for who reaches it without lakeFS.
+  std::string store_access_key_id = "storeadmin";
+  std::string store_secret_access_key = "storeadmin-secret";
+
   // The time that expiries, mtimes and address ages go by; null is the system
   // clock. Called from any thread.
   std::function<std::chrono::system_clock::time_point()> now;

@@ -23,8 +23,8 @@ struct Fault {
     kTruncate,     // The operation takes place; half of the reply arrives.
     kGarbage,      // The operation takes place; its reply's body is no JSON.
     kWrongETag,    // The store keeps the bytes and names another ETag.
-    kCorrupt,      // The store gets one bit of the bytes wrong; its ETag is that
-                   // of what it keeps, and a Content-MD5 uncovers it.
+    kCorrupt,  // The store gets one bit of the bytes wrong; its ETag is that
+               // of what it keeps, and a Content-MD5 uncovers it.
     kConflictWithLocation,  // Link answers 409 with a fresh StagingLocation.
     kFalsePrecondition,     // The link takes effect, then answers 412.
     kLoseWrite,  // The link answers 412 after a write that stat shows and that

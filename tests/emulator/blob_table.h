@@ -1,0 +1,43 @@
+// The bytes an in-memory store keeps.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+
+namespace lakefs::gateway::testing {
+
+// A stored object. Its bytes are shared with readers, never changed.
+struct Blob {
+  std::shared_ptr<const std::string> bytes;
+  std::string etag;  // With its quotes.
+  std::string content_type;
+  std::string content_md5;  // As the store tells readers; may be empty.
+};
+
+// Blobs by key.
+//
+// Threads: all methods may be called from any thread.
+class BlobTable {
+ public:
+  void Put(const std::string& key, Blob blob) {
+    absl::MutexLock lock(&mu_);
+    blobs_[key] = std::move(blob);
+  }
+
+  // A blob without bytes (null) if there is none.
+  Blob Get(const std::string& key) const {
+    absl::MutexLock lock(&mu_);
+    auto it = blobs_.find(key);
+    return it == blobs_.end() ? Blob{} : it->second;
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  std::map<std::string, Blob> blobs_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lakefs::gateway::testing

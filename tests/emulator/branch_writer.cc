@@ -1,0 +1,62 @@
+#include "tests/emulator/branch_writer.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/emulator/lakefs_reply.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+constexpr size_t kLongestPath = 1024;
+
+}  // namespace
+
+std::optional<HttpResponse> RefuseWrite(const Call& call,
+                                        const Repository& repository,
+                                        const WriteOptions& options) {
+  const DialectTraits& traits = call.backend.traits;
+  if (traits.has_read_only && repository.read_only() && !options.force) {
+    return LakefsError(403, "read-only repository");
+  }
+  if (repository.FindBranch(call.route.branch) == nullptr) {
+    return LakefsError(404, "branch not found");
+  }
+  if (repository.IsProtected(call.route.branch)) {
+    return LakefsError(traits.protected_branch_status,
+                       "cannot write to protected branch");
+  }
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> WriteEntry(const Call& call,
+                                       const Repository& repository,
+                                       const std::string& path, EntryPtr entry,
+                                       const WriteOptions& options) {
+  if (path.size() > kLongestPath) {
+    return LakefsError(
+        400, absl::StrCat("argument path: invalid value: validation error: ",
+                          path.size(), " is above maximum length (",
+                          kLongestPath, ")"));
+  }
+  if (auto refused = RefuseWrite(call, repository, options)) return refused;
+  std::shared_ptr<Branch> branch = repository.FindBranch(call.route.branch);
+  if (branch == nullptr) return LakefsError(404, "branch not found");
+  if (call.fault != nullptr && call.fault->kind == Fault::Kind::kLoseWrite) {
+    branch->WriteDoomed(path, std::move(entry));
+    return LakefsError(412, options.exists_message);
+  }
+  switch (branch->Write(path, std::move(entry), options.if_absent)) {
+    case Branch::WriteResult::kWritten:
+      return std::nullopt;
+    case Branch::WriteResult::kExists:
+      return LakefsError(412, options.exists_message);
+    case Branch::WriteResult::kTooManyTries:
+      break;
+  }
+  return LakefsError(call.backend.traits.too_many_tries_status,
+                     "Too many attempts, try again later");
+}
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,34 @@
+// The common end of all ways to write an object.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tests/emulator/backend.h"
+#include "tests/emulator/entry.h"
+#include "tests/emulator/http_message.h"
+
+namespace lakefs::gateway::testing {
+
+struct WriteOptions {
+  bool if_absent = false;
+  bool force = false;
+
+  // lakeFS's words for a path that exists.
+  absl::string_view exists_message = "Precondition failed";
+};
+
+// The refusal of a write to this branch, or nullopt: read-only repository,
+// missing or protected branch.
+std::optional<HttpResponse> RefuseWrite(const Call& call,
+                                        const Repository& repository,
+                                        const WriteOptions& options);
+
+// Writes an entry (null: deletes the path) to the call's branch. Returns
+// lakeFS's error, or nullopt when it is written. Carries out kLoseWrite.
+std::optional<HttpResponse> WriteEntry(const Call& call,
+                                       const Repository& repository,
+                                       const std::string& path, EntryPtr entry,
+                                       const WriteOptions& options);
+
+}  // namespace lakefs::gateway::testing

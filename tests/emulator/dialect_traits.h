@@ -1,0 +1,60 @@
+// How the releases of lakeFS differ: the one place that knows.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "tests/emulator/emulator_options.h"
+
+namespace lakefs::gateway::testing {
+
+// What a client can tell one dialect by.
+//
+// Source: answers recorded of v0.66, v0.101, v1.21 and v1.84.
+struct DialectTraits {
+  absl::string_view name;     // As the program's flag has it: "v1.84".
+  absl::string_view version;  // What /config/version says.
+
+  bool has_config;          // GET /config; /config/storage is on all.
+  bool has_presign;         // presign=true counts, and the config says so.
+  bool has_presign_expiry;  // presigned_url_expiry stands beside the URL.
+  bool has_multipart;       // The pmpu endpoints, and the config key.
+  bool has_part_urls;       // PUT …/pmpu/{uploadId}/parts/{n}.
+  int max_parts;            // Largest `parts` of create.
+
+  // The location carries a token, and link's body must have the field.
+  bool has_token;
+
+  // Addresses carry a signature over repository, branch and path. Else any
+  // path will do.
+  bool signs_addresses;
+
+  // The first link uses an address up, whatever comes of it.
+  bool single_use;
+
+  // From getting an address to linking it; nullopt: any time.
+  std::optional<std::chrono::hours> link_deadline;
+
+  bool checks_branch_early;  // 404 on getting an address for a missing one.
+  bool has_condition;        // If-None-Match: * on link.
+  bool has_if_match;         // If-Match is refused with 501, not ignored.
+  bool has_mtime;            // `mtime` of link counts.
+  bool cleans_checksum;      // Strips quotes, and refuses an empty one.
+  bool relative_link_reply;  // physical_address in link's reply is data/…
+  bool has_read_only;        // Repositories can be read-only.
+  int protected_branch_status;
+  int too_many_tries_status;
+  int unknown_endpoint_status;
+  bool uploads_octet_stream;  // POST objects takes plain bodies.
+  bool login_expiry;          // token_expiration in login's reply.
+  bool jwt_is_cookie;         // The cookie's value is the JWT itself.
+  absl::string_view cookie_name;
+};
+
+const DialectTraits& TraitsOf(Dialect dialect);
+
+// The dialect of a flag's value ("v1.84"), or nullopt.
+std::optional<Dialect> ParseDialect(absl::string_view name);
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,214 @@
+#include "tests/emulator/emulator.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/emulator/backend.h"
+#include "tests/emulator/fault_plan.h"
+#include "tests/emulator/faulty_service.h"
+#include "tests/emulator/http_server.h"
+#include "tests/emulator/lakefs_api.h"
+#include "tests/emulator/local_store.h"
+#include "tests/emulator/request_log.h"
+#include "tests/emulator/s3_store.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+EmulatorOptions Completed(EmulatorOptions options) {
+  if (!options.now)
+    options.now = [] { return std::chrono::system_clock::now(); };
+  return options;
+}
+
+// A folder that goes away with its owner; nothing if one was given.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const EmulatorOptions& options) {
+    if (options.store != StoreKind::kLocal || !options.local_path.empty()) {
+      return;
+    }
+    std::string name =
+        std::filesystem::temp_directory_path() / "lakefs-emulator-XXXXXX";
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::unique_ptr<ObjectStore> MakeStore(const EmulatorOptions& options,
+                                       const TemporaryFolder& folder) {
+  if (options.store == StoreKind::kLocal) {
+    return std::make_unique<LocalStore>(
+        options.local_path.empty() ? folder.path() : options.local_path);
+  }
+  return std::make_unique<S3Store>(options);
+}
+
+HttpResponse StoreError(int status, absl::string_view message) {
+  return S3ErrorReply(status, "InternalError", message, "/");
+}
+
+std::string Url(const HttpServer& server) {
+  if (server.port() == 0) return "";
+  return absl::StrCat("http://127.0.0.1:", server.port());
+}
+
+}  // namespace
+
+struct Emulator::Parts {
+  explicit Parts(const EmulatorOptions& given)
+      : options(Completed(given)),
+        folder(options),
+        store(MakeStore(options, folder)),
+        backend(options, *store),
+        api(backend, plan, log),
+        store_service(plan, log, StoreError, /*keep_json=*/false),
+        api_server([this](HttpExchange& e) { return api.Handle(e); }),
+        store_server([this](HttpExchange& e) { return HandleStore(e); }) {}
+
+  HttpResponse HandleStore(HttpExchange& exchange) {
+    exchange.request().arrived = options.now();
+    return store_service.Run(exchange, store->OperationOf(exchange.request()),
+                             [this](HttpRequest& request, const Fault*) {
+                               return store->Handle(request);
+                             });
+  }
+
+  // The repository and branch, which must exist.
+  std::shared_ptr<Branch> BranchOf(absl::string_view repository,
+                                   absl::string_view branch) const {
+    auto found = backend.catalog.Find(repository);
+    return found == nullptr ? nullptr : found->FindBranch(branch);
+  }
+
+  const EmulatorOptions options;
+  const TemporaryFolder folder;
+  const std::unique_ptr<ObjectStore> store;
+  FaultPlan plan;
+  RequestLog log;
+  Backend backend;
+  LakefsApi api;
+  FaultyService store_service;
+  HttpServer api_server;
+  HttpServer store_server;
+  bool stopped = false;
+};
+
+Emulator::Emulator(EmulatorOptions options)
+    : parts_(std::make_unique<Parts>(std::move(options))) {}
+
+Emulator::~Emulator() { Stop(); }
+
+absl::Status Emulator::Start() {
+  const EmulatorOptions& options = parts_->options;
+  if (options.store != StoreKind::kLocal) {
+    absl::Status listening = parts_->store_server.Start(options.store_port);
+    if (!listening.ok()) return listening;
+    parts_->store->set_host(
+        absl::StrCat("127.0.0.1:", parts_->store_server.port()));
+  }
+  return parts_->api_server.Start(options.port);
+}
+
+void Emulator::Stop() {
+  if (parts_->stopped) return;
+  parts_->stopped = true;
+  parts_->api.Stop();
+  parts_->store_service.Stop();
+  parts_->api_server.Stop();
+  parts_->store_server.Stop();
+}
+
+std::string Emulator::endpoint() const { return Url(parts_->api_server); }
+
+std::string Emulator::store_endpoint() const {
+  return Url(parts_->store_server);
+}
+
+void Emulator::CreateRepository(absl::string_view repository) {
+  Backend& backend = parts_->backend;
+  backend.catalog.Add(std::make_shared<Repository>(
+      std::string(repository), backend.store.NamespaceOf(repository), "main",
+      backend.NowSeconds()));
+}
+
+void Emulator::CreateBranch(absl::string_view repository,
+                            absl::string_view branch) {
+  auto found = parts_->backend.catalog.Find(repository);
+  if (found != nullptr) found->CreateBranch(branch, found->default_branch());
+}
+
+absl::Status Emulator::Commit(absl::string_view repository,
+                              absl::string_view branch) {
+  auto found = parts_->backend.catalog.Find(repository);
+  auto on = parts_->BranchOf(repository, branch);
+  if (on == nullptr) return absl::NotFoundError("branch not found");
+  if (found->Commit(*on) == nullptr) {
+    return absl::FailedPreconditionError("commit: no changes");
+  }
+  return absl::OkStatus();
+}
+
+void Emulator::ProtectBranch(absl::string_view repository,
+                             absl::string_view branch) {
+  auto found = parts_->backend.catalog.Find(repository);
+  if (found != nullptr) found->Protect(branch);
+}
+
+void Emulator::SetReadOnly(absl::string_view repository, bool read_only) {
+  auto found = parts_->backend.catalog.Find(repository);
+  if (found != nullptr) found->set_read_only(read_only);
+}
+
+void Emulator::AddFault(Fault fault) { parts_->plan.Add(std::move(fault)); }
+
+std::vector<Fault> Emulator::UnconsumedFaults() const {
+  return parts_->plan.Unconsumed();
+}
+
+std::vector<JournalEntry> Emulator::Journal() const {
+  return parts_->log.Entries();
+}
+
+void Emulator::ClearJournal() { parts_->log.Clear(); }
+
+int Emulator::OpenMultipartUploads() const {
+  return parts_->store->OpenUploads();
+}
+
+std::optional<std::string> Emulator::ReadObject(absl::string_view repository,
+                                                absl::string_view branch,
+                                                absl::string_view path) const {
+  auto on = parts_->BranchOf(repository, branch);
+  EntryPtr entry = on == nullptr ? nullptr : on->Find(std::string(path));
+  if (entry == nullptr) return std::nullopt;
+  auto bytes = parts_->store->Get(entry->physical_address);
+  if (bytes == nullptr) return std::nullopt;
+  return *bytes;
+}
+
+std::vector<std::string> Emulator::ListPaths(absl::string_view repository,
+                                             absl::string_view branch) const {
+  std::vector<std::string> paths;
+  auto on = parts_->BranchOf(repository, branch);
+  if (on == nullptr) return paths;
+  for (const auto& [path, entry] : on->ReadAll()) paths.push_back(path);
+  return paths;
+}
+
+}  // namespace lakefs::gateway::testing

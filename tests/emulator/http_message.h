@@ -1,0 +1,69 @@
+// Requests and replies as the emulator's handlers see them.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace lakefs::gateway::testing {
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // As sent.
+  std::string path;    // The target's part before '?', not decoded.
+  std::map<std::string, std::string> query;    // Decoded.
+  std::map<std::string, std::string> headers;  // Names in lower case.
+  std::string body;  // Filled by HttpExchange::ReadBody.
+
+  // When the first bytes came, by the emulator's clock. Signatures must be good
+  // then, however long the body takes.
+  std::chrono::system_clock::time_point arrived;
+
+  // The header's value, or empty.
+  std::string Header(absl::string_view name) const {
+    auto it = headers.find(std::string(name));
+    return it == headers.end() ? std::string() : it->second;
+  }
+
+  // The parameter's value, or empty.
+  std::string Query(absl::string_view name) const {
+    auto it = query.find(std::string(name));
+    return it == query.end() ? std::string() : it->second;
+  }
+
+  bool IsChunked() const { return headers.count("transfer-encoding") > 0; }
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::map<std::string, std::string> headers;
+  std::string body;
+
+  // What becomes of the reply on its way.
+  enum class Delivery { kWhole, kTruncated, kReset };
+  Delivery delivery = Delivery::kWhole;
+
+  // With kTruncated, how many bytes of the body arrive; by default half.
+  std::optional<size_t> cut_at;
+};
+
+// One request on a connection, before its body has been read.
+class HttpExchange {
+ public:
+  virtual ~HttpExchange() = default;
+
+  // The request; with its body once ReadBody has been called.
+  virtual HttpRequest& request() = 0;
+
+  // Reads the whole body into request().body. Returns false if the client went
+  // away or sent less than it had announced: then nothing may be done and no
+  // reply will arrive. May be called again.
+  //
+  // A reply to a request whose body was not read ends the connection.
+  virtual bool ReadBody() = 0;
+};
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,62 @@
+#include "tests/emulator/local_store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "tests/emulator/digest.h"
+
+namespace lakefs::gateway::testing {
+
+LocalStore::LocalStore(std::string root) : root_(std::move(root)) {}
+
+std::string LocalStore::NamespaceOf(absl::string_view repository) const {
+  return absl::StrCat("local://", repository);
+}
+
+std::string LocalStore::AddressIn(absl::string_view storage_namespace,
+                                  absl::string_view relative) const {
+  absl::ConsumePrefix(&storage_namespace, "local://");
+  return absl::StrCat("local://", root_, "/", storage_namespace, "/", relative);
+}
+
+StoredObject LocalStore::Put(const std::string& address, std::string bytes,
+                             const std::string&) {
+  std::filesystem::path file = FileOf(address);
+  std::error_code ignored;
+  std::filesystem::create_directories(file.parent_path(), ignored);
+  std::ofstream(file, std::ios::binary) << bytes;
+  return {Hex(Md5(bytes)), bytes.size()};
+}
+
+std::shared_ptr<const std::string> LocalStore::Get(
+    const std::string& address) const {
+  std::string file = FileOf(address);
+  if (file.empty()) return nullptr;
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return nullptr;
+  return std::make_shared<const std::string>(std::istreambuf_iterator<char>(in),
+                                             std::istreambuf_iterator<char>());
+}
+
+absl::StatusOr<std::string> LocalStore::Presign(absl::string_view,
+                                                const std::string&) {
+  return absl::UnimplementedError(
+      "local adapter presigned URL: operation not supported");
+}
+
+std::string LocalStore::FileOf(absl::string_view address) const {
+  if (!absl::ConsumePrefix(&address, "local://") ||
+      !absl::StartsWith(address, absl::StrCat(root_, "/")) ||
+      absl::StrContains(address, "/../")) {
+    return "";
+  }
+  return std::string(address);
+}
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,40 @@
+// A folder of files as lakeFS's store.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/emulator/object_store.h"
+
+namespace lakefs::gateway::testing {
+
+// lakeFS's "local" store: no presigned URLs, no multipart, nothing to connect
+// to. Who shares the file system may write the file at an address itself.
+//
+// Threads: all methods may be called from any thread.
+class LocalStore final : public ObjectStore {
+ public:
+  // `root` exists and is absolute.
+  explicit LocalStore(std::string root);
+
+  absl::string_view type() const override { return "local"; }
+  bool has_presign() const override { return false; }
+  bool has_multipart() const override { return false; }
+  std::string NamespaceOf(absl::string_view repository) const override;
+  std::string AddressIn(absl::string_view storage_namespace,
+                        absl::string_view relative) const override;
+  StoredObject Put(const std::string& address, std::string bytes,
+                   const std::string& content_type) override;
+  std::shared_ptr<const std::string> Get(
+      const std::string& address) const override;
+  absl::StatusOr<std::string> Presign(absl::string_view method,
+                                      const std::string& address) override;
+
+ private:
+  // The file of an address, or empty if it is not under the root.
+  std::string FileOf(absl::string_view address) const;
+
+  const std::string root_;
+};
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,113 @@
+#include "tests/emulator/multipart_uploads.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "tests/emulator/digest.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+constexpr size_t kSmallestPart = 5 << 20;
+constexpr int kMaxPartNumber = 10'000;
+
+constexpr S3Error kNoSuchUpload = {
+    404, "NoSuchUpload",
+    "The specified multipart upload does not exist. The upload ID may be "
+    "invalid, or the upload may have been aborted or completed."};
+constexpr S3Error kInvalidPart = {
+    400, "InvalidPart",
+    "One or more of the specified parts could not be found.  The part may not "
+    "have been uploaded, or the specified entity tag may not match the part's "
+    "entity tag."};
+constexpr S3Error kInvalidPartOrder = {
+    400, "InvalidPartOrder",
+    "The list of parts was not in ascending order. The parts list must be "
+    "specified in order by part number."};
+constexpr S3Error kEntityTooSmall = {
+    400, "EntityTooSmall",
+    "Your proposed upload is smaller than the minimum allowed object size."};
+constexpr S3Error kInvalidArgument = {
+    400, "InvalidArgument",
+    "Part number must be an integer between 1 and 10000, inclusive"};
+
+std::string Unquoted(absl::string_view etag) {
+  absl::ConsumePrefix(&etag, "\"");
+  absl::ConsumeSuffix(&etag, "\"");
+  return std::string(etag);
+}
+
+}  // namespace
+
+std::string MultipartUploads::Create(const std::string& key) {
+  absl::MutexLock lock(&mu_);
+  std::string id = absl::WebSafeBase64Escape(
+      absl::StrCat("upload-", ++next_, "-", Hex(Md5(key))));
+  uploads_[id].key = key;
+  return id;
+}
+
+S3Error MultipartUploads::PutPart(const std::string& key,
+                                  const std::string& upload_id, int number,
+                                  std::string bytes, std::string& etag) {
+  if (number < 1 || number > kMaxPartNumber) return kInvalidArgument;
+  Part part{std::move(bytes), {}};
+  part.md5 = Md5(part.bytes);
+  etag = absl::StrCat("\"", Hex(part.md5), "\"");
+  absl::MutexLock lock(&mu_);
+  auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end() || upload->second.key != key) {
+    return kNoSuchUpload;
+  }
+  upload->second.parts[number] = std::move(part);
+  return {};
+}
+
+S3Error MultipartUploads::Complete(const std::string& key,
+                                   const std::string& upload_id,
+                                   const std::vector<CompletedPart>& parts,
+                                   std::string& bytes, std::string& etag) {
+  absl::MutexLock lock(&mu_);
+  auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end() || upload->second.key != key) {
+    return kNoSuchUpload;
+  }
+  std::map<int, Part>& stored = upload->second.parts;
+  std::string md5s;
+  int last = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].number <= last) return kInvalidPartOrder;
+    last = parts[i].number;
+    auto part = stored.find(last);
+    if (part == stored.end() ||
+        Unquoted(parts[i].etag) != Hex(part->second.md5)) {
+      return kInvalidPart;
+    }
+    if (i + 1 < parts.size() && part->second.bytes.size() < kSmallestPart) {
+      return kEntityTooSmall;
+    }
+    md5s += part->second.md5;
+  }
+  for (const CompletedPart& part : parts) bytes += stored[part.number].bytes;
+  etag = absl::StrCat("\"", Hex(Md5(md5s)), "-", parts.size(), "\"");
+  uploads_.erase(upload);
+  return {};
+}
+
+bool MultipartUploads::Abort(const std::string& key,
+                             const std::string& upload_id) {
+  absl::MutexLock lock(&mu_);
+  auto upload = uploads_.find(upload_id);
+  if (upload == uploads_.end() || upload->second.key != key) return false;
+  uploads_.erase(upload);
+  return true;
+}
+
+int MultipartUploads::Open() const {
+  absl::MutexLock lock(&mu_);
+  return static_cast<int>(uploads_.size());
+}
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,62 @@
+// Multipart uploads by S3's rules.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "tests/emulator/object_store.h"
+
+namespace lakefs::gateway::testing {
+
+// An error of S3: its code, its HTTP status and its words.
+struct S3Error {
+  int status = 0;  // 0: no error.
+  absl::string_view code;
+  absl::string_view message;
+};
+
+// The open uploads of a store, with their parts.
+//
+// Shape: parts 1 to 10,000, at least 5 MiB each but the last; the ETag of the
+// whole is md5(md5s)-N.
+// Threads: all methods may be called from any thread.
+class MultipartUploads {
+ public:
+  std::string Create(const std::string& key);
+
+  // Keeps a part, in place of an earlier one with its number, and sets `etag`
+  // (quoted).
+  S3Error PutPart(const std::string& key, const std::string& upload_id,
+                  int number, std::string bytes, std::string& etag);
+
+  // Puts the object together and ends the upload; a refused list leaves it
+  // open.
+  S3Error Complete(const std::string& key, const std::string& upload_id,
+                   const std::vector<CompletedPart>& parts, std::string& bytes,
+                   std::string& etag);
+
+  // Returns whether there was such an upload.
+  bool Abort(const std::string& key, const std::string& upload_id);
+
+  int Open() const;
+
+ private:
+  struct Part {
+    std::string bytes;
+    std::string md5;  // Raw.
+  };
+  struct Upload {
+    std::string key;
+    std::map<int, Part> parts;
+  };
+
+  mutable absl::Mutex mu_;
+  int next_ ABSL_GUARDED_BY(mu_) = 0;
+  std::map<std::string, Upload> uploads_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lakefs::gateway::testing

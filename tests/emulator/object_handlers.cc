@@ -1,0 +1,147 @@
+#include "tests/emulator/object_handlers.h"
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tests/emulator/branch_writer.h"
+#include "tests/emulator/byte_range.h"
+#include "tests/emulator/lakefs_reply.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using nlohmann::json;
+
+// The entry a call reads, or the reply that says why not.
+struct Lookup {
+  EntryPtr entry;
+  HttpResponse error;
+};
+
+Lookup FindEntry(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) {
+    return {nullptr, LakefsError(404, "repository not found")};
+  }
+  bool found_ref = false;
+  EntryPtr entry = repository->FindEntry(call.route.branch,
+                                         call.request.Query("path"), found_ref);
+  if (entry == nullptr) return {nullptr, LakefsError(404, "not found")};
+  // lakeFS takes any text for an address and stumbles over it later.
+  const std::string& address = entry->physical_address;
+  if (!address.empty() && !absl::StrContains(address, "/")) {
+    return {
+        nullptr,
+        LakefsError(500, absl::StrCat("could not parse URI: parse \"", address,
+                                      "\": invalid URI for request"))};
+  }
+  return {std::move(entry), {}};
+}
+
+std::string HttpDate(int64_t seconds) {
+  return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT",
+                          absl::FromUnixSeconds(seconds), absl::UTCTimeZone());
+}
+
+// A reply whose Content-Length is the entry's size, whatever there really is.
+void FillWhole(const Entry& entry, const std::string& bytes,
+               HttpResponse& reply) {
+  size_t size = std::max<int64_t>(entry.size_bytes, 0);
+  reply.body = bytes;
+  if (size == bytes.size()) return;
+  // lakeFS announces `size` and ends the connection at what does not fit.
+  reply.delivery = HttpResponse::Delivery::kTruncated;
+  reply.cut_at = size < bytes.size() ? 0 : bytes.size();
+  reply.body.resize(std::min(size, bytes.size() + (1 << 20)));
+}
+
+}  // namespace
+
+HttpResponse StatObject(const Call& call) {
+  Lookup found = FindEntry(call);
+  if (found.entry == nullptr) return found.error;
+  json stats = StatsOf(call.request.Query("path"), *found.entry);
+  if (call.request.Query("user_metadata") == "false") {
+    stats["metadata"] = json::object();
+  }
+  if (call.request.Query("presign") == "true" &&
+      call.backend.traits.has_presign) {
+    auto url = call.backend.store.Presign("GET", found.entry->physical_address);
+    if (!url.ok()) return LakefsError(500, url.status().message());
+    stats["physical_address"] = *url;
+    if (call.backend.traits.has_presign_expiry) {
+      stats["physical_address_expiry"] =
+          call.backend.NowSeconds() +
+          call.backend.options.presign_lifetime.count();
+    }
+  }
+  return JsonReply(200, stats);
+}
+
+HttpResponse GetObject(const Call& call) {
+  Lookup found = FindEntry(call);
+  if (found.entry == nullptr) return found.error;
+  const Entry& entry = *found.entry;
+  auto bytes = call.backend.store.Get(entry.physical_address);
+  HttpResponse reply;
+  if (bytes == nullptr) reply = LakefsError(410, "No data");
+  reply.headers["Etag"] = absl::StrCat("\"", entry.checksum, "\"");
+  reply.headers["Last-Modified"] = HttpDate(entry.mtime);
+  if (bytes == nullptr) return reply;
+  reply.headers["Content-Type"] = entry.content_type;
+  reply.headers["Accept-Ranges"] = "bytes";
+  std::string range = call.request.Header("range");
+  if (range.empty()) {
+    FillWhole(entry, *bytes, reply);
+  } else {
+    FillRange(range, *bytes, reply);
+  }
+  return reply;
+}
+
+HttpResponse ListObjects(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) return LakefsError(404, "repository not found");
+  auto branch = repository->FindBranch(call.route.branch);
+  if (branch == nullptr) return LakefsError(404, "not found");
+  std::string prefix = call.request.Query("prefix");
+  std::string after = call.request.Query("after");
+  size_t amount = 100;
+  (void)absl::SimpleAtoi(call.request.Query("amount"), &amount);
+  json results = json::array();
+  bool more = false;
+  for (const auto& [path, entry] : branch->ReadAll()) {
+    if (!absl::StartsWith(path, prefix) || path <= after) continue;
+    more = results.size() == amount;
+    if (more) break;
+    results.push_back(StatsOf(path, *entry));
+  }
+  std::string next = more ? results.back()["path"].get<std::string>() : "";
+  json pagination = {{"has_more", more},
+                     {"max_per_page", 1000},
+                     {"next_offset", next},
+                     {"results", results.size()}};
+  return JsonReply(200, {{"pagination", pagination}, {"results", results}});
+}
+
+HttpResponse DeleteObject(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) return LakefsError(404, "repository not found");
+  WriteOptions options;
+  options.force = call.request.Query("force") == "true";
+  if (auto refused = WriteEntry(call, *repository, call.request.Query("path"),
+                                nullptr, options)) {
+    return *refused;
+  }
+  HttpResponse reply;
+  reply.status = 204;
+  return reply;
+}
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,209 @@
+#include "tests/emulator/s3_store.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "tests/emulator/digest.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+// "s3://lake/repo/data/x" -> "lake/repo/data/x"; other stores' addresses are
+// keys that nothing is ever stored at.
+std::string KeyOf(absl::string_view address) {
+  absl::ConsumePrefix(&address, "s3://");
+  return std::string(address);
+}
+
+std::string ChecksumOf(absl::string_view etag) {
+  return std::string(etag.substr(1, etag.size() - 2));
+}
+
+HttpResponse RefusalOf(SigV4::Verdict verdict, absl::string_view resource) {
+  switch (verdict) {
+    case SigV4::Verdict::kExpired:
+      return S3ErrorReply(403, "AccessDenied", "Request has expired", resource);
+    case SigV4::Verdict::kMissing:
+      return S3ErrorReply(403, "AccessDenied", "Access Denied.", resource);
+    default:
+      return S3ErrorReply(
+          403, "SignatureDoesNotMatch",
+          "The request signature we calculated does not match the signature "
+          "you provided. Check your key and signing method.",
+          resource);
+  }
+}
+
+// Whether the header is there and wrong.
+bool ContradictsMd5(const HttpRequest& request) {
+  std::string header = request.Header("content-md5");
+  std::string md5;
+  return !header.empty() &&
+         (!absl::Base64Unescape(header, &md5) || md5 != Md5(request.body));
+}
+
+}  // namespace
+
+HttpResponse S3ErrorReply(int status, absl::string_view code,
+                          absl::string_view message,
+                          absl::string_view resource) {
+  HttpResponse reply;
+  reply.status = status;
+  reply.headers["Content-Type"] = "application/xml";
+  reply.body = absl::StrCat(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>", code,
+      "</Code><Message>", message, "</Message><Resource>", resource,
+      "</Resource><RequestId>18EA96C19124EF8D</RequestId></Error>");
+  return reply;
+}
+
+S3Store::S3Store(const EmulatorOptions& options)
+    : now_(options.now),
+      lifetime_(options.presign_lifetime),
+      signer_(options.store_access_key_id, options.store_secret_access_key) {}
+
+std::string S3Store::NamespaceOf(absl::string_view repository) const {
+  return absl::StrCat("s3://lake/", repository);
+}
+
+StoredObject S3Store::Put(const std::string& address, std::string bytes,
+                          const std::string& content_type) {
+  StoredObject stored{Hex(Md5(bytes)), bytes.size()};
+  blobs_.Put(KeyOf(address),
+             {std::make_shared<const std::string>(std::move(bytes)),
+              absl::StrCat("\"", stored.checksum, "\""), content_type, ""});
+  return stored;
+}
+
+std::shared_ptr<const std::string> S3Store::Get(
+    const std::string& address) const {
+  return blobs_.Get(KeyOf(address)).bytes;
+}
+
+absl::StatusOr<std::string> S3Store::Presign(absl::string_view method,
+                                             const std::string& address) {
+  std::map<std::string, std::string> query;
+  if (method == "PUT") query["x-id"] = "PutObject";
+  if (method == "GET") query["x-id"] = "GetObject";
+  return signer_.Presign(method, host(), absl::StrCat("/", KeyOf(address)),
+                         std::move(query), now_(), lifetime_);
+}
+
+std::string S3Store::CreateUpload(const std::string& address) {
+  return uploads_.Create(KeyOf(address));
+}
+
+std::string S3Store::PresignPart(const std::string& address,
+                                 const std::string& upload_id, int number) {
+  return signer_.Presign("PUT", host(), absl::StrCat("/", KeyOf(address)),
+                         {{"partNumber", absl::StrCat(number)},
+                          {"uploadId", upload_id},
+                          {"x-id", "UploadPart"}},
+                         now_(), lifetime_);
+}
+
+absl::StatusOr<StoredObject> S3Store::CompleteUpload(
+    const std::string& address, const std::string& upload_id,
+    const std::vector<CompletedPart>& parts) {
+  std::string key = KeyOf(address);
+  std::string bytes;
+  std::string etag;
+  S3Error error = uploads_.Complete(key, upload_id, parts, bytes, etag);
+  if (error.status != 0) {
+    return absl::InternalError(absl::StrCat(
+        "operation error S3: CompleteMultipartUpload, https response error "
+        "StatusCode: ",
+        error.status, ", RequestID: 18EA91F16423A667, HostID: emulator, ",
+        "api error ", error.code, ": ", error.message));
+  }
+  StoredObject stored{ChecksumOf(etag), bytes.size()};
+  blobs_.Put(key, {std::make_shared<const std::string>(std::move(bytes)), etag,
+                   "binary/octet-stream", ""});
+  return stored;
+}
+
+void S3Store::AbortUpload(const std::string& address,
+                          const std::string& upload_id) {
+  uploads_.Abort(KeyOf(address), upload_id);
+}
+
+std::string S3Store::OperationOf(const HttpRequest& request) const {
+  if (request.method == "GET") return "storeGet";
+  if (request.method == "HEAD") return "storeHead";
+  if (request.method != "PUT") return "store";
+  return request.query.count("uploadId") > 0 ? "storePutPart" : "storePut";
+}
+
+HttpResponse S3Store::Handle(HttpRequest& request) {
+  std::string path = PercentDecode(request.path, /*plus_is_space=*/false);
+  SigV4::Verdict verdict = signer_.Verify(request, request.arrived);
+  if (verdict != SigV4::Verdict::kGood) return RefusalOf(verdict, path);
+  std::string key = path.substr(1);
+  if (request.method == "GET" || request.method == "HEAD") {
+    return GetObject(key, request);
+  }
+  if (request.method != "PUT") {
+    return S3ErrorReply(405, "MethodNotAllowed",
+                        "The specified method is not allowed against this "
+                        "resource.",
+                        path);
+  }
+  if (request.Header("content-length").empty()) {
+    return S3ErrorReply(411, "MissingContentLength",
+                        "You must provide the Content-Length HTTP header.",
+                        path);
+  }
+  if (ContradictsMd5(request)) {
+    return S3ErrorReply(400, "BadDigest",
+                        "The Content-Md5 you specified did not match what we "
+                        "received.",
+                        path);
+  }
+  return request.query.count("uploadId") > 0 ? PutPart(key, request)
+                                             : PutObject(key, request);
+}
+
+HttpResponse S3Store::PutObject(const std::string& key, HttpRequest& request) {
+  Blob blob;
+  blob.etag = Md5ETag(request.body);
+  blob.content_type = request.Header("content-type");
+  blob.bytes = std::make_shared<const std::string>(std::move(request.body));
+  HttpResponse reply;
+  reply.headers["Etag"] = blob.etag;
+  blobs_.Put(key, std::move(blob));
+  return reply;
+}
+
+HttpResponse S3Store::PutPart(const std::string& key, HttpRequest& request) {
+  int number = 0;
+  (void)absl::SimpleAtoi(request.Query("partNumber"), &number);
+  std::string etag;
+  S3Error error = uploads_.PutPart(key, request.Query("uploadId"), number,
+                                   std::move(request.body), etag);
+  if (error.status != 0) {
+    return S3ErrorReply(error.status, error.code, error.message, key);
+  }
+  HttpResponse reply;
+  reply.headers["Etag"] = etag;
+  return reply;
+}
+
+HttpResponse S3Store::GetObject(const std::string& key,
+                                const HttpRequest&) const {
+  Blob blob = blobs_.Get(key);
+  if (blob.bytes == nullptr) {
+    return S3ErrorReply(404, "NoSuchKey", "The specified key does not exist.",
+                        key);
+  }
+  HttpResponse reply;
+  reply.headers["Etag"] = blob.etag;
+  reply.headers["Content-Type"] =
+      blob.content_type.empty() ? "binary/octet-stream" : blob.content_type;
+  reply.body = *blob.bytes;
+  return reply;
+}
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,152 @@
+#include "tests/emulator/staging_handlers.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "tests/emulator/branch_writer.h"
+#include "tests/emulator/json_fields.h"
+#include "tests/emulator/lakefs_reply.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using nlohmann::json;
+
+// A new StagingLocation, presigned if asked for.
+absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
+                                 bool presign) {
+  Backend& backend = call.backend;
+  std::string address = backend.store.AddressIn(
+      repository.storage_namespace(),
+      backend.mint.Mint(repository.name(), call.route.branch,
+                        call.request.Query("path")));
+  json location = {{"physical_address", address}};
+  if (backend.traits.has_token) location["token"] = "";
+  if (!backend.traits.has_presign) return location;
+  location["presigned_url"] = nullptr;
+  if (!presign) return location;
+  absl::StatusOr<std::string> url = backend.store.Presign("PUT", address);
+  if (!url.ok()) return url.status();
+  location["presigned_url"] = *url;
+  if (backend.traits.has_presign_expiry) {
+    location["presigned_url_expiry"] =
+        backend.NowSeconds() + backend.options.presign_lifetime.count();
+  }
+  return location;
+}
+
+std::string CleanChecksum(const std::string& checksum) {
+  return absl::StrReplaceAll(checksum, {{"\"", ""}, {" ", ""}});
+}
+
+// The entry that a valid StagingMetadata describes.
+Entry EntryOf(const Call& call, const json& body) {
+  Entry entry;
+  entry.physical_address = StringField(body["staging"], "physical_address");
+  entry.checksum = StringField(body, "checksum");
+  entry.size_bytes = IntField(body, "size_bytes");
+  entry.content_type = StringField(body, "content_type");
+  if (entry.content_type.empty()) {
+    entry.content_type = "application/octet-stream";
+  }
+  entry.metadata = StringMapField(body, "user_metadata");
+  entry.mtime = call.backend.NowSeconds();
+  if (call.backend.traits.has_mtime) {
+    entry.mtime = IntField(body, "mtime", entry.mtime);
+  }
+  return entry;
+}
+
+}  // namespace
+
+HttpResponse GetPhysicalAddress(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) return LakefsError(404, "repository not found");
+  if (call.backend.traits.checks_branch_early &&
+      repository->FindBranch(call.route.branch) == nullptr) {
+    return LakefsError(404, "branch not found");
+  }
+  auto location =
+      NewLocation(call, *repository, call.request.Query("presign") == "true");
+  if (!location.ok()) return LakefsError(500, location.status().message());
+  return JsonReply(200, *location);
+}
+
+std::optional<HttpResponse> ReadCondition(const Call& call, bool& if_absent) {
+  const DialectTraits& traits = call.backend.traits;
+  std::string if_none_match = call.request.Header("if-none-match");
+  if_absent = traits.has_condition && if_none_match == "*";
+  bool refused = traits.has_condition && !if_none_match.empty() && !if_absent;
+  refused |= traits.has_if_match && !call.request.Header("if-match").empty();
+  if (refused) return LakefsError(501, "Not Implemented");
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> RefuseAddress(const Call& call,
+                                          const Repository& repository,
+                                          const std::string& address,
+                                          std::optional<HttpResponse> outside) {
+  std::string prefix = absl::StrCat(repository.storage_namespace(), "/");
+  if (!absl::StartsWith(address, absl::StrCat(prefix, "data/"))) {
+    return outside;
+  }
+  switch (call.backend.mint.Redeem(address.substr(prefix.size()),
+                                   repository.name(), call.route.branch,
+                                   call.request.Query("path"))) {
+    case AddressVerdict::kGood:
+      return std::nullopt;
+    case AddressVerdict::kUnsigned:
+      return LakefsError(400, "address is not signed: link address invalid");
+    case AddressVerdict::kBadSignature:
+      return LakefsError(400, "invalid address signature: invalid address");
+    case AddressVerdict::kExpired:
+      return LakefsError(400, "link address expired");
+    case AddressVerdict::kBadToken:
+      break;
+  }
+  return LakefsError(400, "bad address token (expired or invalid)");
+}
+
+HttpResponse LinkPhysicalAddress(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) return LakefsError(404, "repository not found");
+  if (call.fault != nullptr &&
+      call.fault->kind == Fault::Kind::kConflictWithLocation) {
+    auto location = NewLocation(call, *repository, call.backend.CanPresign());
+    return JsonReply(409, *location);
+  }
+  WriteOptions options;
+  if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
+  json body = json::parse(call.request.body, nullptr, false);
+  Entry entry = EntryOf(call, body);
+  options.force = BoolField(body, "force");
+  if (auto refused = RefuseAddress(call, *repository, entry.physical_address,
+                                   std::nullopt)) {
+    return *refused;
+  }
+  if (call.backend.traits.cleans_checksum) {
+    entry.checksum = CleanChecksum(entry.checksum);
+    if (entry.checksum.empty()) return LakefsError(400, "checksum is required");
+  }
+  std::string path = call.request.Query("path");
+  json stats = StatsOf(path, entry);
+  if (auto refused = WriteEntry(call, *repository, path,
+                                std::make_shared<const Entry>(std::move(entry)),
+                                options)) {
+    return *refused;
+  }
+  if (call.backend.traits.relative_link_reply) {
+    std::string address = stats["physical_address"];
+    std::string prefix = absl::StrCat(repository->storage_namespace(), "/");
+    if (absl::StartsWith(address, prefix)) {
+      stats["physical_address"] = address.substr(prefix.size());
+    }
+  }
+  return JsonReply(200, stats);
+}
+
+}  // namespace lakefs::gateway::testing
