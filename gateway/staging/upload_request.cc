@@ -71,13 +71,14 @@ std::vector<FieldViolation> Violations(const ObjectPath& object,
   Checker checker(prefix);
   const std::string& repository = object.repository;
   const bool repository_ok =
-      !repository.empty() && repository.size() <= 63 && repository[0] != '-' &&
+      repository.size() >= 3 && repository.size() <= 63 &&
+      repository[0] != '-' &&
       std::all_of(repository.begin(), repository.end(), [](char c) {
         return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
       });
   checker.Check(!repository.empty(), "repository", "is required");
   checker.Check(repository.empty() || repository_ok, "repository",
-                "is not 1 to 63 characters of a-z, 0-9 and -, beginning with "
+                "is not 3 to 63 characters of a-z, 0-9 and -, beginning with "
                 "a letter or a digit");
   checker.Check(!object.branch.empty(), "branch", "is required");
   checker.CheckText(object.branch, RequestLimits::kBranchBytes, "branch");

@@ -1,0 +1,53 @@
+// What the gateway is told by flags, environment and files.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gateway/base/log.h"
+
+namespace lakefs::gateway {
+
+// Every setting, with its default. The table in settings.cc gives each its
+// name, its help and its parser.
+struct Settings {
+  std::vector<std::string> listen{"127.0.0.1:8765"};
+
+  std::string lakefs_endpoint;
+  std::string access_key_id;
+  std::string secret_access_key;  // a secret
+  std::string token;              // a secret
+  std::string token_file;
+
+  int64_t single_put_bytes = 64 << 20;
+  int max_uploads = 256;
+  int unary_threads = 16;
+  std::chrono::milliseconds unary_timeout{60'000};
+  std::chrono::milliseconds upload_timeout{std::chrono::hours(6)};
+  std::chrono::milliseconds drain_timeout{25'000};
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+using Environment = std::map<std::string, std::string>;
+
+// The environment of the process.
+Environment ProcessEnvironment();
+
+// What the command line asks for: to run, or a text to print instead.
+struct CommandLine {
+  Settings settings;
+  std::string text;  // of --help or --version; empty: run
+};
+
+// Reads, in rising precedence: ~/.lakectl.yaml, the file of --config, the
+// environment, the flags. lakeFS's own names (LAKECTL_SERVER_ENDPOINT_URL, …)
+// work as they are, below LAKEFS_STAGING_… of the same meaning.
+//
+// Errors: INVALID_ARGUMENT in one line that names the flag, variable or field.
+absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
+                                         const Environment& environment);
+
+}  // namespace lakefs::gateway

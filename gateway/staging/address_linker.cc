@@ -1,0 +1,79 @@
+#include "gateway/staging/address_linker.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "gateway/base/error.h"
+#include "gateway/lakefs/dialect.h"
+#include "gateway/staging/repeat.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// Repositories whose namespace is remembered; past it, all are forgotten.
+constexpr size_t kMaxNamespaces = 1024;
+
+bool IsUnder(absl::string_view address, absl::string_view storage_namespace) {
+  return absl::ConsumePrefix(&address,
+                             absl::StripSuffix(storage_namespace, "/")) &&
+         absl::StartsWith(address, "/") && !absl::StrContains(address, "/../");
+}
+
+}  // namespace
+
+AddressLinker::AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop,
+                             RetryBudget& budget)
+    : lakefs_(lakefs), link_loop_(link_loop), budget_(budget) {}
+
+LinkReport AddressLinker::Link(const CallContext& context,
+                               const ObjectPath& object,
+                               const StagingMetadata& metadata, bool if_absent,
+                               absl::BitGenRef random) {
+  const auto allowed =
+      CheckNamespace(context, object.repository,
+                     metadata.staging.physical_address, random);
+  if (!allowed.ok()) return NotCommitted(allowed);
+  return link_loop_.Run(
+      context,
+      {.object = object,
+       .size_bytes = metadata.size_bytes,
+       .user_metadata = metadata.user_metadata,
+       .content_type = metadata.content_type,
+       .mtime = metadata.mtime,
+       .force = metadata.force,
+       .if_absent = if_absent},
+      Before{},
+      {.location = metadata.staging,
+       .checksum = metadata.checksum,
+       .relinkable = IsSignedAddress(metadata.staging.physical_address)},
+      nullptr, random);
+}
+
+absl::Status AddressLinker::CheckNamespace(const CallContext& context,
+                                           const std::string& repository,
+                                           const std::string& physical_address,
+                                           absl::BitGenRef random) {
+  std::string storage_namespace;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto known = namespaces_.find(repository);
+    if (known != namespaces_.end()) storage_namespace = known->second;
+  }
+  if (storage_namespace.empty()) {
+    auto asked = Repeat(context, budget_, random, [&] {
+      return lakefs_.GetStorageNamespace(context, repository);
+    });
+    if (!asked.ok()) return asked.status();
+    storage_namespace = *asked;
+    absl::MutexLock lock(&mu_);
+    if (namespaces_.size() >= kMaxNamespaces) namespaces_.clear();
+    namespaces_[repository] = storage_namespace;
+  }
+  if (IsUnder(physical_address, storage_namespace)) return absl::OkStatus();
+  return InvalidRequest(
+      {{"metadata.staging.physical_address",
+        absl::StrCat("is not under ", storage_namespace,
+                     ", the storage namespace of repository ", repository)}});
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,45 @@
+// LinkPhysicalAddress: links bytes that the caller has put into the store.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/bit_gen_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/staging/link_loop.h"
+
+namespace lakefs::gateway {
+
+// Links an address under the same outcome rules as an upload. There are no
+// bytes to move, so what needs another address fails, with what lakeFS said of
+// it.
+//
+// Only addresses under the repository's own storage namespace are taken: lakeFS
+// links any other unchecked, so that a caller could read through the gateway's
+// credentials whatever lies in the store.
+//
+// Threads: all methods may be called from any thread.
+class AddressLinker {
+ public:
+  AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget);
+
+  LinkReport Link(const CallContext& context, const ObjectPath& object,
+                  const StagingMetadata& metadata, bool if_absent,
+                  absl::BitGenRef random);
+
+ private:
+  absl::Status CheckNamespace(const CallContext& context,
+                              const std::string& repository,
+                              const std::string& physical_address,
+                              absl::BitGenRef random);
+
+  LakefsApi& lakefs_;
+  LinkLoop& link_loop_;
+  RetryBudget& budget_;
+  absl::Mutex mu_;
+  // A repository's namespace never changes while it exists.
+  std::map<std::string, std::string> namespaces_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lakefs::gateway
