@@ -1,0 +1,101 @@
+// A LakefsApi whose answers a test writes down.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gateway/lakefs/lakefs_api.h"
+
+namespace lakefs::gateway::testing {
+
+// Answers of links and stats come off scripts, in order; a call for which there
+// is none fails the test by a reason that no test expects. All calls are noted
+// as short lines, such as "link A if-absent", "stat", "branch".
+class FakeLakefs final : public LakefsApi {
+ public:
+  using Stats = absl::StatusOr<std::optional<ObjectStats>>;
+
+  std::deque<LinkAnswer> links;
+  std::deque<Stats> stats;
+  absl::Status branch;
+  std::deque<absl::StatusOr<StagingLocation>> addresses;
+  std::deque<absl::StatusOr<ObjectStats>> uploads;
+  // Called before each answer, with the line that is noted.
+  std::function<void(const std::string&)> on_call;
+  std::vector<std::string> calls;
+  std::vector<StagingMetadata> linked;
+  std::string uploaded;
+  UploadOptions upload_options;
+  ServerConfig config;
+
+  absl::StatusOr<ServerConfig> GetConfig(const CallContext&) override {
+    Note("config");
+    return config;
+  }
+  absl::Status GetBranch(const CallContext&, absl::string_view,
+                         absl::string_view) override {
+    Note("branch");
+    return branch;
+  }
+  absl::StatusOr<std::string> GetStorageNamespace(const CallContext&,
+                                                  absl::string_view) override {
+    Note("namespace");
+    return "s3://bucket/repo";
+  }
+  absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext&,
+                                                     const ObjectPath&,
+                                                     bool) override {
+    Note("address");
+    return Take(addresses);
+  }
+  LinkAnswer LinkPhysicalAddress(const CallContext&, const ObjectPath&,
+                                 const StagingMetadata& metadata,
+                                 bool if_absent) override {
+    Note("link " + metadata.staging.physical_address +
+         (if_absent ? " if-absent" : ""));
+    linked.push_back(metadata);
+    if (links.empty()) return {.stats = Unscripted()};
+    LinkAnswer answer = std::move(links.front());
+    links.pop_front();
+    return answer;
+  }
+  Stats StatObject(const CallContext&, const ObjectPath&) override {
+    Note("stat");
+    return Take(stats);
+  }
+  absl::StatusOr<ObjectStats> UploadObject(const CallContext&,
+                                           const ObjectPath&,
+                                           const UploadOptions& options,
+                                           HttpBody body) override {
+    Note("upload");
+    upload_options = options;
+    char buffer[1000];
+    while (true) {
+      const auto n = body.read(buffer);
+      if (!n.ok()) return n.status();
+      if (*n == 0) break;
+      uploaded.append(buffer, *n);
+    }
+    return Take(uploads);
+  }
+
+ private:
+  static absl::Status Unscripted() {
+    return absl::DataLossError("the test scripted no answer");
+  }
+  template <typename T>
+  static T Take(std::deque<T>& script) {
+    if (script.empty()) return Unscripted();
+    T answer = std::move(script.front());
+    script.pop_front();
+    return answer;
+  }
+  void Note(const std::string& line) {
+    if (on_call) on_call(line);
+    calls.push_back(line);
+  }
+};
+
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,483 @@
+// Every row of the table in link_loop.h, each under the outcome it must have.
+#include "gateway/staging/link_loop.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+ObjectStats StatsAt(const std::string& address) {
+  return {.path = "p",
+          .physical_address = address,
+          .checksum = "c",
+          .size_bytes = 5,
+          .mtime = 1};
+}
+
+LinkAnswer Fails(Reason reason,
+                 absl::StatusCode code = absl::StatusCode::kUnavailable) {
+  return {.stats = MakeError(code, "scripted", reason)};
+}
+LinkAnswer Links(const std::string& address) {
+  return {.stats = StatsAt(address)};
+}
+LinkAnswer Lost() { return Fails(Reason::kUpstreamConnectionLost); }
+LinkAnswer Precondition() {
+  return Fails(Reason::kObjectExists, absl::StatusCode::kAlreadyExists);
+}
+LinkAnswer Conflict(std::optional<StagingLocation> try_here = std::nullopt) {
+  return {.stats = MakeError(absl::StatusCode::kAborted, "conflict",
+                             Reason::kLinkConflict),
+          .try_here = std::move(try_here)};
+}
+LinkAnswer Unusable() {
+  return Fails(Reason::kLinkAddressExpired,
+               absl::StatusCode::kFailedPrecondition);
+}
+
+class LinkLoopTest : public ::testing::Test {
+ protected:
+  LinkReport Run(seconds deadline = seconds(60)) {
+    CallContext context(clock_, clock_.Now() + deadline, "test");
+    return RunIn(context);
+  }
+
+  LinkReport RunIn(const CallContext& context) {
+    LinkLoop loop(lakefs_, budget_);
+    const Place place =
+        [this](const std::optional<StagingLocation>& where)
+        -> absl::StatusOr<Placement> {
+      lakefs_.calls.push_back(where ? "put at " + where->physical_address
+                                    : "put anew");
+      if (!place_error_.ok()) return place_error_;
+      return Placement{
+          .location = where ? *where
+                            : StagingLocation{.physical_address = NextAddress()},
+          .checksum = "c",
+          .relinkable = relinkable_};
+    };
+    return loop.Run(context, request_, before_,
+                    {.location = {.physical_address = "A"},
+                     .checksum = "c",
+                     .relinkable = relinkable_},
+                    can_place_ ? place : Place(nullptr), random_);
+  }
+
+  std::string NextAddress() { return std::string(1, next_address_++); }
+
+  void Stat(const std::optional<ObjectStats>& stats) {
+    lakefs_.stats.push_back(stats);
+  }
+  void Link(LinkAnswer answer) { lakefs_.links.push_back(std::move(answer)); }
+
+  FakeClock clock_;
+  std::mt19937_64 random_{1};
+  RetryBudget budget_{{}, clock_};
+  FakeLakefs lakefs_;
+  LinkRequest request_{.object = {"repo", "main", "p"}, .size_bytes = 5};
+  Before before_{.known = true};
+  bool relinkable_ = true;
+  bool can_place_ = true;
+  absl::Status place_error_;
+  char next_address_ = 'B';
+};
+
+TEST_F(LinkLoopTest, A200IsCommitted) {
+  Link(Links("A"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "A");
+  EXPECT_EQ(report.rounds, 1);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
+}
+
+TEST_F(LinkLoopTest, TheLinkCarriesAllThatTheCallerAskedFor) {
+  request_.content_type = "text/x";
+  request_.user_metadata = {{"k", "v"}};
+  request_.mtime = WallTime(seconds(7));
+  request_.force = true;
+  request_.if_absent = true;
+  Link(Links("A"));
+  ASSERT_THAT(Run().status, IsOk());
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent"));
+  const StagingMetadata& linked = lakefs_.linked[0];
+  EXPECT_EQ(linked.checksum, "c");
+  EXPECT_EQ(linked.size_bytes, 5);
+  EXPECT_EQ(linked.content_type, "text/x");
+  EXPECT_EQ(linked.user_metadata, request_.user_metadata);
+  EXPECT_EQ(linked.mtime, request_.mtime);
+  EXPECT_TRUE(linked.force);
+}
+
+TEST_F(LinkLoopTest, AConflictWithALocationMovesThereAtOnce) {
+  const StagingLocation there{.physical_address = "T", .token = "new"};
+  Link(Conflict(there));
+  Link(Links("T"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.rounds, 2);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "put at T", "link T"));
+  EXPECT_EQ(lakefs_.linked[1].staging, there);
+  EXPECT_EQ(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_F(LinkLoopTest, AConflictWithoutALocationBacksOffAndTakesANewAddress) {
+  Link(Conflict());
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "put anew", "link B"));
+  EXPECT_GT(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_F(LinkLoopTest, MoreRoundsThanAllowedAreAborted) {
+  for (int i = 0; i < 9; ++i) {
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+  }
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkConflict));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(report.rounds, 8);
+  EXPECT_EQ(report.try_here->physical_address, "T");
+  EXPECT_EQ(lakefs_.linked.size(), 8U);
+}
+
+TEST_F(LinkLoopTest, AConflictWithoutBytesHandsTheLocationOn) {
+  can_place_ = false;
+  Link(Conflict(StagingLocation{.physical_address = "T"}));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(report.try_here->physical_address, "T");
+}
+
+TEST_F(LinkLoopTest, A412OverOurOwnEntryIsProvenByALinkWithoutTheCondition) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, A412OverNothingIsLinkedAgainWithTheCondition) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "link A if-absent"));
+}
+
+TEST_F(LinkLoopTest, A412OverAnothersObjectIsAlreadyExists) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(report.status, HasReason(Reason::kObjectExists));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(report.object->physical_address, "X");
+}
+
+TEST_F(LinkLoopTest, A412WhoseStatFailsIsUnknown) {
+  request_.if_absent = true;
+  Link(Precondition());
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied,
+                                    "no", Reason::kPermissionDenied));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnknown));
+  EXPECT_THAT(report.status, HasReason(Reason::kOutcomeUnknown));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+}
+
+TEST_F(LinkLoopTest, ALostProofOfAFalse412IsNoRefusal) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Lost());
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, A412OnABurntAddressBelievesTheStat) {
+  request_.if_absent = true;
+  relinkable_ = false;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+}
+
+TEST_F(LinkLoopTest, A412OverNothingOnABurntAddressIsANewRound) {
+  request_.if_absent = true;
+  relinkable_ = false;
+  Link(Precondition());
+  Stat(std::nullopt);
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "put anew",
+                                         "link B if-absent"));
+}
+
+class LostAnswerTest : public LinkLoopTest,
+                       public ::testing::WithParamInterface<Reason> {};
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, LostAnswerTest,
+    ::testing::Values(Reason::kUpstreamConnectionLost,
+                      Reason::kUpstreamUnavailable, Reason::kUpstreamInternal,
+                      Reason::kUpstreamThrottled, Reason::kBranchLocked),
+    [](const auto& info) { return std::string(ReasonName(info.param)); });
+
+TEST_P(LostAnswerTest, IsProvenByAnotherLinkWhenAddressIsOurs) {
+  Link(Fails(GetParam()));
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "link A"));
+}
+
+TEST_P(LostAnswerTest, IsLinkedAgainAfterBackoffWhenThePathIsAsBefore) {
+  before_.object = StatsAt("OLD");
+  Link(Fails(GetParam()));
+  Stat(StatsAt("OLD"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "link A"));
+  EXPECT_GT(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_P(LostAnswerTest, IsSupersededWhenAnothersObjectCameAfter) {
+  before_.object = StatsAt("OLD");
+  Link(Fails(GetParam()));
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_EQ(report.outcome, Outcome::kSuperseded);
+  EXPECT_EQ(report.object->physical_address, "A");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat"));
+}
+
+TEST_P(LostAnswerTest, IsAlreadyExistsWhenAnothersObjectStandsThereIfAbsent) {
+  request_.if_absent = true;
+  Link(Fails(GetParam()));
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_P(LostAnswerTest, IfAbsentOverOursIsProvenWithoutTheCondition) {
+  request_.if_absent = true;
+  Link(Fails(GetParam()));
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "link A"));
+}
+
+TEST_P(LostAnswerTest, OnABurntAddressTakesANewOneUnlessOursIsThere) {
+  relinkable_ = false;
+  Link(Fails(GetParam()));
+  Stat(std::nullopt);
+  Link(Fails(GetParam()));
+  Stat(StatsAt("A"));  // the first attempt, late
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "stat", "put anew", "link B", "stat"));
+}
+
+TEST_P(LostAnswerTest, ThenRefusedIsUnknownSinceTheFirstMayStillLand) {
+  Link(Fails(GetParam()));
+  Stat(std::nullopt);
+  Link(Fails(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnknown));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+}
+
+TEST_F(LinkLoopTest, AStatThatFailsIsAskedAgain) {
+  Link(Lost());
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "down",
+                                    Reason::kUpstreamUnavailable));
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, RetryAfterIsTheLeastWait) {
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kUnavailable, "busy",
+                          ErrorDetails{.reason = Reason::kUpstreamUnavailable,
+                                       .retry_after = milliseconds(7'000)})});
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_GE(clock_.Elapsed(), seconds(7));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressIsReplaced) {
+  Link(Unusable());
+  Stat(std::nullopt);
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "stat", "put anew", "link B"));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressOverAnothersObjectIsReplacedToo) {
+  Link(Unusable());
+  Stat(StatsAt("X"));
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressAfterALostAnswerCanBeOurOwnSuccess) {
+  Link(Lost());
+  Stat(std::nullopt);
+  Link(Unusable());
+  Stat(StatsAt("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "link A", "stat"));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressWithoutBytesIsFailedPrecondition) {
+  can_place_ = false;
+  Link(Unusable());
+  Stat(std::nullopt);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkAddressExpired));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(LinkLoopTest, ARejectedAddressOnAMissingBranchIsNotFound) {
+  Link(Fails(Reason::kUpstreamRejected, absl::StatusCode::kInvalidArgument));
+  lakefs_.branch = MakeError(absl::StatusCode::kNotFound, "no branch",
+                             Reason::kNotFound);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(LinkLoopTest, ARejectedAddressOnAPresentBranchStaysRejected) {
+  Link(Fails(Reason::kUpstreamRejected, absl::StatusCode::kInvalidArgument));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kUpstreamRejected));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(LinkLoopTest, WhatNeverLeftIsLinkedAgainWithoutAStat) {
+  Link(Fails(Reason::kUpstreamUnreachable));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "link A"));
+}
+
+class RefusedTest : public LinkLoopTest,
+                    public ::testing::WithParamInterface<Reason> {};
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, RefusedTest,
+    ::testing::Values(Reason::kCredentialsRejected, Reason::kPermissionDenied,
+                      Reason::kNotFound, Reason::kRepositoryInDeletion,
+                      Reason::kUpstreamUnimplemented),
+    [](const auto& info) { return std::string(ReasonName(info.param)); });
+
+TEST_P(RefusedTest, IsGivenUpAtOnce) {
+  Link(Fails(GetParam(), absl::StatusCode::kFailedPrecondition));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(GetParam()));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
+}
+
+TEST_F(LinkLoopTest, ADeadlineWithNothingInFlightIsNotCommitted) {
+  for (int i = 0; i < 40; ++i) Link(Fails(Reason::kUpstreamUnreachable));
+  const LinkReport report = Run(seconds(3));
+  EXPECT_FALSE(report.status.ok());
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_LE(clock_.Elapsed(), seconds(3));
+}
+
+TEST_F(LinkLoopTest, ADeadlineInALinkIsFoundOutBeyondIt) {
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line == "link A" && lakefs_.calls.empty()) clock_.Advance(seconds(10));
+  };
+  lakefs_.links.push_back({.stats = MakeError(
+                               absl::StatusCode::kDeadlineExceeded, "over",
+                               Reason::kUpstreamConnectionLost)});
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run(seconds(10)).outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, ACancelledLinkThatCannotBeSeenIsUnknownAndNotRepeated) {
+  CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  lakefs_.on_call = [&](const std::string& line) {
+    if (line == "link A") context.Cancel();
+  };
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kCancelled, "cancelled",
+                          Reason::kUpstreamConnectionLost)});
+  Stat(std::nullopt);
+  const LinkReport report = RunIn(context);
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat"));
+}
+
+TEST_F(LinkLoopTest, FindingOutIsBoundedInTime) {
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line == "link A") clock_.Advance(seconds(10));
+  };
+  lakefs_.links.push_back({.stats = MakeError(
+                               absl::StatusCode::kDeadlineExceeded, "over",
+                               Reason::kUpstreamConnectionLost)});
+  for (int i = 0; i < 200; ++i) {
+    lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "down",
+                                      Reason::kUpstreamUnavailable));
+  }
+  const LinkReport report = Run(seconds(10));
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_LE(clock_.Elapsed(), seconds(16));
+}
+
+TEST_F(LinkLoopTest, BytesThatCannotBeHadAgainEndIt) {
+  place_error_ = MakeError(absl::StatusCode::kAborted, "gone",
+                           Reason::kLinkConflict);
+  Link(Conflict(StagingLocation{.physical_address = "T"}));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(LinkLoopTest, AServerThatAlwaysLosesItsAnswersIsNotAskedForEver) {
+  for (int i = 0; i < 500; ++i) {
+    Link(Lost());
+    Stat(std::nullopt);
+  }
+  const LinkReport report = Run(seconds(100'000));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_LE(lakefs_.linked.size(), 32U);
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
