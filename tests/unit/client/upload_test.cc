@@ -1,0 +1,350 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "client/client.h"
+#include "client/failure.h"
+#include "client/file_source.h"
+#include "client/memory_source.h"
+#include "tests/unit/client/fake_staging.h"
+#include "tests/unit/client/temporary_file.h"
+
+namespace lakefs::staging::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr size_t kMiB = 1 << 20;
+
+std::string Bytes(size_t size) {
+  std::string bytes(size, '\0');
+  uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+v1::ObjectPath Target() {
+  v1::ObjectPath object;
+  object.set_repository("quickstart");
+  object.set_branch("main");
+  object.set_path("data/a.bin");
+  return object;
+}
+
+// A pipe whose writing end is in the test's hands.
+class Pipe {
+ public:
+  Pipe() {
+    EXPECT_EQ(pipe(ends_), 0);
+    name_ = "/proc/self/fd/" + std::to_string(ends_[0]);
+  }
+  ~Pipe() {
+    close(ends_[0]);
+    CloseWriter();
+  }
+  void CloseWriter() {
+    if (ends_[1] >= 0) close(std::exchange(ends_[1], -1));
+  }
+  void Write(const std::string& data) {
+    ASSERT_EQ(write(ends_[1], data.data(), data.size()),
+              static_cast<ssize_t>(data.size()));
+  }
+  const std::string& name() const { return name_; }
+
+ private:
+  int ends_[2];
+  std::string name_;
+};
+
+class UploadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto client = Client::Connect(gateway_.address());
+    ASSERT_TRUE(client.ok()) << client.status();
+    client_ = *std::move(client);
+  }
+
+  absl::StatusOr<v1::UploadResult> Upload(Source& source) {
+    return client_->Upload(source, Target(), options_);
+  }
+  absl::StatusOr<v1::UploadResult> Upload(const std::string& data) {
+    MemorySource source(data);
+    return Upload(source);
+  }
+  Failure FailedUpload(const std::string& data) {
+    const auto result = Upload(data);
+    EXPECT_FALSE(result.ok());
+    return FailureOf(result.status());
+  }
+
+  FakeStaging gateway_;
+  std::unique_ptr<Client> client_;
+  UploadOptions options_;
+};
+
+TEST_F(UploadTest, LargeObjectArrivesInChunksOfOneMebibyte) {
+  const std::string data = Bytes(3 * kMiB + 5);
+  const auto result = Upload(data);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->outcome(), v1::OUTCOME_COMMITTED);
+  EXPECT_TRUE(gateway_.data() == data);
+  EXPECT_THAT(gateway_.chunk_sizes(), ElementsAre(kMiB, kMiB, kMiB, 5));
+  EXPECT_EQ(gateway_.header().size_bytes(), 3 * kMiB + 5);
+  EXPECT_TRUE(gateway_.header().can_rewind());
+  EXPECT_TRUE(gateway_.half_closed());
+  EXPECT_THAT(gateway_.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, ObjectsUpToOneMebibyteGoInOneMessage) {
+  for (const size_t size : {size_t{0}, size_t{1}, kMiB}) {
+    const std::string data = Bytes(size);
+    ASSERT_TRUE(Upload(data).ok()) << size;
+    EXPECT_TRUE(gateway_.data() == data) << size;
+    EXPECT_TRUE(gateway_.header().has_size_bytes());
+  }
+  EXPECT_EQ(gateway_.messages(), 3);
+  EXPECT_EQ(gateway_.streams(), 0);
+  ASSERT_TRUE(Upload(Bytes(kMiB + 1)).ok());
+  EXPECT_EQ(gateway_.streams(), 1);
+  EXPECT_THAT(gateway_.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, PipeGoesAsStreamOfUnknownSizeThatCannotRewind) {
+  for (const std::string& data : {std::string(), Bytes(4000)}) {
+    Pipe pipe;
+    pipe.Write(data);
+    pipe.CloseWriter();
+    const auto source = FileSource::Open(pipe.name());
+    ASSERT_TRUE(source.ok()) << source.status();
+    const auto result = Upload(**source);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(gateway_.data(), data);
+    EXPECT_FALSE(gateway_.header().has_size_bytes());
+    EXPECT_FALSE(gateway_.header().can_rewind());
+    EXPECT_TRUE(gateway_.half_closed());
+  }
+  EXPECT_EQ(gateway_.streams(), 2);
+  EXPECT_THAT(gateway_.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, HeaderCarriesWhatWasAsked) {
+  options_.content_type = "text/csv";
+  options_.user_metadata = {{"team", "data"}};
+  options_.if_absent = true;
+  options_.force = true;
+  options_.mtime = absl::FromUnixMillis(1714564800900);
+  options_.request_id = "job-1";
+  ASSERT_TRUE(Upload("x").ok());
+  const v1::UploadHeader header = gateway_.header();
+  EXPECT_EQ(header.object().path(), "data/a.bin");
+  EXPECT_EQ(header.content_type(), "text/csv");
+  EXPECT_EQ(header.user_metadata().at("team"), "data");
+  EXPECT_TRUE(header.if_absent());
+  EXPECT_TRUE(header.force());
+  EXPECT_EQ(header.mtime().seconds(), 1714564800);
+  EXPECT_EQ(header.mtime().nanos(), 0);
+  EXPECT_EQ(header.request_id(), "job-1");
+}
+
+TEST_F(UploadTest, TextThatIsNotUtf8IsRefusedBeforeAnythingIsSent) {
+  options_.user_metadata = {{"team", "\xff"}};
+  const Failure failure = FailedUpload("x");
+  EXPECT_EQ(failure.code, absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(failure.reason, kInvalidRequest);
+  EXPECT_EQ(gateway_.messages(), 0);
+}
+
+TEST_F(UploadTest, RewindInTheMiddleSendsAgainFromItsOffset) {
+  const std::string data = Bytes(5 * kMiB + 7);
+  gateway_.rewinds = {{3 * kMiB, 1 * kMiB}};
+  ASSERT_TRUE(Upload(data).ok());
+  EXPECT_TRUE(gateway_.data() == data);
+  EXPECT_THAT(gateway_.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, RewindAfterTheFinishSendsBytesAndFinishAgain) {
+  const std::string data = Bytes(3 * kMiB + 7);
+  gateway_.rewinds = {{-1, 0}, {-1, 12345}, {2 * kMiB, 3}};
+  ASSERT_TRUE(Upload(data).ok());
+  EXPECT_TRUE(gateway_.data() == data);
+  EXPECT_THAT(gateway_.rewinds, IsEmpty());
+  EXPECT_THAT(gateway_.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, RewindBehindTheBytesSentIsABadReply) {
+  gateway_.rewinds = {{-1, 100 * kMiB}};
+  const Failure failure = FailedUpload(Bytes(2 * kMiB));
+  EXPECT_EQ(failure.reason, kBadReply);
+  EXPECT_FALSE(gateway_.linked());
+}
+
+TEST_F(UploadTest, ProgressReachesTheCallback) {
+  int64_t received = 0;
+  options_.progress = [&](const auto& p) { received = p.received_bytes(); };
+  ASSERT_TRUE(Upload(Bytes(2 * kMiB)).ok());
+  EXPECT_EQ(received, 2 * kMiB);
+}
+
+TEST_F(UploadTest, DetailsOfAnErrorAreDecoded) {
+  gateway_.on_finish = [](auto&) {
+    return FailureStatus(grpc::StatusCode::UNAVAILABLE, "the branch is locked",
+                         "BRANCH_LOCKED", v1::OUTCOME_NOT_COMMITTED,
+                         v1::UploadFailure::ADVICE_RETRY_CALL);
+  };
+  for (const size_t size : {size_t{1}, 2 * kMiB}) {
+    const Failure failure = FailedUpload(Bytes(size));
+    EXPECT_EQ(failure.code, absl::StatusCode::kUnavailable);
+    EXPECT_EQ(failure.message, "the branch is locked");
+    EXPECT_EQ(failure.reason, "BRANCH_LOCKED");
+    EXPECT_EQ(failure.domain, "lakefs.staging");
+    EXPECT_EQ(failure.metadata.at("operation"), "link");
+    EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
+    EXPECT_EQ(failure.advice, v1::UploadFailure::ADVICE_RETRY_CALL);
+    EXPECT_EQ(failure.retry_after, absl::Seconds(2));
+    ASSERT_EQ(failure.violations.size(), 1);
+    EXPECT_EQ(failure.violations[0].field, "header.object.path");
+  }
+}
+
+TEST_F(UploadTest, EarlyErrorEndsAnUploadThatWaitsForItsSource) {
+  gateway_.on_bytes = [](int64_t) {
+    return FailureStatus(grpc::StatusCode::NOT_FOUND, "no repository",
+                         "NOT_FOUND", v1::OUTCOME_NOT_COMMITTED,
+                         v1::UploadFailure::ADVICE_FIX_REQUEST);
+  };
+  Pipe pipe;  // gives nothing and does not end
+  const auto source = FileSource::Open(pipe.name());
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto result = Upload(**source);
+  EXPECT_EQ(FailureOf(result.status()).reason, "NOT_FOUND");
+}
+
+TEST_F(UploadTest, ConnectionLostBeforeTheFinishLeavesNothingLinked) {
+  Pipe pipe;
+  const auto source = FileSource::Open(pipe.name());
+  ASSERT_TRUE(source.ok()) << source.status();
+  std::thread stopper;
+  gateway_.on_bytes = [&](int64_t) {
+    stopper = std::thread([&] { gateway_.StopNow(); });
+    return grpc::Status::OK;
+  };
+  const auto result = Upload(**source);
+  stopper.join();
+  const Failure failure = FailureOf(result.status());
+  EXPECT_EQ(failure.reason, kGatewayConnectionLost);
+  EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
+}
+
+TEST_F(UploadTest, ConnectionLostAfterTheFinishLeavesTheOutcomeUnknown) {
+  for (const size_t size : {size_t{1}, 2 * kMiB}) {
+    FakeStaging gateway;
+    std::thread stopper;
+    gateway.on_finish = [&](grpc::ServerContext& context) {
+      stopper = std::thread([&] { gateway.StopNow(); });
+      while (!context.IsCancelled()) std::this_thread::yield();
+      return grpc::Status::OK;
+    };
+    client_ = *Client::Connect(gateway.address());
+    const Failure failure = FailedUpload(Bytes(size));
+    stopper.join();
+    EXPECT_EQ(failure.reason, kGatewayConnectionLost);
+    EXPECT_THAT(failure.message, HasSubstr(gateway.address()));
+    EXPECT_EQ(failure.outcome, v1::OUTCOME_UNKNOWN);
+  }
+}
+
+TEST_F(UploadTest, StopBeforeTheFinishLeavesNothingLinked) {
+  std::stop_source stop;
+  options_.stop = stop.get_token();
+  Pipe pipe;
+  const auto source = FileSource::Open(pipe.name());
+  ASSERT_TRUE(source.ok()) << source.status();
+  gateway_.on_bytes = [&](int64_t) {
+    stop.request_stop();
+    return grpc::Status::OK;
+  };
+  const Failure failure = FailureOf(Upload(**source).status());
+  EXPECT_EQ(failure.reason, kCancelled);
+  EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
+}
+
+TEST_F(UploadTest, StopAfterTheFinishLeavesTheOutcomeUnknown) {
+  for (const size_t size : {size_t{1}, 2 * kMiB}) {
+    std::stop_source stop;
+    options_.stop = stop.get_token();
+    gateway_.on_finish = [&](grpc::ServerContext& context) {
+      stop.request_stop();
+      while (!context.IsCancelled()) std::this_thread::yield();
+      return grpc::Status::OK;
+    };
+    const Failure failure = FailedUpload(Bytes(size));
+    EXPECT_EQ(failure.reason, kCancelled);
+    EXPECT_EQ(failure.outcome, v1::OUTCOME_UNKNOWN);
+  }
+}
+
+TEST_F(UploadTest, DeadlineWhileLinkingLeavesTheOutcomeUnknown) {
+  options_.timeout = absl::Milliseconds(300);
+  gateway_.on_finish = [&](grpc::ServerContext& context) {
+    while (!context.IsCancelled()) std::this_thread::yield();
+    return grpc::Status::OK;
+  };
+  const Failure failure = FailedUpload(Bytes(2 * kMiB));
+  EXPECT_EQ(failure.code, absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(failure.outcome, v1::OUTCOME_UNKNOWN);
+}
+
+TEST_F(UploadTest, UnreachableGatewayIsNamed) {
+  for (const std::string address : {"127.0.0.1:1", "unix:/nowhere/socket"}) {
+    client_ = *Client::Connect(address);
+    const Failure failure = FailedUpload("x");
+    EXPECT_EQ(failure.code, absl::StatusCode::kUnavailable);
+    EXPECT_EQ(failure.reason, kGatewayUnreachable);
+    EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
+    EXPECT_THAT(failure.message, HasSubstr(address));
+  }
+}
+
+TEST_F(UploadTest, FileThatChangesWhileItIsReadIsNotLinked) {
+  const auto grow = [](const std::string& name) {
+    std::ofstream(name, std::ios::app) << "more";
+  };
+  const auto shrink = [](const std::string& name) {
+    std::filesystem::resize_file(name, 2 * kMiB);
+  };
+  const auto rewrite = [](const std::string& name) {
+    std::fstream(name) << "other";
+    std::filesystem::last_write_time(
+        name, std::filesystem::file_time_type::clock::now() +
+                  std::chrono::seconds(1));
+  };
+  for (const std::function<void(const std::string&)>& change :
+       {std::function(grow), std::function(shrink), std::function(rewrite)}) {
+    // More than the sockets hold, so that the end is read after the change.
+    const TemporaryFile file(Bytes(40 * kMiB));
+    const auto source = FileSource::Open(file.name());
+    ASSERT_TRUE(source.ok()) << source.status();
+    gateway_.on_bytes = [&](int64_t bytes) {
+      if (bytes == kMiB) change(file.name());
+      return grpc::Status::OK;
+    };
+    const Failure failure = FailureOf(Upload(**source).status());
+    EXPECT_EQ(failure.reason, kSourceChanged);
+    EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
+    EXPECT_THAT(failure.message, HasSubstr(file.name()));
+    EXPECT_FALSE(gateway_.linked());
+  }
+}
+
+}  // namespace
+}  // namespace lakefs::staging::testing
