@@ -67,8 +67,11 @@ std::string AddressMint::MintPlain() {
 std::string AddressMint::Mint(absl::string_view repository,
                               absl::string_view branch,
                               absl::string_view path) {
+  if (traits_.address_form == AddressForm::kToken) {
+    return absl::StrCat("data/", TokenOf(repository, branch), "/", NextId());
+  }
   std::string address = MintPlain();
-  if (traits_.signs_addresses) {
+  if (traits_.address_form == AddressForm::kSignedXid) {
     return absl::StrCat(address, ",", Sign(address, repository, branch, path));
   }
   if (traits_.single_use) {
@@ -78,6 +81,15 @@ std::string AddressMint::Mint(absl::string_view repository,
   return address;
 }
 
+std::string AddressMint::TokenOf(absl::string_view repository,
+                                 absl::string_view branch) const {
+  std::string name = absl::StrCat(repository, "-", branch);
+  std::string hex = Hex(HmacSha256(key_, name));
+  return absl::StrCat(name, ":", hex.substr(0, 8), "-", hex.substr(8, 4), "-",
+                      hex.substr(12, 4), "-", hex.substr(16, 4), "-",
+                      hex.substr(20, 12));
+}
+
 AddressVerdict AddressMint::Redeem(const std::string& address,
                                    absl::string_view repository,
                                    absl::string_view branch,
@@ -85,7 +97,7 @@ AddressVerdict AddressMint::Redeem(const std::string& address,
   std::vector<std::string> parts = absl::StrSplit(address, ',');
   absl::string_view id = parts[0];
   id.remove_prefix(id.rfind('/') + 1);
-  if (traits_.signs_addresses) {
+  if (traits_.address_form == AddressForm::kSignedXid) {
     if (parts.size() != 2) return AddressVerdict::kUnsigned;
     if (parts[1] != Sign(parts[0], repository, branch, path)) {
       return AddressVerdict::kBadSignature;

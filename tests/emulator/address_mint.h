@@ -23,8 +23,9 @@ enum class AddressVerdict {
 };
 
 // Makes the part of an address behind the storage namespace:
-// `data/<partition>/<id>[,<signature>]`. The id holds the time, so an address
-// needs no memory; except in the dialects that let it be linked only once.
+// for example `data/<partition>/<id>,<signature>`. The id holds the time, so an
+// address needs no memory; except in the dialects that let it be linked only
+// once.
 //
 // Threads: all methods may be called from any thread.
 class AddressMint {
@@ -40,7 +41,12 @@ class AddressMint {
   // An address for bytes that lakeFS itself stores: never signed.
   std::string MintPlain();
 
-  // Judges an address within data/, and uses it up if the dialect has it so.
+  // The staging token of a branch, in the dialects that have one.
+  std::string TokenOf(absl::string_view repository,
+                      absl::string_view branch) const;
+
+  // Judges an address, relative to the storage namespace, and uses it up if the
+  // dialect has it so.
   AddressVerdict Redeem(const std::string& address,
                         absl::string_view repository, absl::string_view branch,
                         absl::string_view path);

@@ -13,33 +13,50 @@ namespace {
 
 using nlohmann::json;
 
+// Newer releases say more; what a client must know stands in the traits.
 json StorageConfig(const Backend& backend) {
+  const DialectTraits& traits = backend.traits;
   std::string example = backend.store.NamespaceOf("example");
-  std::string scheme = example.substr(0, example.find("//") + 2);
-  json config = {
-      {"blockstore_type", std::string(backend.store.type())},
-      {"blockstore_namespace_example", example},
-      {"blockstore_namespace_ValidityRegex", absl::StrCat("^", scheme)},
-      {"import_support", false}};
-  if (backend.traits.has_presign) {
+  std::string regex =
+      absl::StrCat("^", example.substr(0, example.find("//") + 2));
+  json config = {{"blockstore_type", std::string(backend.store.type())},
+                 {"blockstore_namespace_example", example},
+                 {"blockstore_namespace_ValidityRegex", regex},
+                 {"default_namespace_prefix", ""}};
+  if (traits.has_presign) {
+    config["import_support"] = true;
     config["pre_sign_support"] = backend.CanPresign();
-    config["pre_sign_support_ui"] = false;
+    config[traits.has_config ? "pre_sign_support_ui" : "pre_sign_support_UI"] =
+        !traits.has_config && backend.CanPresign();
   }
-  if (backend.traits.has_multipart) {
+  if (traits.has_multipart) {
+    config["import_validity_regex"] = regex;
     config["pre_sign_multipart_upload"] = backend.CanMultipart();
+  }
+  if (traits.has_part_urls) {
+    config["blockstore_description"] = "";
+    config["blockstore_id"] = "";
   }
   return config;
 }
 
 json VersionConfig(const Backend& backend) {
-  return {{"version", std::string(backend.traits.version)}};
+  json config = {{"version", std::string(backend.traits.version)}};
+  if (backend.traits.has_part_urls) config["version_context"] = "lakeFS";
+  return config;
 }
 
 }  // namespace
 
 HttpResponse GetConfig(const Call& call) {
-  return JsonReply(200, {{"storage_config", StorageConfig(call.backend)},
-                         {"version_config", VersionConfig(call.backend)}});
+  json config = {{"storage_config", StorageConfig(call.backend)},
+                 {"version_config", VersionConfig(call.backend)}};
+  if (call.backend.traits.has_part_urls) {
+    config["capabilities_config"] = json::object();
+    config["storage_config_list"] = json::array();
+    config["ui_config"] = json::object();
+  }
+  return JsonReply(200, config);
 }
 
 HttpResponse GetStorageConfig(const Call& call) {
@@ -56,10 +73,13 @@ HttpResponse Login(const Call& call) {
       call.backend.authenticator.Login(StringField(body, "access_key_id"),
                                        StringField(body, "secret_access_key"));
   if (!session.has_value()) {
+    if (call.backend.traits.terse_login_refusal) {
+      return JsonReply(401, "Unauthorized");
+    }
     return LakefsError(401, "error authenticating request");
   }
   json reply = {{"token", session->token}};
-  if (call.backend.traits.login_expiry) {
+  if (call.backend.traits.has_login_expiry) {
     reply["token_expiration"] = session->expiration;
   }
   HttpResponse response = JsonReply(200, reply);

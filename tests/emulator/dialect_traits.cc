@@ -1,11 +1,120 @@
 #include "tests/emulator/dialect_traits.h"
 
-#include <array>
-
 namespace lakefs::gateway::testing {
 namespace {
 
 using std::chrono::hours;
+
+constexpr DialectTraits kV0_66 = {
+    .name = "v0.66",
+    .version = "0.66.0",
+    .has_config = false,
+    .has_presign = false,
+    .has_presign_expiry = false,
+    .has_multipart = false,
+    .has_part_urls = false,
+    .max_parts = 0,
+    .has_token = true,
+    .address_form = AddressForm::kToken,
+    .single_use = false,
+    .checked_addresses = CheckedAddresses::kNone,
+    .link_deadline = std::nullopt,
+    .checks_branch_early = true,
+    .has_condition = false,
+    .bad_condition_status = 0,
+    .has_if_match = false,
+    .has_mtime = false,
+    .cleans_checksum = false,
+    .relative_link_reply = false,
+    .needs_address = true,
+    .has_read_only = false,
+    .protected_branch_status = 500,
+    .too_many_tries_status = 429,
+    .unknown_endpoint_status = 500,
+    .uploads_octet_stream = false,
+    .needs_filename = true,
+    .has_head = false,
+    .keeps_content_type = false,
+    .terse_validation = true,
+    .has_login_expiry = false,
+    .terse_login_refusal = true,
+    .jwt_is_cookie = true,
+    .cookie_name = "access_token",
+};
+
+constexpr DialectTraits kV0_101 = {
+    .name = "v0.101",
+    .version = "0.101.0",
+    .has_config = false,
+    .has_presign = true,
+    .has_presign_expiry = false,
+    .has_multipart = false,
+    .has_part_urls = false,
+    .max_parts = 0,
+    .has_token = true,
+    .address_form = AddressForm::kXid,
+    .single_use = true,
+    .checked_addresses = CheckedAddresses::kAll,
+    .link_deadline = hours(6),
+    .checks_branch_early = true,
+    .has_condition = false,
+    .bad_condition_status = 0,
+    .has_if_match = false,
+    .has_mtime = false,
+    .cleans_checksum = false,
+    .relative_link_reply = true,
+    .needs_address = false,
+    .has_read_only = false,
+    .protected_branch_status = 403,
+    .too_many_tries_status = 423,
+    .unknown_endpoint_status = 500,
+    .uploads_octet_stream = false,
+    .needs_filename = false,
+    .has_head = true,
+    .keeps_content_type = true,
+    .terse_validation = true,
+    .has_login_expiry = true,
+    .terse_login_refusal = true,
+    .jwt_is_cookie = false,
+    .cookie_name = "internal_auth_session",
+};
+
+constexpr DialectTraits kV1_21 = {
+    .name = "v1.21",
+    .version = "1.21.0",
+    .has_config = true,
+    .has_presign = true,
+    .has_presign_expiry = true,
+    .has_multipart = true,
+    .has_part_urls = false,
+    .max_parts = 10'000,
+    .has_token = false,
+    .address_form = AddressForm::kXid,
+    .single_use = true,
+    .checked_addresses = CheckedAddresses::kInNamespace,
+    .link_deadline = hours(6),
+    .checks_branch_early = false,
+    .has_condition = true,
+    .bad_condition_status = 400,
+    .has_if_match = false,
+    .has_mtime = false,
+    .cleans_checksum = true,
+    .relative_link_reply = false,
+    .needs_address = false,
+    .has_read_only = true,
+    .protected_branch_status = 403,
+    .too_many_tries_status = 423,
+    .unknown_endpoint_status = 500,
+    .uploads_octet_stream = true,
+    .needs_filename = false,
+    .has_head = true,
+    .keeps_content_type = true,
+    .terse_validation = true,
+    .has_login_expiry = true,
+    .terse_login_refusal = true,
+    .jwt_is_cookie = false,
+    .cookie_name = "internal_auth_session",
+};
 
 constexpr DialectTraits kV1_84 = {
     .name = "v1.84",
@@ -17,21 +126,29 @@ constexpr DialectTraits kV1_84 = {
     .has_part_urls = true,
     .max_parts = 10'000,
     .has_token = false,
-    .signs_addresses = true,
+    .address_form = AddressForm::kSignedXid,
     .single_use = false,
+    .checked_addresses = CheckedAddresses::kInData,
     .link_deadline = hours(24),
     .checks_branch_early = false,
     .has_condition = true,
+    .bad_condition_status = 501,
     .has_if_match = true,
     .has_mtime = true,
     .cleans_checksum = true,
     .relative_link_reply = false,
+    .needs_address = false,
     .has_read_only = true,
     .protected_branch_status = 403,
     .too_many_tries_status = 429,
     .unknown_endpoint_status = 404,
     .uploads_octet_stream = true,
-    .login_expiry = true,
+    .needs_filename = false,
+    .has_head = true,
+    .keeps_content_type = true,
+    .terse_validation = false,
+    .has_login_expiry = true,
+    .terse_login_refusal = false,
     .jwt_is_cookie = false,
     .cookie_name = "internal_auth_session",
 };
@@ -41,8 +158,11 @@ constexpr DialectTraits kV1_84 = {
 const DialectTraits& TraitsOf(Dialect dialect) {
   switch (dialect) {
     case Dialect::kV0_66:
+      return kV0_66;
     case Dialect::kV0_101:
+      return kV0_101;
     case Dialect::kV1_21:
+      return kV1_21;
     case Dialect::kV1_84:
       break;
   }

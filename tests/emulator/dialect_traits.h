@@ -9,6 +9,20 @@
 
 namespace lakefs::gateway::testing {
 
+// What stands behind `data/` in an address.
+enum class AddressForm {
+  kToken,      // <token>/<id>
+  kXid,        // <xid>/<xid>
+  kSignedXid,  // <xid>/<xid>,<signature over repository, branch and path>
+};
+
+enum class CheckedAddresses {
+  kNone,
+  kAll,
+  kInNamespace,  // All below the repository's storage namespace.
+  kInData,       // All below its data/.
+};
+
 // What a client can tell one dialect by.
 //
 // Source: answers recorded of v0.66, v0.101, v1.21 and v1.84.
@@ -26,28 +40,36 @@ struct DialectTraits {
   // The location carries a token, and link's body must have the field.
   bool has_token;
 
-  // Addresses carry a signature over repository, branch and path. Else any
-  // path will do.
-  bool signs_addresses;
+  AddressForm address_form;
 
   // The first link uses an address up, whatever comes of it.
   bool single_use;
+
+  // What link looks up or verifies; it takes all other addresses unchecked.
+  CheckedAddresses checked_addresses;
 
   // From getting an address to linking it; nullopt: any time.
   std::optional<std::chrono::hours> link_deadline;
 
   bool checks_branch_early;  // 404 on getting an address for a missing one.
   bool has_condition;        // If-None-Match: * on link.
+  int bad_condition_status;  // For another If-None-Match, where it is known.
   bool has_if_match;         // If-Match is refused with 501, not ignored.
   bool has_mtime;            // `mtime` of link counts.
   bool cleans_checksum;      // Strips quotes, and refuses an empty one.
   bool relative_link_reply;  // physical_address in link's reply is data/…
+  bool needs_address;        // No reply at all to a link without an address.
   bool has_read_only;        // Repositories can be read-only.
   int protected_branch_status;
   int too_many_tries_status;
   int unknown_endpoint_status;
   bool uploads_octet_stream;  // POST objects takes plain bodies.
-  bool login_expiry;          // token_expiration in login's reply.
+  bool needs_filename;        // POST objects takes no field without one.
+  bool has_head;              // HEAD of an object; else 500.
+  bool keeps_content_type;    // Reading an object tells its type.
+  bool terse_validation;      // The validator names no schema.
+  bool has_login_expiry;      // token_expiration in login's reply.
+  bool terse_login_refusal;   // The bare JSON string "Unauthorized".
   bool jwt_is_cookie;         // The cookie's value is the JWT itself.
   absl::string_view cookie_name;
 };

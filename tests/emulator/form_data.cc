@@ -37,7 +37,9 @@ std::optional<FormField> FindFormField(absl::string_view content_type,
     size_t bytes_end = bytes.find(end);
     if (bytes_end == absl::string_view::npos) return std::nullopt;
     if (absl::StrContains(head, absl::StrCat("name=\"", name, "\""))) {
-      FormField field{std::string(bytes.substr(0, bytes_end)), ""};
+      FormField field;
+      field.bytes = std::string(bytes.substr(0, bytes_end));
+      field.has_filename = absl::StrContains(head, "filename=");
       for (absl::string_view line : absl::StrSplit(head, "\r\n")) {
         if (absl::StartsWithIgnoreCase(line, "content-type:")) {
           field.content_type = std::string(

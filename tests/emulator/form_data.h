@@ -11,6 +11,7 @@ namespace lakefs::gateway::testing {
 struct FormField {
   std::string bytes;
   std::string content_type;  // Empty if the field has none.
+  bool has_filename = false;
 };
 
 // The field `name` of a form; nullopt if it is not there. `content_type` is the

@@ -85,6 +85,9 @@ HttpResponse StatObject(const Call& call) {
 }
 
 HttpResponse GetObject(const Call& call) {
+  if (call.request.method == "HEAD" && !call.backend.traits.has_head) {
+    return LakefsError(500, "invalid API endpoint");
+  }
   Lookup found = FindEntry(call);
   if (found.entry == nullptr) return found.error;
   const Entry& entry = *found.entry;
@@ -94,7 +97,9 @@ HttpResponse GetObject(const Call& call) {
   reply.headers["Etag"] = absl::StrCat("\"", entry.checksum, "\"");
   reply.headers["Last-Modified"] = HttpDate(entry.mtime);
   if (bytes == nullptr) return reply;
-  reply.headers["Content-Type"] = entry.content_type;
+  reply.headers["Content-Type"] = call.backend.traits.keeps_content_type
+                                      ? entry.content_type
+                                      : "application/octet-stream";
   reply.headers["Accept-Ranges"] = "bytes";
   std::string range = call.request.Header("range");
   if (range.empty()) {

@@ -25,6 +25,7 @@ json Describe(const Repository& repository, const DialectTraits& traits) {
                {"storage_namespace", repository.storage_namespace()},
                {"creation_date", repository.creation_date()}};
   if (traits.has_read_only) body["read_only"] = repository.read_only();
+  if (traits.has_part_urls) body["storage_id"] = "";
   return body;
 }
 
@@ -120,7 +121,8 @@ HttpResponse Commit(const Call& call) {
   if (branch == nullptr) return LakefsError(404, "branch not found");
   if (repository->read_only()) return LakefsError(403, "read-only repository");
   if (repository->IsProtected(call.route.branch)) {
-    return LakefsError(403, "cannot commit to protected branch");
+    return LakefsError(call.backend.traits.protected_branch_status,
+                       "cannot commit to protected branch");
   }
   CommitPtr commit = repository->Commit(*branch);
   if (commit == nullptr) return LakefsError(400, "commit: no changes");

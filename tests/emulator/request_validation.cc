@@ -29,6 +29,7 @@ struct Field {
 struct Schema {
   absl::string_view name;
   std::vector<Field> fields;
+  bool terse = false;  // As in DialectTraits::terse_validation.
 };
 
 bool TakesPath(const std::string& operation) {
@@ -88,10 +89,12 @@ HttpResponse BodyError(absl::string_view what) {
 HttpResponse SchemaError(const Schema& schema, absl::string_view pointer,
                          absl::string_view what, const json& wanted,
                          const json& value) {
-  return BodyError(absl::StrCat("doesn't match schema #/components/schemas/",
-                                schema.name, ": Error at \"", pointer,
-                                "\": ", what, "\nSchema:\n", Quoted(wanted),
-                                "\n\nValue:\n", Quoted(value), "\n"));
+  std::string name =
+      schema.terse ? "the schema"
+                   : absl::StrCat("schema #/components/schemas/", schema.name);
+  return BodyError(absl::StrCat(
+      "doesn't match ", name, ": Error at \"", pointer, "\": ", what,
+      "\nSchema:\n", Quoted(wanted), "\n\nValue:\n", Quoted(value), "\n"));
 }
 
 bool HasType(const json& value, absl::string_view type) {
@@ -99,6 +102,15 @@ bool HasType(const json& value, absl::string_view type) {
   if (type == "integer") return value.is_number_integer();
   if (type == "array") return value.is_array();
   return value.is_object();
+}
+
+std::string WrongType(const Schema& schema, absl::string_view type,
+                      const json& value) {
+  if (value.is_null()) return "Value is not nullable";
+  if (schema.terse) {
+    return absl::StrCat("Field must be set to ", type, " or not be present");
+  }
+  return absl::StrCat("value must be ", type == "integer" ? "an " : "a ", type);
 }
 
 std::optional<HttpResponse> CheckField(const Schema& schema, const Field& field,
@@ -114,13 +126,8 @@ std::optional<HttpResponse> CheckField(const Schema& schema, const Field& field,
   }
   const json& value = body[at];
   if (HasType(value, field.type)) return std::nullopt;
-  std::string what =
-      value.is_null()
-          ? "Value is not nullable"
-          : absl::StrCat("value must be ",
-                         field.type == "integer" ? "an " : "a ", field.type);
-  return SchemaError(schema, pointer, what, {{"type", std::string(field.type)}},
-                     value);
+  return SchemaError(schema, pointer, WrongType(schema, field.type, value),
+                     {{"type", std::string(field.type)}}, value);
 }
 
 std::optional<HttpResponse> CheckMetadata(const Schema& schema,
@@ -130,7 +137,8 @@ std::optional<HttpResponse> CheckMetadata(const Schema& schema,
   for (const auto& [name, value] : metadata->items()) {
     if (value.is_string()) continue;
     return SchemaError(schema, absl::StrCat("/user_metadata/", name),
-                       "value must be a string", {{"type", "string"}}, value);
+                       WrongType(schema, "string", value), {{"type", "string"}},
+                       value);
   }
   return std::nullopt;
 }
@@ -186,6 +194,12 @@ std::optional<HttpResponse> CheckPartNumber(const std::string& text) {
 std::optional<HttpResponse> ValidateRequest(const DialectTraits& traits,
                                             const Route& route,
                                             const HttpRequest& request) {
+  if (TakesPath(route.operation) && request.Query("path").empty() &&
+      traits.terse_validation) {
+    return ParameterError(
+        "path", "query",
+        "value is required but missing: value is required but missing");
+  }
   if (TakesPath(route.operation)) {
     auto path = request.query.find("path");
     if (path == request.query.end()) {
@@ -198,14 +212,20 @@ std::optional<HttpResponse> ValidateRequest(const DialectTraits& traits,
   std::string presign = request.Query("presign");
   if (traits.has_presign && !presign.empty() && presign != "true" &&
       presign != "false") {
+    std::string what =
+        traits.terse_validation
+            ? absl::StrCat("number: strconv.ParseBool: parsing \"", presign,
+                           "\"")
+            : "boolean";
     return ParameterError("presign", "query",
-                          absl::StrCat("value ", presign,
-                                       ": an invalid boolean: invalid syntax"));
+                          absl::StrCat("value ", presign, ": an invalid ", what,
+                                       ": invalid syntax"));
   }
   if (route.operation == "uploadPart") {
     if (auto error = CheckPartNumber(route.part_number)) return error;
   }
   auto schema = SchemaOf(traits, route.operation);
+  if (schema.has_value()) schema->terse = traits.terse_validation;
   return schema.has_value() ? CheckBody(*schema, request) : std::nullopt;
 }
 

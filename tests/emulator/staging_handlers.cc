@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "tests/emulator/branch_writer.h"
 #include "tests/emulator/json_fields.h"
 #include "tests/emulator/lakefs_reply.h"
@@ -25,7 +26,10 @@ absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
       backend.mint.Mint(repository.name(), call.route.branch,
                         call.request.Query("path")));
   json location = {{"physical_address", address}};
-  if (backend.traits.has_token) location["token"] = "";
+  if (backend.traits.has_token) {
+    location["token"] =
+        backend.mint.TokenOf(repository.name(), call.route.branch);
+  }
   if (!backend.traits.has_presign) return location;
   location["presigned_url"] = nullptr;
   if (!presign) return location;
@@ -37,6 +41,21 @@ absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
         backend.NowSeconds() + backend.options.presign_lifetime.count();
   }
   return location;
+}
+
+bool IsChecked(const DialectTraits& traits, const std::string& prefix,
+               const std::string& address) {
+  switch (traits.checked_addresses) {
+    case CheckedAddresses::kNone:
+      return false;
+    case CheckedAddresses::kAll:
+      return true;
+    case CheckedAddresses::kInNamespace:
+      return absl::StartsWith(address, prefix);
+    case CheckedAddresses::kInData:
+      break;
+  }
+  return absl::StartsWith(address, prefix + "data/");
 }
 
 std::string CleanChecksum(const std::string& checksum) {
@@ -80,9 +99,16 @@ std::optional<HttpResponse> ReadCondition(const Call& call, bool& if_absent) {
   const DialectTraits& traits = call.backend.traits;
   std::string if_none_match = call.request.Header("if-none-match");
   if_absent = traits.has_condition && if_none_match == "*";
-  bool refused = traits.has_condition && !if_none_match.empty() && !if_absent;
-  refused |= traits.has_if_match && !call.request.Header("if-match").empty();
-  if (refused) return LakefsError(501, "Not Implemented");
+  if (traits.has_condition && !if_none_match.empty() && !if_absent) {
+    return LakefsError(traits.bad_condition_status,
+                       traits.bad_condition_status == 501
+                           ? "Not Implemented"
+                           : "Unsupported value for If-None-Match - Only "
+                             "\"*\" is supported");
+  }
+  if (traits.has_if_match && !call.request.Header("if-match").empty()) {
+    return LakefsError(501, "Not Implemented");
+  }
   return std::nullopt;
 }
 
@@ -91,11 +117,11 @@ std::optional<HttpResponse> RefuseAddress(const Call& call,
                                           const std::string& address,
                                           std::optional<HttpResponse> outside) {
   std::string prefix = absl::StrCat(repository.storage_namespace(), "/");
-  if (!absl::StartsWith(address, absl::StrCat(prefix, "data/"))) {
-    return outside;
-  }
-  switch (call.backend.mint.Redeem(address.substr(prefix.size()),
-                                   repository.name(), call.route.branch,
+  if (!IsChecked(call.backend.traits, prefix, address)) return outside;
+  absl::string_view relative = address;
+  absl::ConsumePrefix(&relative, prefix);
+  switch (call.backend.mint.Redeem(std::string(relative), repository.name(),
+                                   call.route.branch,
                                    call.request.Query("path"))) {
     case AddressVerdict::kGood:
       return std::nullopt;
@@ -124,6 +150,12 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
   json body = json::parse(call.request.body, nullptr, false);
   Entry entry = EntryOf(call, body);
   options.force = BoolField(body, "force");
+  if (call.backend.traits.needs_address && entry.physical_address.empty() &&
+      !body["staging"].contains("physical_address")) {
+    HttpResponse nothing;
+    nothing.delivery = HttpResponse::Delivery::kReset;
+    return nothing;
+  }
   if (auto refused = RefuseAddress(call, *repository, entry.physical_address,
                                    std::nullopt)) {
     return *refused;

@@ -12,9 +12,9 @@ namespace lakefs::gateway::testing {
 HttpResponse GetPhysicalAddress(const Call& call);
 HttpResponse LinkPhysicalAddress(const Call& call);
 
-// The refusal of an address within the repository's data/, or nullopt; uses it
-// up if the dialect has it so. `outside`: what to say of any other address,
-// nullopt to let it pass.
+// The refusal of an address that the dialect checks, or nullopt; uses it up if
+// the dialect has it so. `outside`: what to say of any other address, nullopt
+// to let it pass.
 std::optional<HttpResponse> RefuseAddress(const Call& call,
                                           const Repository& repository,
                                           const std::string& address,

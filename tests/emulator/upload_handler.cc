@@ -25,18 +25,42 @@ struct Content {
   std::string type;
 };
 
-// nullopt: a form without the field `content`.
-std::optional<Content> ContentOf(const Call& call) {
+// The object, or the refusal of a body that has none.
+struct ContentOrRefusal {
+  Content content;
+  std::optional<HttpResponse> refusal;
+};
+
+ContentOrRefusal ContentOf(const Call& call) {
+  const DialectTraits& traits = call.backend.traits;
   std::string type = call.request.Header("content-type");
   if (absl::StartsWith(type, "multipart/form-data")) {
     std::optional<FormField> field =
         FindFormField(type, call.request.body, "content");
-    if (!field.has_value()) return std::nullopt;
-    return Content{std::move(field->bytes), field->content_type};
+    if (field.has_value() && (field->has_filename || !traits.needs_filename)) {
+      return {{std::move(field->bytes), field->content_type}, std::nullopt};
+    }
+    return {{},
+            LakefsError(500, absl::StrCat("multipart upload",
+                                          traits.needs_filename ? "s" : "",
+                                          " missing key 'content': http: no "
+                                          "such file"))};
   }
-  if (!call.backend.traits.uploads_octet_stream) return std::nullopt;
+  if (!traits.uploads_octet_stream) {
+    return {{},
+            LakefsError(500, "request Content-Type isn't multipart/form-data")};
+  }
   if (type.empty()) type = "application/octet-stream";
-  return Content{std::move(call.request.body), type};
+  return {{std::move(call.request.body), type}, std::nullopt};
+}
+
+// The condition of an upload, which all dialects know. Returns the refusal of
+// what they don't do.
+std::optional<HttpResponse> ReadUploadCondition(const Call& call,
+                                                bool& if_absent) {
+  if (call.backend.traits.has_condition) return ReadCondition(call, if_absent);
+  if_absent = call.request.Header("if-none-match") == "*";
+  return std::nullopt;
 }
 
 std::map<std::string, std::string> MetadataOf(const HttpRequest& request) {
@@ -64,24 +88,23 @@ HttpResponse UploadObject(const Call& call) {
   WriteOptions options;
   options.exists_message = "path already exists";
   options.force = call.request.Query("force") == "true";
-  if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
+  if (auto refused = ReadUploadCondition(call, options.if_absent)) {
+    return *refused;
+  }
   std::string path = call.request.Query("path");
   if (options.if_absent && branch->Find(path) != nullptr) {
     return LakefsError(412, options.exists_message);
   }
-  std::optional<Content> content = ContentOf(call);
-  if (!content.has_value()) {
-    return LakefsError(
-        500, "multipart upload missing key 'content': http: no such file");
-  }
+  auto [content, refusal] = ContentOf(call);
+  if (refusal.has_value()) return *refusal;
   Entry entry;
   entry.physical_address = backend.store.AddressIn(
       repository->storage_namespace(), backend.mint.MintPlain());
   StoredObject stored = backend.store.Put(
-      entry.physical_address, std::move(content->bytes), content->type);
+      entry.physical_address, std::move(content.bytes), content.type);
   entry.checksum = stored.checksum;
   entry.size_bytes = static_cast<int64_t>(stored.size_bytes);
-  entry.content_type = content->type;
+  entry.content_type = content.type;
   entry.metadata = MetadataOf(call.request);
   entry.mtime = backend.NowSeconds();
   auto stats = StatsOf(path, entry);
