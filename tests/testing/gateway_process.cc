@@ -1,0 +1,105 @@
+#include "tests/testing/gateway_process.h"
+
+#include <fcntl.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+std::vector<char*> Pointers(std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (std::string& text : strings) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<std::string> EnvironmentOf(
+    const std::string& lakefs_endpoint,
+    const std::map<std::string, std::string>& more) {
+  std::map<std::string, std::string> all = {
+      {"HOME", "/nonexistent"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", lakefs_endpoint},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY",
+       "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}};
+  for (const auto& [name, value] : more) all[name] = value;
+  std::vector<std::string> out;
+  for (const auto& [name, value] : all) {
+    out.push_back(absl::StrCat(name, "=", value));
+  }
+  return out;
+}
+
+}  // namespace
+
+GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
+                               std::vector<std::string> flags,
+                               std::map<std::string, std::string> environment) {
+  char log_name[] = "/tmp/gateway-test-log-XXXXXX";
+  const int log = mkstemp(log_name);
+  log_file_ = log_name;
+  int out[2];
+  if (pipe2(out, O_CLOEXEC) != 0) std::abort();
+
+  std::vector<std::string> args = {
+      std::string(LAKEFS_STAGING_BINARY_DIR) + "/bin/lakefs-staging-gateway",
+      "--listen=127.0.0.1:0"};
+  args.insert(args.end(), flags.begin(), flags.end());
+  std::vector<std::string> env = EnvironmentOf(lakefs_endpoint, environment);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, log, STDERR_FILENO);
+  const int spawned = posix_spawn(&pid_, args[0].c_str(), &actions, nullptr,
+                                  Pointers(args).data(), Pointers(env).data());
+  posix_spawn_file_actions_destroy(&actions);
+  close(out[1]);
+  close(log);
+  EXPECT_EQ(spawned, 0) << args[0];
+
+  std::string line;
+  for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
+  close(out[0]);
+  absl::string_view address = line;
+  EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line << Log();
+  address_ = std::string(address);
+}
+
+GatewayProcess::~GatewayProcess() {
+  kill(pid_, SIGTERM);
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+      << "the gateway ended with " << status << "\n"
+      << Log();
+  std::filesystem::remove(log_file_);
+}
+
+std::unique_ptr<::lakefs::staging::v1::Staging::Stub> GatewayProcess::NewStub()
+    const {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+  return ::lakefs::staging::v1::Staging::NewStub(grpc::CreateCustomChannel(
+      address_, grpc::InsecureChannelCredentials(), arguments));
+}
+
+std::string GatewayProcess::Log() const {
+  std::ifstream file(log_file_);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace lakefs::gateway::testing

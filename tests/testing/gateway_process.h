@@ -1,0 +1,36 @@
+// The real gateway program, run for a test.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lakefs/staging/v1/staging.grpc.pb.h"
+
+namespace lakefs::gateway::testing {
+
+// A `lakefs-staging-gateway` on a free port of loopback, with the emulator's
+// keys. Its log goes to a file of its own, which `Log` reads.
+class GatewayProcess {
+ public:
+  // Starts it and waits until it listens; a failure fails the test.
+  explicit GatewayProcess(const std::string& lakefs_endpoint,
+                          std::vector<std::string> flags = {},
+                          std::map<std::string, std::string> environment = {});
+  // Sends SIGTERM and waits; fails the test if it does not end well.
+  ~GatewayProcess();
+
+  const std::string& address() const { return address_; }
+  std::unique_ptr<::lakefs::staging::v1::Staging::Stub> NewStub() const;
+  std::string Log() const;
+
+ private:
+  pid_t pid_ = -1;
+  std::string address_;
+  std::string log_file_;
+};
+
+}  // namespace lakefs::gateway::testing
