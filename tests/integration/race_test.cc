@@ -1,0 +1,107 @@
+// The conditional write while a branch is committed in a loop. lakeFS answers a
+// part of such links with a false 412 and drops a part of the writes; callers
+// of the gateway must see neither.
+//
+// With LAKEFS_ENDPOINT (and LAKEFS_REPOSITORY, whose branch "main" is written
+// to) the same runs against a real server.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/gateway_process.h"
+#include "tests/testing/lakefs_under_test.h"
+#include "tests/testing/upload_call.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+constexpr int kCallers = 8;
+constexpr int kCommitters = 2;
+
+class RaceTest : public ::testing::Test {
+ protected:
+  // Runs `caller` in kCallers threads while the branch is committed.
+  void WhileCommitting(const std::function<void(int)>& caller) {
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> committers;
+    for (int i = 0; i < kCommitters; ++i) {
+      committers.emplace_back([&] {
+        while (!stop) commits_ += lakefs_->Commit();
+      });
+    }
+    std::vector<std::thread> callers;
+    for (int i = 0; i < kCallers; ++i) callers.emplace_back(caller, i);
+    for (std::thread& thread : callers) thread.join();
+    stop = true;
+    for (std::thread& thread : committers) thread.join();
+    lakefs_->Commit();
+  }
+
+  CallEnd Create(::lakefs::staging::v1::Staging::Stub& stub,
+                 const std::string& path, const std::string& data) {
+    auto header = HeaderFor(path, /*if_absent=*/true);
+    header.mutable_object()->set_repository(lakefs_->repository());
+    return UploadUnary(stub, header, data);
+  }
+
+  std::unique_ptr<LakefsUnderTest> lakefs_ = LakefsUnderTest::New();
+  GatewayProcess gateway_{lakefs_->endpoint()};
+  std::atomic<int> commits_ = 0;
+  // A real server's repository may be used again.
+  const std::string run_ = absl::StrCat("race-", getpid(), "-", time(nullptr));
+};
+
+TEST_F(RaceTest, EveryConditionalWriteUnderCommitsIsLinkedAndStays) {
+  constexpr int kObjects = 1600;
+  std::atomic<int> next = 0;
+  std::atomic<int> committed = 0;
+  WhileCommitting([&](int) {
+    auto stub = gateway_.NewStub();
+    for (int i = next++; i < kObjects; i = next++) {
+      const std::string path = absl::StrCat(run_, "/", i);
+      const CallEnd end = Create(*stub, path, path);
+      EXPECT_TRUE(end.status.ok()) << path << ": " << end.reason << " "
+                                   << end.status.error_message();
+      committed += end.result.outcome() ==
+                   ::lakefs::staging::v1::OUTCOME_COMMITTED;
+    }
+  });
+  EXPECT_EQ(committed, kObjects);
+  int lost = 0;
+  for (int i = 0; i < kObjects; ++i) {
+    const std::string path = absl::StrCat(run_, "/", i);
+    lost += lakefs_->Read(path) != path;
+  }
+  EXPECT_EQ(lost, 0) << "reported as committed, but not to be read";
+  EXPECT_GT(commits_, 10) << "the race was none";
+  RecordProperty("commits", commits_);
+}
+
+TEST_F(RaceTest, EachPathHasExactlyOneWinnerAndItsBytesStay) {
+  constexpr int kPaths = 100;
+  std::vector<std::atomic<int>> winners(kPaths);
+  std::vector<std::atomic<int>> winner(kPaths);
+  WhileCommitting([&](int caller) {
+    auto stub = gateway_.NewStub();
+    for (int i = 0; i < kPaths; ++i) {
+      const CallEnd end = Create(*stub, absl::StrCat(run_, "/same-", i),
+                                 absl::StrCat("caller ", caller));
+      if (end.status.ok()) {
+        ++winners[i];
+        winner[i] = caller;
+      } else {
+        EXPECT_EQ(end.reason, "OBJECT_EXISTS") << end.status.error_message();
+      }
+    }
+  });
+  for (int i = 0; i < kPaths; ++i) {
+    EXPECT_EQ(winners[i], 1) << i;
+    EXPECT_EQ(lakefs_->Read(absl::StrCat(run_, "/same-", i)),
+              absl::StrCat("caller ", winner[i].load()));
+  }
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
