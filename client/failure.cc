@@ -140,8 +140,7 @@ absl::Status FromGrpc(const grpc::Status& status, absl::string_view address,
     case absl::StatusCode::kUnimplemented:
       return MakeFailure(
           code, kNotAGateway,
-          absl::StrCat("the server at ", address,
-                       " does not offer this call: ", status.error_message()),
+          absl::StrCat("the server at ", address, " does not offer this call"),
           outcome == v1::OUTCOME_UNSPECIFIED ? outcome
                                              : v1::OUTCOME_NOT_COMMITTED,
           Advice::ADVICE_FIX_REQUEST);

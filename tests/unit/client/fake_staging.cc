@@ -130,8 +130,7 @@ void FakeStaging::TakeChunk(const v1::UploadChunk& chunk) {
                                        " instead of ", expected));
   }
   if (chunk.data().empty()) complaints_.push_back("an empty chunk");
-  if (!chunk.has_crc32c() ||
-      chunk.crc32c() != gateway::Crc32c(chunk.data())) {
+  if (!chunk.has_crc32c() || chunk.crc32c() != gateway::Crc32c(chunk.data())) {
     complaints_.push_back("wrong crc32c of a chunk");
   }
   data_ += chunk.data();
@@ -155,10 +154,10 @@ bool FakeStaging::AskForRewind(Stream& stream, bool finished) {
   const Rewind next = rewinds.front();
   {
     absl::MutexLock lock(&mutex_);
-    const bool due = next.after_bytes < 0
-                         ? finished
-                         : static_cast<int64_t>(data_.size()) >=
-                               next.after_bytes;
+    const bool due =
+        next.after_bytes < 0
+            ? finished
+            : static_cast<int64_t>(data_.size()) >= next.after_bytes;
     if (!due) return false;
     if (next.offset <= static_cast<int64_t>(data_.size())) {
       data_.resize(next.offset);
