@@ -1,6 +1,7 @@
 #include "client/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -32,10 +33,10 @@ struct Texts {
 void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts) {
   app.add_option("TARGET", texts.target, "lakefs://repository/branch/path")
       ->required();
+  // CLI11 would let the environment of one command's flag overwrite another's.
   app.add_option("--gateway", line.gateway,
-                 "The gateway: HOST:PORT or unix:/path")
-      ->envname("LAKEFS_STAGING_GATEWAY")
-      ->default_val("127.0.0.1:8765")
+                 "The gateway: HOST:PORT or unix:/path (default: the "
+                 "environment's LAKEFS_STAGING_GATEWAY, else 127.0.0.1:8765)")
       ->type_name("ADDRESS");
   app.add_option("--timeout", texts.timeout,
                  "Most time the call may take: 30s, 5m or seconds "
@@ -124,7 +125,13 @@ absl::Status Put(absl::StatusOr<T> value, U& to) {
   return value.status();
 }
 
+std::string DefaultGateway() {
+  const char* const gateway = std::getenv("LAKEFS_STAGING_GATEWAY");
+  return gateway != nullptr && *gateway != '\0' ? gateway : "127.0.0.1:8765";
+}
+
 absl::Status Convert(const Texts& texts, CommandLine& line) {
+  if (line.gateway.empty()) line.gateway = DefaultGateway();
   absl::Status status = Put(ParseObjectUri(texts.target), line.object);
   if (!texts.timeout.empty()) {
     status.Update(Put(ParseTimeout(texts.timeout), line.timeout));
