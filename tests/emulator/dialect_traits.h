@@ -63,14 +63,15 @@ struct DialectTraits {
   int protected_branch_status;
   int too_many_tries_status;
   int unknown_endpoint_status;
-  bool uploads_octet_stream;  // POST objects takes plain bodies.
-  bool needs_filename;        // POST objects takes no field without one.
-  bool has_head;              // HEAD of an object; else 500.
-  bool keeps_content_type;    // Reading an object tells its type.
-  bool terse_validation;      // The validator names no schema.
-  bool has_login_expiry;      // token_expiration in login's reply.
-  bool terse_login_refusal;   // The bare JSON string "Unauthorized".
-  bool jwt_is_cookie;         // The cookie's value is the JWT itself.
+  bool uploads_octet_stream;   // POST objects takes plain bodies.
+  bool keeps_upload_metadata;  // x-lakefs-meta-* headers count.
+  bool needs_filename;         // POST objects takes no field without one.
+  bool has_head;               // HEAD of an object; else 500.
+  bool keeps_content_type;     // Reading an object tells its type.
+  bool terse_validation;       // The validator names no schema.
+  bool has_login_expiry;       // token_expiration in login's reply.
+  bool terse_login_refusal;    // The bare JSON string "Unauthorized".
+  bool jwt_is_cookie;          // The cookie's value is the JWT itself.
   absl::string_view cookie_name;
 };
 

@@ -14,6 +14,7 @@ struct Entry {
   int64_t size_bytes = 0;
   int64_t mtime = 0;  // Seconds since the epoch.
   std::map<std::string, std::string> metadata;
+  bool has_metadata = true;  // Else the field is missing in replies.
   std::string content_type;
 
   // Whether a commit sees no change from one to the other. Times don't count.

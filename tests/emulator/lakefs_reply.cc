@@ -17,14 +17,15 @@ HttpResponse LakefsError(int status, absl::string_view message) {
 }
 
 nlohmann::json StatsOf(const std::string& path, const Entry& entry) {
-  return {{"path", path},
-          {"path_type", "object"},
-          {"physical_address", entry.physical_address},
-          {"checksum", entry.checksum},
-          {"size_bytes", entry.size_bytes},
-          {"mtime", entry.mtime},
-          {"metadata", entry.metadata},
-          {"content_type", entry.content_type}};
+  nlohmann::json stats = {{"path", path},
+                          {"path_type", "object"},
+                          {"physical_address", entry.physical_address},
+                          {"checksum", entry.checksum},
+                          {"size_bytes", entry.size_bytes},
+                          {"mtime", entry.mtime},
+                          {"content_type", entry.content_type}};
+  if (entry.has_metadata) stats["metadata"] = entry.metadata;
+  return stats;
 }
 
 }  // namespace lakefs::gateway::testing

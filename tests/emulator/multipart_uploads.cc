@@ -1,5 +1,6 @@
 #include "tests/emulator/multipart_uploads.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -32,6 +33,10 @@ constexpr S3Error kEntityTooSmall = {
 constexpr S3Error kInvalidArgument = {
     400, "InvalidArgument",
     "Part number must be an integer between 1 and 10000, inclusive"};
+
+bool IsNotBefore(const CompletedPart& a, const CompletedPart& b) {
+  return a.number >= b.number;
+}
 
 std::string Unquoted(absl::string_view etag) {
   absl::ConsumePrefix(&etag, "\"");
@@ -74,13 +79,12 @@ S3Error MultipartUploads::Complete(const std::string& key,
   if (upload == uploads_.end() || upload->second.key != key) {
     return kNoSuchUpload;
   }
+  auto disorder = std::adjacent_find(parts.begin(), parts.end(), IsNotBefore);
+  if (disorder != parts.end()) return kInvalidPartOrder;
   std::map<int, Part>& stored = upload->second.parts;
   std::string md5s;
-  int last = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i].number <= last) return kInvalidPartOrder;
-    last = parts[i].number;
-    auto part = stored.find(last);
+    auto part = stored.find(parts[i].number);
     if (part == stored.end() ||
         Unquoted(parts[i].etag) != Hex(part->second.md5)) {
       return kInvalidPart;

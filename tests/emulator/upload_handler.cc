@@ -105,7 +105,8 @@ HttpResponse UploadObject(const Call& call) {
   entry.checksum = stored.checksum;
   entry.size_bytes = static_cast<int64_t>(stored.size_bytes);
   entry.content_type = content.type;
-  entry.metadata = MetadataOf(call.request);
+  entry.has_metadata = backend.traits.keeps_upload_metadata;
+  if (entry.has_metadata) entry.metadata = MetadataOf(call.request);
   entry.mtime = backend.NowSeconds();
   auto stats = StatsOf(path, entry);
   if (auto refused = WriteEntry(call, *repository, path,

@@ -1,0 +1,245 @@
+// Scripted faults, the journal, and stopping.
+#include <chrono>
+#include <thread>
+
+#include "tests/emulator/fault_json.h"
+#include "tests/unit/emulator/emulator_fixture.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using Kind = Fault::Kind;
+
+class FaultTest : public EmulatorFixture {
+ protected:
+  Answer Link(const std::string& path) {
+    return client_->Link(path, client_->Mint(path));
+  }
+  bool Exists(const std::string& path) {
+    return client_->Stat(path).status == 200;
+  }
+  std::vector<int> Statuses() const {
+    std::vector<int> statuses;
+    for (const JournalEntry& entry : emulator_.Journal()) {
+      statuses.push_back(entry.status);
+    }
+    return statuses;
+  }
+};
+
+TEST_F(FaultTest, StatusComesWithoutTheEffect) {
+  Fault fault;
+  fault.operation = "linkPhysicalAddress";
+  fault.status = 503;
+  fault.headers["Retry-After"] = "2";
+  emulator_.AddFault(fault);
+  Answer answer = Link("a");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.headers["retry-after"], "2");
+  EXPECT_EQ(answer.headers.count("x-request-id"), 1);
+  EXPECT_FALSE(Exists("a"));
+  EXPECT_EQ(Link("a").status, 200);
+  EXPECT_THAT(emulator_.UnconsumedFaults(), IsEmpty());
+}
+
+TEST_F(FaultTest, StatusAfterComesWithTheEffect) {
+  Break("linkPhysicalAddress", Kind::kStatusAfter);
+  EXPECT_EQ(Link("a").status, 500);
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, ResetBeforeHasNoEffect) {
+  Break("linkPhysicalAddress", Kind::kResetBefore);
+  EXPECT_EQ(Link("a").status, 0);
+  EXPECT_FALSE(Exists("a"));
+  EXPECT_THAT(Statuses(), ElementsAre(200, 0, 404));
+}
+
+TEST_F(FaultTest, ResetAfterHasTheEffect) {
+  Break("linkPhysicalAddress", Kind::kResetAfter);
+  EXPECT_EQ(Link("a").status, 0);
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, TruncatedRepliesAreNoReplies) {
+  Break("linkPhysicalAddress", Kind::kTruncate);
+  EXPECT_EQ(Link("a").status, 0);
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, GarbageIsNoJson) {
+  Break("linkPhysicalAddress", Kind::kGarbage);
+  Answer answer = Link("a");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.Json().is_null());
+}
+
+TEST_F(FaultTest, WrongETagKeepsTheBytes) {
+  Break("storePut", Kind::kWrongETag);
+  nlohmann::json staging;
+  Answer put = Put("a", "hello", staging);
+  EXPECT_EQ(put.status, 200);
+  EXPECT_NE(put.headers["etag"], "\"5d41402abc4b2a76b9719d911017c592\"");
+  client_->Link("a", staging);
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a"), "hello");
+}
+
+TEST_F(FaultTest, CorruptKeepsOtherBytesUnderTheirOwnETag) {
+  Break("storePut", Kind::kCorrupt);
+  nlohmann::json staging;
+  Answer put = Put("a", "hello", staging);
+  EXPECT_EQ(put.status, 200);
+  EXPECT_NE(put.headers["etag"], "\"5d41402abc4b2a76b9719d911017c592\"");
+  client_->Link("a", staging);
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a")->size(), 5);
+  EXPECT_NE(emulator_.ReadObject("repo", "main", "a"), "hello");
+}
+
+TEST_F(FaultTest, ConflictBringsAFreshLocation) {
+  Break("linkPhysicalAddress", Kind::kConflictWithLocation);
+  Answer conflict = Link("a");
+  EXPECT_EQ(conflict.status, 409);
+  EXPECT_FALSE(Exists("a"));
+  nlohmann::json location = conflict.Json();
+  EXPECT_EQ(ApiClient::Send("PUT", location["presigned_url"], "hello").status,
+            200);
+  EXPECT_EQ(client_->Link("a", location).status, 200);
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a"), "hello");
+}
+
+TEST_F(FaultTest, FalsePreconditionHasTheEffect) {
+  Break("linkPhysicalAddress", Kind::kFalsePrecondition);
+  Answer refused = Link("a");
+  EXPECT_EQ(refused.status, 412);
+  EXPECT_EQ(refused.Message(), "Precondition failed");
+  EXPECT_TRUE(Exists("a"));
+  EXPECT_TRUE(emulator_.Commit("repo", "main").ok());
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, LostWritesAreSeenUntilTheNextCommit) {
+  Break("linkPhysicalAddress", Kind::kLoseWrite);
+  EXPECT_EQ(Link("a").status, 412);
+  EXPECT_TRUE(Exists("a"));
+  EXPECT_EQ(Link("b").status, 200);
+  EXPECT_TRUE(emulator_.Commit("repo", "main").ok());
+  EXPECT_FALSE(Exists("a"));
+  EXPECT_TRUE(Exists("b"));
+}
+
+TEST_F(FaultTest, AnUnconditionalLinkSavesALostWrite) {
+  Break("linkPhysicalAddress", Kind::kLoseWrite);
+  nlohmann::json staging = client_->Mint("a");
+  EXPECT_EQ(client_->Link("a", staging, {{"If-None-Match", "*"}}).status, 412);
+  EXPECT_EQ(client_->Link("a", staging).status, 200);
+  EXPECT_TRUE(emulator_.Commit("repo", "main").ok());
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, SkipCountsFromWhenItWasAdded) {
+  Fault later;
+  later.operation = "statObject";
+  later.status = 502;
+  later.skip = 1;
+  later.times = 2;
+  emulator_.AddFault(later);
+  Fault first = later;
+  first.status = 501;
+  first.skip = 0;
+  first.times = 1;
+  emulator_.AddFault(first);
+  std::vector<int> seen;
+  for (int i = 0; i < 4; ++i) seen.push_back(client_->Stat("a").status);
+  EXPECT_THAT(seen, ElementsAre(501, 502, 502, 404));
+}
+
+TEST_F(FaultTest, UnconsumedFaultsAreReported) {
+  Break("statObject", Kind::kStatus);
+  EXPECT_THAT(emulator_.UnconsumedFaults(), SizeIs(1));
+  client_->Stat("a");
+  EXPECT_THAT(emulator_.UnconsumedFaults(), IsEmpty());
+}
+
+TEST_F(FaultTest, StallsEndWhenTheEmulatorStops) {
+  Break("statObject", Kind::kStall);
+  int status = -1;
+  std::thread caller([this, &status] {
+    ApiClient other(emulator_);
+    status = other.Stat("a").status;
+  });
+  while (emulator_.Journal().empty()) std::this_thread::yield();
+  auto before = std::chrono::steady_clock::now();
+  emulator_.Stop();
+  caller.join();
+  EXPECT_EQ(status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
+}
+
+TEST_F(FaultTest, JournalKeepsWhatWasSentButNoSecrets) {
+  nlohmann::json staging;
+  Put("a", "hello", staging);
+  client_->Link("a", staging);
+  std::vector<JournalEntry> journal = emulator_.Journal();
+  ASSERT_THAT(journal, SizeIs(3));
+  EXPECT_EQ(journal[0].operation, "getPhysicalAddress");
+  EXPECT_EQ(journal[0].query.at("presign"), "true");
+  EXPECT_EQ(journal[0].headers.at("authorization"), "Basic");
+  EXPECT_EQ(journal[1].operation, "storePut");
+  EXPECT_EQ(journal[1].body_bytes, 5);
+  EXPECT_EQ(journal[1].body, "");
+  EXPECT_THAT(journal[1].target, HasSubstr("X-Amz-Signature="));
+  std::string url = staging["presigned_url"];
+  EXPECT_THAT(journal[1].target,
+              Not(HasSubstr(url.substr(url.rfind('=') + 1))));
+  EXPECT_EQ(journal[2].operation, "linkPhysicalAddress");
+  EXPECT_THAT(journal[2].body, HasSubstr("\"size_bytes\":5"));
+  EXPECT_EQ(journal[2].status, 200);
+  emulator_.ClearJournal();
+  EXPECT_THAT(emulator_.Journal(), IsEmpty());
+}
+
+TEST_F(FaultTest, APortInUseIsAnError) {
+  EmulatorOptions options;
+  const std::string endpoint = emulator_.endpoint();
+  options.port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
+  Emulator second(options);
+  absl::Status started = second.Start();
+  EXPECT_EQ(started.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(started.message()),
+              HasSubstr(std::to_string(options.port)));
+}
+
+TEST(FaultJsonTest, ReadsAllFields) {
+  auto fault = ParseFault(
+      R"({"operation": "commit", "kind": "stall", "status": 429, "body": "b",
+          "headers": {"Retry-After": "1"}, "delay_ms": 5, "skip": 2,
+          "times": 3})");
+  ASSERT_TRUE(fault.ok()) << fault.status();
+  EXPECT_EQ(fault->operation, "commit");
+  EXPECT_EQ(fault->kind, Kind::kStall);
+  EXPECT_EQ(fault->status, 429);
+  EXPECT_EQ(fault->body, "b");
+  EXPECT_EQ(fault->headers.at("Retry-After"), "1");
+  EXPECT_EQ(fault->delay, std::chrono::milliseconds(5));
+  EXPECT_EQ(fault->skip, 2);
+  EXPECT_EQ(fault->times, 3);
+}
+
+TEST(FaultJsonTest, NamesWhatIsWrong) {
+  auto message = [](const char* text) {
+    return std::string(ParseFault(text).status().message());
+  };
+  EXPECT_THAT(message("[]"), HasSubstr("JSON object"));
+  EXPECT_THAT(message(R"({"kind": "stall"})"), HasSubstr("operation"));
+  EXPECT_THAT(message(R"({"operation": "x", "kind": "y"})"), HasSubstr("y"));
+  EXPECT_THAT(message(R"({"operation": "x", "kinds": "y"})"),
+              HasSubstr("kinds"));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
