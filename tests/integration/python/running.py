@@ -1,0 +1,134 @@
+"""Starts the real gateway and the emulated lakeFS, and reads objects back."""
+
+import base64
+import collections
+import json
+import os
+import queue
+import re
+import subprocess
+import tempfile
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+
+BIN = os.environ["LAKEFS_STAGING_BIN"]
+ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+START_SECONDS = 60  # a sanitizer on a busy machine is slow
+STOP_SECONDS = 60
+
+# The machine may have a proxy; what runs on it is not behind that.
+os.environ["no_proxy"] = os.environ["no_grpc_proxy"] = "127.0.0.1,localhost"
+
+
+def program(name):
+    return os.path.join(BIN, name)
+
+
+class Process:
+    """A program that serves until it is stopped."""
+
+    def __init__(self, *command, environment=None):
+        self._process = subprocess.Popen(
+            [program(command[0]), *command[1:]],
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._seen = collections.deque(maxlen=100)
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        with self._process.stdout as lines:
+            for line in lines:
+                self._seen.append(line)
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, pattern):
+        """The first group of the first line that matches."""
+        while True:
+            try:
+                line = self._lines.get(timeout=START_SECONDS)
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise RuntimeError(f"no {pattern!r} in:\n{self.output()}")
+            if match := re.search(pattern, line):
+                return match[1]
+
+    def output(self):
+        return "".join(self._seen)
+
+    def stop(self):
+        """Asks it to end and returns its exit code."""
+        self._process.terminate()
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+
+class Lakefs(Process):
+    """The emulated lakeFS, read over its REST API."""
+
+    def __init__(self):
+        super().__init__("lakefs-emulator", "--port=0")
+        self.url = self.wait_for(r"listening on (http://127\.0\.0\.1:\d+)")
+
+    def _get(self, what, path):
+        query = urllib.parse.urlencode({"path": path})
+        refs = f"{self.url}/api/v1/repositories/quickstart/refs/main"
+        keys = f"{ACCESS_KEY_ID}:{SECRET_ACCESS_KEY}".encode()
+        request = urllib.request.Request(f"{refs}/{what}?{query}")
+        request.add_header("Authorization",
+                           "Basic " + base64.b64encode(keys).decode())
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return reply.read()
+
+    def read(self, path):
+        return self._get("objects", path)
+
+    def stat(self, path):
+        return json.loads(self._get("objects/stat", path))
+
+    def has(self, path):
+        try:
+            self.stat(path)
+            return True
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return False
+            raise
+
+
+class Gateway(Process):
+    """The gateway, on a free port and on a unix socket."""
+
+    def __init__(self, url, secret=SECRET_ACCESS_KEY):
+        self._folder = tempfile.TemporaryDirectory()
+        self.socket = f"unix:{self._folder.name}/gateway.sock"
+        super().__init__(
+            "lakefs-staging-gateway",
+            "--listen=127.0.0.1:0",
+            f"--listen={self.socket}",
+            environment={
+                "HOME": self._folder.name,  # no ~/.lakectl.yaml
+                "LAKECTL_SERVER_ENDPOINT_URL": url,
+                "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+                "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": secret,
+            },
+        )
+        self.address = self.wait_for(r"^listening on (127\.0\.0\.1:\d+)$")
+        self.wait_for(r"^listening on (unix:.*)$")
+
+    def stop(self):
+        try:
+            return super().stop()
+        finally:
+            self._folder.cleanup()

@@ -1,0 +1,143 @@
+"""Uploads from Python and from the command line arrive byte for byte."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import grpc
+from lakefs.staging.v1 import staging_pb2 as pb
+from lakefs.staging.v1 import staging_pb2_grpc as rpc
+
+import running
+
+MIB = 1 << 20
+SIZES = [0, 1, 8 * MIB, 64 * MIB]
+EXAMPLE = os.environ["LAKEFS_STAGING_PYTHON_EXAMPLE"]
+METADATA = {"team": "données", "empty": ""}
+MTIME = 1714564800  # 2024-05-01T12:00:00Z
+
+
+def messages(header, data):
+    yield pb.UploadAndLinkRequest(header=header)
+    for offset in range(0, len(data), MIB):
+        chunk = pb.UploadChunk(write_offset=offset, data=data[offset:][:MIB])
+        yield pb.UploadAndLinkRequest(chunk=chunk)
+    yield pb.UploadAndLinkRequest(finish=pb.UploadFinish(size_bytes=len(data)))
+
+
+class UploadTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lakefs = running.Lakefs()
+        cls.addClassCleanup(cls.lakefs.stop)
+        cls.gateway = running.Gateway(cls.lakefs.url)
+        cls.addClassCleanup(cls.gateway.stop)
+        cls.data = os.urandom(max(SIZES))
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = os.path.join(folder.name, "file")
+
+    def each_size(self, name, upload):
+        """Calls upload(data, path), with the data in self.file too."""
+        for size in SIZES:
+            with self.subTest(size=size):
+                data = self.data[:size]
+                with open(self.file, "wb") as out:
+                    out.write(data)
+                upload(data, f"{name}/{size} bytes?/ü")
+
+    def check(self, path, data, **stats):
+        self.assertTrue(self.lakefs.read(path) == data, "other bytes")
+        expected = {
+            "path": path,
+            "size_bytes": len(data),
+            "checksum": hashlib.md5(data).hexdigest(),
+            **stats,
+        }
+        told = self.lakefs.stat(path)
+        self.assertEqual({key: told.get(key) for key in expected}, expected)
+
+    def cli(self, *arguments, **options):
+        done = subprocess.run(
+            [running.program("lakefs-staging"), *arguments],
+            capture_output=True, timeout=120, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, b"")
+        return done.stdout.decode()
+
+    def test_example_in_python_uploads_a_file_of_unknown_size(self):
+        def upload(data, path):
+            subprocess.run(
+                [sys.executable, EXAMPLE, self.gateway.address, self.file,
+                 "quickstart", "main", path],
+                check=True, capture_output=True, timeout=120)
+            self.check(path, data)
+
+        self.each_size("example", upload)
+
+    def test_python_uploads_bytes_of_known_size(self):
+        def upload(data, path):
+            header = pb.UploadHeader(
+                object=pb.ObjectPath(
+                    repository="quickstart", branch="main", path=path),
+                content_type="text/x-test", user_metadata=METADATA,
+                size_bytes=len(data))
+            header.mtime.seconds = MTIME
+            with grpc.insecure_channel(self.gateway.address) as channel:
+                *_, last = rpc.StagingStub(channel).UploadAndLink(
+                    messages(header, data), timeout=120)
+            self.assertEqual(last.result.outcome, pb.OUTCOME_COMMITTED)
+            self.check(path, data, content_type="text/x-test",
+                       metadata=METADATA, mtime=MTIME)
+
+        self.each_size("python", upload)
+
+    def test_command_line_uploads_a_file(self):
+        def upload(data, path):
+            told = json.loads(self.cli(
+                "upload", self.file, f"lakefs://quickstart/main/{path}",
+                "--gateway", self.gateway.address, "--json",
+                "--content-type=text/x-test", "--mtime=2024-05-01T12:00:00Z",
+                *(f"--metadata={k}={v}" for k, v in METADATA.items())))
+            self.assertEqual(told["outcome"], "COMMITTED")
+            self.assertEqual(told["object"]["user_metadata"], METADATA)
+            self.check(path, data, content_type="text/x-test",
+                       metadata=METADATA, mtime=MTIME)
+
+        self.each_size("file", upload)
+
+    def test_command_line_uploads_standard_input_by_a_unix_socket(self):
+        def upload(data, path):
+            self.cli("upload", "-", f"lakefs://quickstart/main/{path}",
+                     "--quiet", input=data,
+                     env={**os.environ,
+                          "LAKEFS_STAGING_GATEWAY": self.gateway.socket})
+            self.check(path, data)
+
+        self.each_size("stdin", upload)
+
+    def test_address_that_was_put_to_by_hand_is_linked(self):
+        target = "lakefs://quickstart/main/by hand"
+        gateway = f"--gateway={self.gateway.address}"
+        place = json.loads(
+            self.cli("address", target, gateway, "--presign", "--json"))
+        put = running.urllib.request.Request(
+            place["presigned_url"], data=b"by hand", method="PUT")
+        # Or urllib adds one of its own.
+        put.add_header("Content-Type", "")
+        with running.urllib.request.urlopen(put, timeout=60) as reply:
+            etag = reply.headers["ETag"].strip('"')
+        self.cli("link", target, gateway, f"--checksum={etag}", "--size=7",
+                 f"--physical-address={place['physical_address']}",
+                 "--content-type=text/plain")
+        self.check("by hand", b"by hand", content_type="text/plain")
+
+
+if __name__ == "__main__":
+    unittest.main()
