@@ -12,6 +12,9 @@ std::string Md5(absl::string_view data);
 std::string Sha256(absl::string_view data);
 std::string HmacSha256(absl::string_view key, absl::string_view data);
 
+// Four bytes, most significant first, as the stores send it.
+std::string Crc32c(absl::string_view data);
+
 // Lower case.
 std::string Hex(absl::string_view bytes);
 

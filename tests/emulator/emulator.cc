@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/emulator/azure_store.h"
 #include "tests/emulator/backend.h"
 #include "tests/emulator/fault_plan.h"
 #include "tests/emulator/faulty_service.h"
+#include "tests/emulator/gcs_store.h"
 #include "tests/emulator/http_server.h"
 #include "tests/emulator/lakefs_api.h"
 #include "tests/emulator/local_store.h"
@@ -52,9 +54,16 @@ class TemporaryFolder {
 
 std::unique_ptr<ObjectStore> MakeStore(const EmulatorOptions& options,
                                        const TemporaryFolder& folder) {
-  if (options.store == StoreKind::kLocal) {
-    return std::make_unique<LocalStore>(
-        options.local_path.empty() ? folder.path() : options.local_path);
+  switch (options.store) {
+    case StoreKind::kLocal:
+      return std::make_unique<LocalStore>(
+          options.local_path.empty() ? folder.path() : options.local_path);
+    case StoreKind::kAzure:
+      return std::make_unique<AzureStore>(options);
+    case StoreKind::kGcs:
+      return std::make_unique<GcsStore>(options);
+    case StoreKind::kS3:
+      break;
   }
   return std::make_unique<S3Store>(options);
 }

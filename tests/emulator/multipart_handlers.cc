@@ -19,6 +19,9 @@ namespace {
 
 using nlohmann::json;
 
+constexpr absl::string_view kNotSupported =
+    "presign multipart upload API is not supported";
+
 // What the three calls on an open upload have in common.
 struct Upload {
   std::shared_ptr<Repository> repository;
@@ -30,7 +33,7 @@ struct Upload {
 Upload FindUpload(const Call& call) {
   Upload upload;
   if (!call.backend.CanMultipart()) {
-    upload.refusal = LakefsError(501, "Not Implemented");
+    upload.refusal = LakefsError(501, kNotSupported);
     return upload;
   }
   upload.repository = call.backend.catalog.Find(call.route.repository);
@@ -68,7 +71,7 @@ std::string Relative(const Repository& repository, const std::string& address) {
 
 HttpResponse CreatePresignMultipartUpload(const Call& call) {
   Backend& backend = call.backend;
-  if (!backend.CanMultipart()) return LakefsError(501, "Not Implemented");
+  if (!backend.CanMultipart()) return LakefsError(501, kNotSupported);
   auto repository = backend.catalog.Find(call.route.repository);
   if (repository == nullptr) return LakefsError(404, "repository not found");
   if (repository->FindBranch(call.route.branch) == nullptr) {

@@ -145,7 +145,7 @@ TEST_F(FaultTest, SkipCountsFromWhenItWasAdded) {
   Fault later;
   later.operation = "statObject";
   later.status = 502;
-  later.skip = 1;
+  later.skip = 2;
   later.times = 2;
   emulator_.AddFault(later);
   Fault first = later;
@@ -154,8 +154,8 @@ TEST_F(FaultTest, SkipCountsFromWhenItWasAdded) {
   first.times = 1;
   emulator_.AddFault(first);
   std::vector<int> seen;
-  for (int i = 0; i < 4; ++i) seen.push_back(client_->Stat("a").status);
-  EXPECT_THAT(seen, ElementsAre(501, 502, 502, 404));
+  for (int i = 0; i < 5; ++i) seen.push_back(client_->Stat("a").status);
+  EXPECT_THAT(seen, ElementsAre(501, 404, 502, 502, 404));
 }
 
 TEST_F(FaultTest, UnconsumedFaultsAreReported) {
