@@ -19,18 +19,13 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::TryRun(std::function<void()> task) {
   absl::MutexLock lock(&mu_);
-  const int waiting = static_cast<int>(queue_.size());
-  if (waiting < idle_) {
-    queue_.push_back(std::move(task));
-    return true;
-  }
-  if (static_cast<int>(threads_.size()) < max_threads_) {
-    queue_.push_back(std::move(task));
-    threads_.emplace_back([this] { Work(); });
-    return true;
-  }
-  if (waiting - idle_ >= max_queued_) return false;
+  const int tasks = running_ + static_cast<int>(queue_.size());
+  if (tasks >= max_threads_ + max_queued_) return false;
   queue_.push_back(std::move(task));
+  const int threads = static_cast<int>(threads_.size());
+  if (tasks >= threads && threads < max_threads_) {
+    threads_.emplace_back([this] { Work(); });
+  }
   return true;
 }
 
@@ -40,16 +35,16 @@ void WorkerPool::Work() {
   };
   absl::MutexLock lock(&mu_);
   while (true) {
-    ++idle_;
     mu_.Await(absl::Condition(&ready));
-    --idle_;
     if (queue_.empty()) return;
     std::function<void()> task = std::move(queue_.front());
     queue_.pop_front();
+    ++running_;
     mu_.Unlock();
     task();
     task = nullptr;
     mu_.Lock();
+    --running_;
   }
 }
 

@@ -74,16 +74,19 @@ Meaning MeaningOf(int status, absl::string_view message) {
   return {StatusCode::kUnimplemented, Reason::kUpstreamUnimplemented};
 }
 
-// The `message` of an error's body. Login answers with a bare string, and
-// proxies with whatever they like.
+// What an error's body says: its `message`, or the bare string of login. No
+// other body is quoted, since it may hold a presigned URL; nor is what follows
+// "Schema:", where validation repeats the request.
 std::string MessageOf(const HttpResponse& response) {
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  std::string message;
   if (body.is_object() && body.contains("message") &&
       body["message"].is_string()) {
-    return body["message"];
+    message = body["message"];
+  } else if (body.is_string()) {
+    message = body;
   }
-  if (body.is_string()) return body;
-  return response.body;
+  return message.substr(0, message.find("\nSchema:"));
 }
 
 std::string MissingResource(absl::string_view message) {
@@ -122,7 +125,8 @@ absl::Status AnswerToStatus(absl::string_view operation,
   return MakeError(
       meaning.code,
       absl::StrCat("lakeFS answered ", operation, " with ", response.status,
-                   ": ", absl::StripAsciiWhitespace(Excerpt(message))),
+                   message.empty() ? "" : ": ",
+                   absl::StripAsciiWhitespace(Excerpt(message))),
       std::move(details));
 }
 

@@ -1,0 +1,66 @@
+#include "gateway/base/error.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+TEST(ErrorTest, DetailsSurviveTheStatus) {
+  const absl::Status status =
+      MakeError(absl::StatusCode::kNotFound, "gone",
+                {.reason = Reason::kNotFound,
+                 .metadata = {{"operation", "statObject"}},
+                 .retry_after = std::chrono::milliseconds(1'500),
+                 .violations = {{"a.b", "is wrong"}},
+                 .resource_type = "branch",
+                 .resource_name = "repo/main"});
+  const ErrorDetails details = DetailsOf(status);
+  EXPECT_EQ(details.reason, Reason::kNotFound);
+  EXPECT_THAT(details.metadata, ElementsAre(Pair("operation", "statObject")));
+  EXPECT_EQ(details.retry_after, std::chrono::milliseconds(1'500));
+  ASSERT_EQ(details.violations.size(), 1U);
+  EXPECT_EQ(details.violations[0].field, "a.b");
+  EXPECT_EQ(details.violations[0].description, "is wrong");
+  EXPECT_EQ(details.resource_type, "branch");
+  EXPECT_EQ(details.resource_name, "repo/main");
+}
+
+TEST(ErrorTest, AnnotationKeepsCodeAndDetails) {
+  const absl::Status status = Annotate(
+      MakeError(absl::StatusCode::kAborted, "why", Reason::kLinkConflict),
+      "link a/b");
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(status, HasReason(Reason::kLinkConflict));
+  EXPECT_EQ(status.message(), "link a/b: why");
+  EXPECT_THAT(Annotate(absl::OkStatus(), "x"), IsOk());
+}
+
+TEST(ErrorTest, AStatusOfOthersGetsAReasonByItsCode) {
+  EXPECT_THAT(absl::CancelledError(""), HasReason(Reason::kCancelled));
+  EXPECT_THAT(absl::InternalError(""), HasReason(Reason::kInternal));
+}
+
+TEST(ErrorTest, BrokenUtf8DoesNotThrow) {
+  const absl::Status status =
+      MakeError(absl::StatusCode::kInternal, "x",
+                {.reason = Reason::kInternal, .metadata = {{"k", "\xff\xfe"}}});
+  EXPECT_THAT(status, HasReason(Reason::kInternal));
+}
+
+TEST(ErrorTest, ViolationsAreOneLineAndNoneIsOk) {
+  EXPECT_THAT(InvalidRequest({}), IsOk());
+  EXPECT_EQ(InvalidRequest({{"a", "x"}, {"b", "y"}}).message(), "a: x; b: y");
+}
+
+TEST(ErrorTest, AnExcerptIsShortAndInOneLine) {
+  EXPECT_EQ(Excerpt(std::string(1'000, 'x')).size(), 256U);
+  EXPECT_EQ(Excerpt("a\nb\x01"), "a b ");
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,238 @@
+// The engine against a server on loopback.
+#include "gateway/http/curl_http_client.h"
+
+#include <gmock/gmock.h>
+#include <httplib.h>
+
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "gateway/http/rope.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CurlHttpClientTest : public ::testing::Test {
+ protected:
+  CurlHttpClientTest() {
+    const auto echo = [this](const httplib::Request& request,
+                             httplib::Response& response) {
+      method_ = request.method;
+      headers_ = request.headers;
+      response.set_header("X-Answer", "Yes");
+      response.set_content(request.body, "text/x");
+    };
+    server_.Get("/echo", echo);
+    server_.Put("/echo", echo);
+    server_.Post("/echo", echo);
+    server_.Delete("/echo", echo);
+    server_.Get("/stall", [this](const auto&, auto&) {
+      stalled_.Notify();
+      go_on_.WaitForNotificationWithTimeout(absl::Seconds(30));
+    });
+    server_.Get("/redirect", [](const auto&, httplib::Response& response) {
+      response.set_redirect("/echo");
+    });
+    server_.Get("/large", [](const auto&, httplib::Response& response) {
+      response.set_content(std::string(2000, 'x'), "text/x");
+    });
+    server_.set_payload_max_length(1 << 30);
+    port_ = server_.bind_to_any_port("127.0.0.1");
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    while (!server_.is_running()) std::this_thread::yield();
+  }
+  ~CurlHttpClientTest() override {
+    if (!go_on_.HasBeenNotified()) go_on_.Notify();
+    engine_.reset();  // the server waits for connections that are kept open
+    server_.stop();
+    thread_.join();
+  }
+
+  std::string Url(const std::string& path) {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
+
+  httplib::Server server_;
+  int port_ = 0;
+  std::thread thread_;
+  std::string method_;
+  httplib::Headers headers_;
+  absl::Notification stalled_;
+  absl::Notification go_on_;
+  RealClock clock_;
+  CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
+  std::unique_ptr<CurlHttpClient> engine_ =
+      std::make_unique<CurlHttpClient>(CurlOptions{.max_body_bytes = 1000});
+  HttpClient& client_ = *engine_;
+};
+
+TEST_F(CurlHttpClientTest, EachMethodAndItsBodyArrive) {
+  const std::pair<HttpMethod, const char*> methods[] = {
+      {HttpMethod::kGet, "GET"},
+      {HttpMethod::kPut, "PUT"},
+      {HttpMethod::kPost, "POST"},
+      {HttpMethod::kDelete, "DELETE"}};
+  for (const auto& [method, name] : methods) {
+    const bool has_body = method != HttpMethod::kGet;
+    const auto response =
+        client_.Send(context_, {.operation = "t",
+                                .method = method,
+                                .url = Url("/echo"),
+                                .headers = {{"X-A", "b"}},
+                                .body = has_body ? "hello" : ""});
+    ASSERT_THAT(response, IsOk());
+    EXPECT_EQ(response->status, 200);
+    EXPECT_EQ(response->body, has_body ? "hello" : "");
+    EXPECT_EQ(response->Header("x-answer"), "Yes");
+    EXPECT_EQ(method_, name);
+    EXPECT_EQ(headers_.find("X-A")->second, "b");
+    EXPECT_EQ(headers_.count("Expect"), 0U);
+    EXPECT_EQ(headers_.count("Content-Type"), 0U);
+  }
+  EXPECT_EQ(context_.attempts(), 4);
+}
+
+TEST_F(CurlHttpClientTest, AnEmptyPutHasAContentLength) {
+  ASSERT_THAT(client_.Send(context_, {.operation = "t",
+                                      .method = HttpMethod::kPut,
+                                      .url = Url("/echo")}),
+              IsOk());
+  EXPECT_EQ(headers_.find("Content-Length")->second, "0");
+}
+
+TEST_F(CurlHttpClientTest, ABodyThatMustNotBeSentTwiceArrivesToo) {
+  const auto response = client_.Send(context_, {.operation = "t",
+                                                .method = HttpMethod::kPut,
+                                                .url = Url("/echo"),
+                                                .body = "once",
+                                                .repeatable = false});
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->body, "once");
+  EXPECT_EQ(headers_.find("Content-Length")->second, "4");
+}
+
+TEST_F(CurlHttpClientTest, ARopeArrivesWithItsLength) {
+  engine_ = std::make_unique<CurlHttpClient>();
+  Rope rope;
+  std::string whole;
+  for (int i = 0; i < 50; ++i) {
+    std::string piece(i * 997, static_cast<char>('a' + i % 26));
+    whole += piece;
+    rope.Append(std::move(piece));
+  }
+  EXPECT_EQ(rope.size_bytes(), whole.size());
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    HttpRequest request{
+        .operation = "t", .method = HttpMethod::kPut, .url = Url("/echo")};
+    rope.AttachTo(request);
+    ASSERT_TRUE(request.stream.has_value());
+    const auto response = engine_->Send(context_, request);
+    ASSERT_THAT(response, IsOk());
+    EXPECT_TRUE(response->body == whole);
+    EXPECT_EQ(headers_.find("Content-Length")->second,
+              std::to_string(whole.size()));
+  }
+}
+
+TEST_F(CurlHttpClientTest, ABodyOfUnknownLengthGoesInChunks) {
+  int left = 3;
+  const auto response = client_.Send(
+      context_, {.operation = "t",
+                 .method = HttpMethod::kPost,
+                 .url = Url("/echo"),
+                 .stream = HttpBody{.read = [&](std::span<char> buffer)
+                                        -> absl::StatusOr<size_t> {
+                                      if (left-- == 0) return 0;
+                                      buffer[0] = 'x';
+                                      return 1;
+                                    }}});
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->body, "xxx");
+}
+
+TEST_F(CurlHttpClientTest, AnErrorOfTheBodyBecomesTheErrorOfTheExchange) {
+  EXPECT_THAT(
+      client_.Send(context_,
+                   {.operation = "t",
+                    .method = HttpMethod::kPost,
+                    .url = Url("/echo"),
+                    .stream = HttpBody{.read = [](std::span<char>)
+                                           -> absl::StatusOr<size_t> {
+                                         return absl::DataLossError("mine");
+                                       }}}),
+      StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(CurlHttpClientTest, ARedirectIsAnAnswerAndIsNotFollowed) {
+  const auto response = client_.Send(
+      context_, {.operation = "t", .url = Url("/redirect")});
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->status, 302);
+}
+
+TEST_F(CurlHttpClientTest, AReplyThatIsTooLargeIsAnError) {
+  EXPECT_FALSE(
+      client_.Send(context_, {.operation = "t", .url = Url("/large")}).ok());
+}
+
+TEST_F(CurlHttpClientTest, ARefusedConnectionNeverLeftAndShowsNoQuery) {
+  const auto response = client_.Send(
+      context_, {.operation = "t", .url = "http://127.0.0.1:1/x?sig=secret"});
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(NeverLeft(response.status()));
+  EXPECT_THAT(std::string(response.status().message()),
+              HasSubstr("http://127.0.0.1:1/x"));
+  EXPECT_THAT(std::string(response.status().message()),
+              Not(HasSubstr("secret")));
+}
+
+TEST_F(CurlHttpClientTest, ATimeoutOfTheExchangeMayHaveTakenEffect) {
+  const auto response = client_.Send(context_, {.operation = "t",
+                                                .url = Url("/stall"),
+                                                .timeout = milliseconds(50)});
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
+}
+
+TEST_F(CurlHttpClientTest, TheDeadlineEndsAnExchange) {
+  const auto response = client_.Send(
+      context_.WithDeadline(clock_.Now() + milliseconds(50)),
+      {.operation = "t", .url = Url("/stall")});
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
+}
+
+TEST_F(CurlHttpClientTest, ACancelledCallEndsAnExchangeAtOnce) {
+  std::thread canceller([this] {
+    stalled_.WaitForNotification();
+    context_.Cancel();
+  });
+  const auto response =
+      client_.Send(context_, {.operation = "t", .url = Url("/stall")});
+  canceller.join();
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_GT(context_.Remaining(), seconds(20));
+}
+
+TEST_F(CurlHttpClientTest, ACallThatIsOverSendsNothing) {
+  context_.Cancel();
+  const auto response =
+      client_.Send(context_, {.operation = "t", .url = Url("/echo")});
+  EXPECT_TRUE(NeverLeft(response.status()));
+  EXPECT_EQ(method_, "");
+}
+
+TEST(HttpClientTest, PercentEncodingLeavesOnlyUnreservedCharacters) {
+  EXPECT_EQ(PercentEncode("aZ0-._~"), "aZ0-._~");
+  EXPECT_EQ(PercentEncode("/ %\xff\n"), "%2F%20%25%FF%0A");
+  EXPECT_EQ(WithoutQuery("http://h/a?b#c"), "http://h/a");
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,66 @@
+#include "gateway/lakefs/dialect.h"
+
+#include <gtest/gtest.h>
+
+namespace lakefs::gateway {
+namespace {
+
+// Addresses and configurations as recorded from each release.
+constexpr char kSigned[] =
+    "s3://lake/w/data/ft5kotpksdufmqp6v2j0/dc1rvt1ksdufmqp7abj0,"
+    "Zi1xo_zwngYuAhhJC9rv5pa75jEfTPUdKKnzeLgKXVg";
+constexpr char kUnsigned[] = "s3://lake/w/data/ft5klihk/dc1rokpk";
+
+Dialect Of(const char* version, std::optional<bool> presign,
+           std::optional<bool> multipart, const char* address) {
+  return DialectOf({.version = version,
+                    .pre_sign_support = presign,
+                    .pre_sign_multipart_upload = multipart},
+                   {.physical_address = address});
+}
+
+TEST(DialectTest, EachReleaseIsKnownByWhatItShows) {
+  struct Row {
+    const char* version;
+    std::optional<bool> presign, multipart;
+    const char* address;
+    Dialect dialect;
+  };
+  const Row rows[] = {
+      {"0.66.0", {}, {}, "s3://lake/w/data/w-main:e40b/EbEI",
+       {.relinkable = true}},
+      {"0.101.0", true, {}, kUnsigned, {.presign = true}},
+      {"1.21.0", true, true, kUnsigned,
+       {.presign = true, .multipart = true, .conditional_link = true}},
+      {"1.11.0", true, true, kUnsigned, {.presign = true, .multipart = true}},
+      {"dev", true, true, kUnsigned, {.presign = true, .multipart = true}},
+      {"dev", true, true, kSigned,
+       {.presign = true,
+        .multipart = true,
+        .conditional_link = true,
+        .relinkable = true}},
+      {"1.84.0", false, false, kSigned,
+       {.conditional_link = true, .relinkable = true}},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.version);
+    const Dialect got =
+        Of(row.version, row.presign, row.multipart, row.address);
+    EXPECT_EQ(got.presign, row.dialect.presign);
+    EXPECT_EQ(got.multipart, row.dialect.multipart);
+    EXPECT_EQ(got.conditional_link, row.dialect.conditional_link);
+    EXPECT_EQ(got.relinkable, row.dialect.relinkable);
+  }
+}
+
+TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
+  EXPECT_TRUE(IsSignedAddress(kSigned));
+  EXPECT_FALSE(IsSignedAddress(kUnsigned));
+  EXPECT_FALSE(IsSignedAddress("s3://b/x,short"));
+  EXPECT_FALSE(IsSignedAddress(std::string(kSigned) + "x"));
+  EXPECT_FALSE(IsSignedAddress("s3://b/x," + std::string(43, '+')));
+  EXPECT_FALSE(IsSignedAddress(""));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway

@@ -1,0 +1,173 @@
+#include "gateway/lakefs/rest_client.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_http_client.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::Eq;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+constexpr char kStats[] =
+    R"({"path":"p","checksum":"5d","mtime":1,"physical_address":"data/x"})";
+
+class RestClientTest : public ::testing::Test {
+ protected:
+  FakeClock clock_;
+  CallContext context_{clock_, clock_.Now() + seconds(60), "test"};
+  FakeHttpClient http_;
+  Credentials keys_ = Credentials::Keys("id", "secret");
+  RestClient client_{{.endpoint = "http://h:1/"}, http_, keys_};
+  ObjectPath object_{"repo", "main", "a b/ä%2B+&=?#"};
+};
+
+TEST_F(RestClientTest, TheEndpointMayHaveTheApisPathOrASlash) {
+  for (const char* endpoint :
+       {"http://h:1", "http://h:1/", "http://h:1/api/v1", "http://h:1/api/v1/"}) {
+    EXPECT_EQ(RestClient({.endpoint = endpoint}, http_, keys_).base_url(),
+              "http://h:1/api/v1");
+  }
+}
+
+TEST_F(RestClientTest, PathsAreEncodedAndKeysSentAsBasic) {
+  http_.Answer(200, R"({"physical_address":"s3://b/x"})");
+  EXPECT_THAT(client_.GetPhysicalAddress(context_, object_, true), IsOk());
+  EXPECT_EQ(http_.requests[0].url,
+            "http://h:1/api/v1/repositories/repo/branches/main/staging/"
+            "backing?path=a%20b%2F%C3%A4%252B%2B%26%3D%3F%23&presign=true");
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"),
+            "Basic aWQ6c2VjcmV0");
+}
+
+TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
+  http_.Answer(200, kStats);
+  const LinkAnswer answer = client_.LinkPhysicalAddress(
+      context_, object_,
+      {.staging = {.physical_address = "s3://b/data/x"}, .checksum = "5d"},
+      true);
+  ASSERT_THAT(answer.stats, IsOk());
+  EXPECT_EQ(answer.stats->physical_address, "s3://b/data/x");
+  EXPECT_EQ(HeaderOf(http_.requests[0], "If-None-Match"), "*");
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Content-Type"), "application/json");
+  EXPECT_FALSE(http_.requests[0].repeatable);
+}
+
+TEST_F(RestClientTest, AConflictHandsTheLocationOnIfThereIsOne) {
+  http_.Answer(409, R"({"physical_address":"s3://b/new","token":"t"})");
+  http_.Answer(409, R"({"message":"conflict"})");
+  const LinkAnswer with = client_.LinkPhysicalAddress(context_, object_, {}, false);
+  EXPECT_THAT(with.stats, HasReason(Reason::kLinkConflict));
+  EXPECT_EQ(with.try_here->token, "t");
+  const LinkAnswer without =
+      client_.LinkPhysicalAddress(context_, object_, {}, false);
+  EXPECT_THAT(without.stats, HasReason(Reason::kLinkConflict));
+  EXPECT_FALSE(without.try_here.has_value());
+}
+
+TEST_F(RestClientTest, AGarbledSuccessIsAmbiguous) {
+  http_.Answer(200, "<html>");
+  const LinkAnswer answer =
+      client_.LinkPhysicalAddress(context_, object_, {}, false);
+  EXPECT_TRUE(Ambiguous(answer.stats.status()));
+}
+
+TEST_F(RestClientTest, AnEmptySuccessOfAnOldReleaseIsASuccess) {
+  http_.Answer(200, "");
+  const LinkAnswer answer = client_.LinkPhysicalAddress(
+      context_, object_, {.staging = {.physical_address = "A"}}, false);
+  ASSERT_THAT(answer.stats, IsOk());
+  EXPECT_EQ(answer.stats->physical_address, "A");
+}
+
+TEST_F(RestClientTest, AMissingObjectIsNothingAndAMissingRepositoryAnError) {
+  http_.Answer(404, R"({"message":"not found"})");
+  http_.Answer(404, R"({"message":"repository not found"})");
+  EXPECT_THAT(client_.StatObject(context_, object_),
+              IsOkAndHolds(Eq(std::nullopt)));
+  EXPECT_THAT(client_.StatObject(context_, object_),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(RestClientTest, ServersWithoutConfigAreAskedInTwoSteps) {
+  http_.Answer(500, R"({"message":"invalid API endpoint"})");
+  http_.Answer(200, R"({"blockstore_type":"s3"})");
+  http_.Answer(200, R"({"version":"0.66.0"})");
+  const auto config = client_.GetConfig(context_);
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->version, "0.66.0");
+  EXPECT_EQ(http_.requests.size(), 3U);
+}
+
+TEST_F(RestClientTest, A401WithKeysIsFinal) {
+  http_.Answer(401);
+  EXPECT_THAT(client_.GetBranch(context_, "repo", "main"),
+              HasReason(Reason::kCredentialsRejected));
+  EXPECT_EQ(http_.requests.size(), 1U);
+}
+
+TEST_F(RestClientTest, A401ReadsTheTokenFileAnewAndTriesOnce) {
+  const std::string path = ::testing::TempDir() + "/token";
+  std::ofstream(path) << "old\n";
+  Credentials file = Credentials::TokenFile(path);
+  RestClient client({.endpoint = "http://h:1"}, http_, file);
+  EXPECT_EQ(file.Authorization(), "Bearer old");
+  std::ofstream(path) << "new\n";
+  http_.Answer(401);
+  http_.Answer(200, "{}");
+  EXPECT_THAT(client.GetBranch(context_, "repo", "main"), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "Bearer old");
+  EXPECT_EQ(HeaderOf(http_.requests[1], "Authorization"), "Bearer new");
+  http_.Answer(401);
+  EXPECT_THAT(client.GetBranch(context_, "repo", "main"),
+              HasReason(Reason::kCredentialsRejected))
+      << "the file has nothing newer";
+  EXPECT_EQ(http_.requests.size(), 3U);
+  std::filesystem::remove(path);
+}
+
+HttpBody BodyOf(std::string text) {
+  return {.read = [text, sent = false](std::span<char> buffer) mutable
+          -> absl::StatusOr<size_t> {
+            if (std::exchange(sent, true)) return 0;
+            return text.copy(buffer.data(), buffer.size());
+          }};
+}
+
+TEST_F(RestClientTest, AnUploadCarriesMetadataAsHeaders) {
+  http_.Answer(201, kStats);
+  const auto stats = client_.UploadObject(
+      context_, object_,
+      {.user_metadata = {{"key-1", "v"}}, .content_type = "text/x",
+       .if_absent = true, .force = true},
+      BodyOf("hello"));
+  ASSERT_THAT(stats, IsOk());
+  const HttpRequest& sent = http_.requests[0];
+  EXPECT_EQ(sent.body, "hello");
+  EXPECT_EQ(HeaderOf(sent, "x-lakefs-meta-key-1"), "v");
+  EXPECT_EQ(HeaderOf(sent, "Content-Type"), "text/x");
+  EXPECT_EQ(HeaderOf(sent, "If-None-Match"), "*");
+  EXPECT_THAT(sent.url, HasSubstr("&force=true"));
+}
+
+TEST_F(RestClientTest, MetadataThatHeadersWouldChangeIsRefusedUnsent) {
+  for (const UserMetadata& metadata :
+       {UserMetadata{{"Key", "v"}}, UserMetadata{{"k", "ä"}},
+        UserMetadata{{"k", "a\r\nb: c"}}, UserMetadata{{"k:", "v"}}}) {
+    EXPECT_THAT(client_.UploadObject(context_, object_,
+                                     {.user_metadata = metadata}, BodyOf("")),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_TRUE(http_.requests.empty());
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

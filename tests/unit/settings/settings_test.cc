@@ -1,0 +1,138 @@
+#include "gateway/settings.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/testing/golden.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Environment kComplete = {
+    {"LAKECTL_SERVER_ENDPOINT_URL", "http://h:1"},
+    {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "id"},
+    {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "marked-secret"}};
+
+absl::StatusOr<CommandLine> Read(std::vector<const char*> flags,
+                                 const Environment& environment = kComplete) {
+  flags.insert(flags.begin(), "lakefs-staging-gateway");
+  return ReadSettings(static_cast<int>(flags.size()), flags.data(),
+                      environment);
+}
+
+class SettingsTest : public ::testing::Test {
+ protected:
+  SettingsTest() {
+    char name[] = "/tmp/settings-test-XXXXXX";
+    home_ = mkdtemp(name);
+  }
+  ~SettingsTest() override { std::filesystem::remove_all(home_); }
+  std::string Write(const std::string& name, const std::string& text) {
+    std::ofstream(home_ + "/" + name) << text;
+    return home_ + "/" + name;
+  }
+  std::string home_;
+};
+
+TEST_F(SettingsTest, LakefsOwnNamesAreEnough) {
+  const auto line = Read({});
+  ASSERT_THAT(line, IsOk());
+  EXPECT_EQ(line->settings.lakefs_endpoint, "http://h:1");
+  EXPECT_EQ(line->settings.access_key_id, "id");
+  EXPECT_EQ(line->settings.secret_access_key, "marked-secret");
+  EXPECT_THAT(line->settings.listen, ElementsAre("127.0.0.1:8765"));
+}
+
+TEST_F(SettingsTest, FlagsGoBeforeEnvironmentBeforeFileBeforeLakectl) {
+  Write(".lakectl.yaml",
+        "server:\n  endpoint_url: http://lakectl\n"
+        "credentials:\n  access_key_id: a\n  secret_access_key: b\n");
+  const std::string config =
+      Write("c.yaml", "lakefs-endpoint: http://file\nmax-uploads: 5\n");
+  Environment environment = {{"HOME", home_}};
+  EXPECT_EQ(Read({}, environment)->settings.lakefs_endpoint, "http://lakectl");
+  EXPECT_EQ(Read({}, environment)->settings.secret_access_key, "b");
+  environment["LAKEFS_STAGING_CONFIG"] = config;
+  EXPECT_EQ(Read({}, environment)->settings.lakefs_endpoint, "http://file");
+  EXPECT_EQ(Read({}, environment)->settings.max_uploads, 5);
+  environment["LAKECTL_SERVER_ENDPOINT_URL"] = "http://env";
+  EXPECT_EQ(Read({}, environment)->settings.lakefs_endpoint, "http://env");
+  environment["LAKEFS_STAGING_LAKEFS_ENDPOINT"] = "http://own";
+  EXPECT_EQ(Read({}, environment)->settings.lakefs_endpoint, "http://own");
+  EXPECT_EQ(Read({"--lakefs-endpoint=http://flag"}, environment)
+                ->settings.lakefs_endpoint,
+            "http://flag");
+}
+
+TEST_F(SettingsTest, ListenIsRepeatable) {
+  EXPECT_THAT(Read({"--listen=127.0.0.1:0", "--listen", "unix:/x"})
+                  ->settings.listen,
+              ElementsAre("127.0.0.1:0", "unix:/x"));
+  const std::string config =
+      Write("c.yaml", "listen: [\"127.0.0.1:1\", \"unix:/y\"]\n");
+  EXPECT_THAT(Read({"--config", config.c_str()})->settings.listen,
+              ElementsAre("127.0.0.1:1", "unix:/y"));
+}
+
+TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
+  const std::string bad_field = Write("f.yaml", "nosuch: 1\n");
+  const std::string bad_yaml = Write("y.yaml", "a: [\n");
+  const std::string bad_value = Write("v.yaml", "unary-timeout: {a: b}\n");
+  const std::pair<std::vector<const char*>, const char*> cases[] = {
+      {{"--nosuch"}, "--nosuch"},
+      {{"--listen=here"}, "--listen=here is neither"},
+      {{"--max-uploads=0"}, "--max-uploads=0 is not a number from 1"},
+      {{"--max-uploads=x"}, "--max-uploads=x"},
+      {{"--unary-timeout=5"}, "--unary-timeout=5 is not a span"},
+      {{"--log-level=loud"}, "--log-level=loud"},
+      {{"--lakefs-endpoint=ftp://x"}, "--lakefs-endpoint=ftp://x"},
+      {{"--config", bad_field.c_str()}, "nosuch is not a setting"},
+      {{"--config", bad_yaml.c_str()}, "is not YAML"},
+      {{"--config", bad_value.c_str()}, "unary-timeout is neither"},
+      {{"--config", "/nonexistent"}, "/nonexistent cannot be read"},
+  };
+  for (const auto& [flags, message] : cases) {
+    const auto line = Read(flags);
+    EXPECT_THAT(line, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr(message));
+    EXPECT_THAT(std::string(line.status().message()), Not(HasSubstr("\n")));
+  }
+}
+
+TEST_F(SettingsTest, WhatIsMissingIsNamed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"LAKECTL_SERVER_ENDPOINT_URL", "lakefs-endpoint is missing"},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "access-key-id is missing"},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "secret-access-key is missing"},
+  };
+  for (const auto& [variable, message] : cases) {
+    Environment environment = kComplete;
+    environment.erase(variable);
+    EXPECT_THAT(std::string(Read({}, environment).status().message()),
+                HasSubstr(message));
+  }
+  EXPECT_THAT(Read({"--token-file=/x"}, {{"LAKECTL_SERVER_ENDPOINT_URL",
+                                          "http://h"}}),
+              IsOk());
+}
+
+TEST_F(SettingsTest, SecretsAreNoFlags) {
+  EXPECT_FALSE(Read({"--secret-access-key=x"}).ok());
+  EXPECT_FALSE(Read({"--token=x"}).ok());
+}
+
+TEST_F(SettingsTest, HelpIsAsTheReadmeShows) {
+  ExpectGolden("gateway_help.txt", Read({"--help"}, {})->text);
+  EXPECT_THAT(Read({"--version"}, {})->text,
+              HasSubstr("lakefs-staging-gateway "));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,158 @@
+#include "gateway/staging/through_lakefs.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+
+class ListSource final : public BodySource {
+ public:
+  std::deque<absl::StatusOr<BodyEvent>> events;
+  absl::StatusOr<BodyEvent> Next(const CallContext&) override {
+    auto event = std::move(events.front());
+    events.pop_front();
+    return event;
+  }
+};
+
+class ThroughLakefsTest : public ::testing::Test {
+ protected:
+  ThroughLakefsTest() {
+    source_.events.push_back(Chunk{.write_offset = 0, .data = "hello"});
+    source_.events.push_back(Finish{.size_bytes = 5});
+  }
+  LinkReport Run() {
+    return through_.Run(context_, request_, source_, integrity_, random_);
+  }
+  ObjectStats Entry(const std::string& upload_id) {
+    return {.path = "p",
+            .physical_address = "local:///x",
+            .checksum = "5d",
+            .size_bytes = 5,
+            .user_metadata = {{kUploadIdKey, upload_id}}};
+  }
+  // What a stat shows once the upload has run: an entry with its own mark.
+  void StatShowsOurs() {
+    lakefs_.on_call = [this](const std::string& line) {
+      if (line != "stat") return;
+      lakefs_.stats.push_back(
+          Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
+    };
+  }
+  void UploadFails(Reason reason) {
+    lakefs_.uploads.push_back(
+        MakeError(absl::StatusCode::kUnavailable, "scripted", reason));
+  }
+
+  FakeClock clock_;
+  std::mt19937_64 random_{1};
+  CallContext context_{clock_, clock_.Now() + seconds(60), "test"};
+  RetryBudget budget_{{}, clock_};
+  FakeLakefs lakefs_;
+  LinkLoop loop_{lakefs_, budget_};
+  ThroughLakefs through_{lakefs_, loop_, budget_};
+  ListSource source_;
+  Integrity integrity_{std::nullopt};
+  UploadRequest request_{.object = {"repo", "main", "p"}};
+};
+
+TEST_F(ThroughLakefsTest, TheBytesArriveMarkedAsOurs) {
+  lakefs_.uploads.push_back(Entry("x"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.uploaded, "hello");
+  EXPECT_EQ(lakefs_.upload_options.user_metadata.at(kUploadIdKey).size(), 32U);
+}
+
+TEST_F(ThroughLakefsTest, AWrongWholeBreaksTheRequestOff) {
+  source_.events.back() = Finish{.size_bytes = 4};
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kSizeMismatch));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(ThroughLakefsTest, AnIncompleteUploadIsNotCommitted) {
+  source_.events.back() = MakeError(absl::StatusCode::kInvalidArgument, "",
+                                    Reason::kIncompleteUpload);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kIncompleteUpload));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(ThroughLakefsTest, ALostAnswerOverOursIsProvenByALink) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  StatShowsOurs();
+  lakefs_.links.push_back({.stats = Entry("x")});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("upload", "stat", "link local:///x"));
+}
+
+TEST_F(ThroughLakefsTest, ALostAnswerThatShowsNothingIsUnknown) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  lakefs_.stats.push_back(std::nullopt);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnknown));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+}
+
+TEST_F(ThroughLakefsTest, AFalse412OverOursIsProvenByALink) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  StatShowsOurs();
+  lakefs_.links.push_back({.stats = Entry("x")});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(ThroughLakefsTest, AFalse412ThatCannotBeProvenIsUnknown) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  StatShowsOurs();
+  lakefs_.links.push_back({.stats = MakeError(
+                               absl::StatusCode::kInvalidArgument, "unsigned",
+                               Reason::kUpstreamRejected)});
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(ThroughLakefsTest, A412OverAnothersIsAlreadyExists) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(Entry("another"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(ThroughLakefsTest, A412OverNothingHasToBeStartedOver) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(std::nullopt);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(AdviceFor(report), Advice::kRestart);
+}
+
+TEST_F(ThroughLakefsTest, ARefusalIsNotCommitted) {
+  UploadFails(Reason::kPermissionDenied);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kPermissionDenied));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(ThroughLakefsTest, AnMtimeThatWouldBeLostIsRefusedUnsent) {
+  request_.mtime = WallTime(seconds(1));
+  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_TRUE(lakefs_.calls.empty());
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,65 @@
+#include "gateway/staging/upload_request.h"
+
+#include <gmock/gmock.h>
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::vector<std::string> Fields(const std::vector<FieldViolation>& found) {
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : found) {
+    fields.push_back(violation.field);
+  }
+  return fields;
+}
+
+const ObjectPath kGood{"repo-1", "main", "a b/ä%2B"};
+
+TEST(UploadRequestTest, AnythingThatLakefsTakesAsAPathIsTaken) {
+  for (const std::string& path :
+       {std::string("/lead"), std::string("a//b"), std::string(1024, 'x'),
+        std::string("line\nbreak"), std::string("..")}) {
+    EXPECT_THAT(Violations(ObjectPath{"repo", "main", path}, ""), IsEmpty());
+  }
+}
+
+TEST(UploadRequestTest, NamesAndPathAreChecked) {
+  EXPECT_THAT(Fields(Violations(ObjectPath{}, "o.")),
+              ElementsAre("o.repository", "o.branch", "o.path"));
+  for (const char* repository : {"ab", "-abc", "Abc", "a_c", "a/b"}) {
+    EXPECT_THAT(Fields(Violations(ObjectPath{repository, "b", "p"}, "")),
+                ElementsAre("repository"));
+  }
+  EXPECT_THAT(Fields(Violations(
+                  ObjectPath{"repo", "b\n", std::string(1025, 'x')}, "")),
+              ElementsAre("branch", "path"));
+  EXPECT_THAT(
+      Fields(Violations(ObjectPath{"repo", "b", std::string("a\0b", 3)}, "")),
+      ElementsAre("path"));
+}
+
+TEST(UploadRequestTest, EveryViolationIsListed) {
+  UploadRequest request{.object = kGood};
+  EXPECT_THAT(Violations(request), IsEmpty());
+  request.content_type = std::string(257, 'x');
+  request.user_metadata = {{"", "v"}, {"k", std::string(9000, 'x')}};
+  request.size_bytes = -1;
+  request.mtime = WallTime(std::chrono::seconds(-5));
+  request.request_id = "ä";
+  EXPECT_THAT(Fields(Violations(request)),
+              ElementsAre("header.content_type", "header.user_metadata",
+                          "header.user_metadata", "header.mtime",
+                          "header.size_bytes", "header.request_id"));
+}
+
+TEST(UploadRequestTest, ALinkNeedsAnAddressAndAChecksum) {
+  EXPECT_THAT(Fields(Violations(StagingMetadata{.size_bytes = -1})),
+              ElementsAre("metadata.staging.physical_address",
+                          "metadata.checksum", "metadata.size_bytes"));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
