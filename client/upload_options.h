@@ -43,9 +43,10 @@ struct UploadOptions : CallOptions {
   // 1 to 128 bytes of printable ASCII.
   std::string request_id;
 
-  // Told how far the upload is, at most 5 times a second and never after the
-  // call has returned. Called on a thread of the call; must not block. Small
-  // objects, which go in one message, have no progress.
+  // Told how far the upload is: what the gateway says, and in between how many
+  // bytes have been sent, a few times a second and never after the call has
+  // returned. Called on threads of the call, one at a time; must not block.
+  // Small objects, which go in one message, have no progress.
   std::function<void(const v1::UploadProgress&)> progress;
 };
 

@@ -97,7 +97,9 @@ bool UploadStream::SendChunk(size_t size) {
     hashed_bytes_ = end;
   }
   offset_ = end;
-  return stream_->Write(chunk_);
+  if (!stream_->Write(chunk_)) return false;
+  progress_.Sent(hashed_bytes_);
+  return true;
 }
 
 bool UploadStream::SendFinish() {
@@ -156,7 +158,7 @@ void UploadStream::ReceiveReplies() {
 }
 
 void UploadStream::Receive(v1::UploadAndLinkResponse& reply) {
-  if (reply.has_progress() && progress_) progress_(reply.progress());
+  if (reply.has_progress()) progress_.Told(reply.progress());
   absl::MutexLock lock(&mutex_);
   if (reply.has_rewind()) rewind_ = reply.rewind().offset();
   if (reply.has_result()) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "client/call.h"
+#include "client/progress_meter.h"
 #include "client/source.h"
 #include "client/upload_options.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
@@ -20,7 +20,8 @@ namespace lakefs::staging {
 // Sends the bytes of a source and does what the gateway asks on the way.
 //
 // Threads: the caller's thread sends; another one, for the time of Run(), takes
-// the replies. They meet in `rewind_` and `ended_` and nowhere else.
+// the replies. They meet in `progress_`, `rewind_` and `ended_`,
+// and nowhere else.
 class UploadStream {
  public:
   // All references must outlive Run(). `address` is for errors only.
@@ -54,7 +55,7 @@ class UploadStream {
   const std::string& address_;
   const v1::UploadHeader& header_;
   Source& source_;
-  const std::function<void(const v1::UploadProgress&)>& progress_;
+  ProgressMeter progress_;
   Call call_;
   const std::unique_ptr<Stream> stream_;
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import tempfile
@@ -125,6 +127,23 @@ class CommandLineTest(unittest.TestCase):
             self.assertIn("interrupted", said)
             self.assertIn("nothing was linked", said)
             self.assertFalse(self.lakefs.has("refused"))
+
+    def test_progress_is_shown_on_a_terminal_and_cleared(self):
+        terminal, other_end = pty.openpty()
+        with open(terminal, "rb", buffering=0) as screen:
+            subprocess.run(
+                self.command("upload", "-", "lakefs://quickstart/main/shown",
+                             "--quiet"),
+                input=bytes(8 << 20), stderr=other_end, check=True, timeout=120)
+            self.assertEqual(select.select([screen], [], [], 0)[0], [])
+            subprocess.run(
+                self.command("upload", "-", "lakefs://quickstart/main/shown"),
+                input=bytes(8 << 20), stderr=other_end, check=True,
+                stdout=subprocess.DEVNULL, timeout=120)
+            os.close(other_end)
+            shown = screen.read(1 << 16).decode()
+        self.assertIn("MiB", shown)
+        self.assertTrue(shown.endswith("\r\x1b[K"), repr(shown))
 
     def test_every_program_has_help_and_a_version(self):
         for name in "lakefs-staging", "lakefs-staging-gateway", \

@@ -63,7 +63,7 @@ grpc::Status FakeStaging::UploadAndLink(grpc::ServerContext* context,
     if (!status.ok()) return status;
   }
   linked_ = true;
-  if (header().progress()) {
+  if (sends_progress && header().progress()) {
     v1::UploadAndLinkResponse progress;
     progress.mutable_progress()->set_received_bytes(data().size());
     progress.mutable_progress()->set_phase(v1::UploadProgress::PHASE_LINKING);

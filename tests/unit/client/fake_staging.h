@@ -32,6 +32,9 @@ class FakeStaging : public v1::Staging::Service {
   };
   std::vector<Rewind> rewinds;
 
+  // Whether to send progress where it is asked for.
+  bool sends_progress = true;
+
   // Called with the number of bytes that have come, before each message of a
   // stream is taken; anything but OK ends the call.
   std::function<grpc::Status(int64_t)> on_bytes;

@@ -195,6 +195,17 @@ TEST_F(UploadTest, ProgressReachesTheCallback) {
   EXPECT_EQ(received, 2 * kMiB);
 }
 
+TEST_F(UploadTest, BytesSentAreProgressWhereTheGatewayTellsNone) {
+  gateway_.sends_progress = false;
+  v1::UploadProgress first;
+  options_.progress = [&](const auto& p) {
+    if (first.received_bytes() == 0) first = p;
+  };
+  ASSERT_TRUE(Upload(Bytes(2 * kMiB)).ok());
+  EXPECT_EQ(first.received_bytes(), kMiB);
+  EXPECT_EQ(first.phase(), v1::UploadProgress::PHASE_UPLOADING);
+}
+
 TEST_F(UploadTest, DetailsOfAnErrorAreDecoded) {
   gateway_.on_finish = [](auto&) {
     return FailureStatus(grpc::StatusCode::UNAVAILABLE, "the branch is locked",
