@@ -71,8 +71,12 @@ std::string ParseListen(const Values& values, Settings& settings) {
   settings.listen.clear();
   for (const std::string& value : values) {
     for (absl::string_view address : absl::StrSplit(value, ',')) {
+      const size_t colon = address.rfind(':');
+      int port = -1;
       if (!absl::StartsWith(address, "unix:") &&
-          !absl::StrContains(address, ":")) {
+          (colon == absl::string_view::npos ||
+           !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
+           port > 65535)) {
         return "is neither HOST:PORT nor unix:/path";
       }
       settings.listen.emplace_back(address);

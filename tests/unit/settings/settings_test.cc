@@ -88,6 +88,7 @@ TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
       {{"--nosuch"}, "--nosuch"},
       {{"--listen=here"}, "--listen=here is neither"},
+      {{"--listen=127.0.0.1:99999"}, "--listen=127.0.0.1:99999 is neither"},
       {{"--max-uploads=0"}, "--max-uploads=0 is not a number from 1"},
       {{"--max-uploads=x"}, "--max-uploads=x"},
       {{"--unary-timeout=5"}, "--unary-timeout=5 is not a span"},

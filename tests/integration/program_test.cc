@@ -1,0 +1,220 @@
+// The gateway as a program: its listeners, its health, its end.
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "tests/emulator/emulator.h"
+#include "tests/testing/gateway_process.h"
+#include "tests/testing/upload_call.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ProgramTest : public ::testing::Test {
+ protected:
+  ProgramTest() {
+    EXPECT_TRUE(emulator_.Start().ok());
+    emulator_.CreateRepository("quickstart");
+    char name[] = "/tmp/program-test-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~ProgramTest() override { std::filesystem::remove_all(folder_); }
+
+  // The exit code and all output of the program, run to its end.
+  std::pair<int, std::string> RunToEnd(const std::string& arguments,
+                                       const std::string& environment = "") {
+    const std::string command = absl::StrCat(
+        "env -i HOME=/nonexistent ", environment, " ",
+        LAKEFS_STAGING_BINARY_DIR, "/bin/lakefs-staging-gateway ", arguments,
+        " 2>&1");
+    FILE* pipe = popen(command.c_str(), "r");
+    std::string output;
+    char buffer[4096];
+    while (size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
+      output.append(buffer, n);
+    }
+    return {WEXITSTATUS(pclose(pipe)), output};
+  }
+
+  std::string Keys() const {
+    return absl::StrCat("LAKECTL_SERVER_ENDPOINT_URL=", emulator_.endpoint(),
+                        " LAKECTL_CREDENTIALS_ACCESS_KEY_ID=a"
+                        " LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=b");
+  }
+
+  Emulator emulator_;
+  std::string folder_;
+};
+
+TEST_F(ProgramTest, AUnixSocketIsForItsOwnerAloneAndGoesAwayAtTheEnd) {
+  const std::string path = folder_ + "/gateway.sock";
+  {
+    GatewayProcess gateway(emulator_.endpoint(), {"--listen=unix:" + path});
+    struct stat info {};
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+    auto stub = pb::Staging::NewStub(grpc::CreateChannel(
+        "unix:" + path, grpc::InsecureChannelCredentials()));
+    EXPECT_TRUE(UploadUnary(*stub, HeaderFor("o"), "x").status.ok());
+    EXPECT_TRUE(
+        UploadUnary(*gateway.NewStub(), HeaderFor("p"), "x").status.ok())
+        << "both are served";
+    const auto [code, output] = RunToEnd("--listen=unix:" + path, Keys());
+    EXPECT_EQ(code, 2);
+    EXPECT_THAT(output, HasSubstr("another server is using it"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(ProgramTest, HealthAndReflectionAreServed) {
+  GatewayProcess gateway(emulator_.endpoint());
+  const auto channel = grpc::CreateChannel(gateway.address(),
+                                           grpc::InsecureChannelCredentials());
+  grpc::GenericStub stub(channel);
+  // Calls a method with an empty message; returns the reply's bytes.
+  const auto call = [&stub](const std::string& method) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(10));
+    const grpc::Slice nothing("");
+    grpc::ByteBuffer request(&nothing, 1);
+    grpc::ByteBuffer reply;
+    absl::Notification done;
+    stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &reply,
+                   [&](const grpc::Status& status) {
+                     EXPECT_TRUE(status.ok()) << method << ": "
+                                              << status.error_message();
+                     done.Notify();
+                   });
+    done.WaitForNotification();
+    grpc::Slice bytes;
+    EXPECT_TRUE(reply.TrySingleSlice(&bytes).ok());
+    return std::string(bytes.begin(), bytes.end());
+  };
+  EXPECT_EQ(call("/grpc.health.v1.Health/Check"), "\x08\x01") << "SERVING";
+  EXPECT_NE(
+      call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+      "");
+}
+
+TEST_F(ProgramTest, AnUploadUnderWayIsFinishedBeforeTheEnd) {
+  grpc::ClientContext context;
+  std::unique_ptr<pb::Staging::Stub> stub;
+  CallEnd end;
+  std::thread finisher;
+  {
+    GatewayProcess gateway(emulator_.endpoint());
+    stub = gateway.NewStub();
+    const auto messages = MessagesOf(HeaderFor("drained"), Bytes(3 << 20));
+    auto stream = stub->UploadAndLink(&context);
+    for (size_t i = 0; i + 1 < messages.size(); ++i) {
+      ASSERT_TRUE(stream->Write(messages[i]));
+    }
+    // A call that the gateway has answered shows that the stream is there too.
+    ASSERT_TRUE(UploadUnary(*stub, HeaderFor("o"), "x").status.ok());
+    finisher = std::thread([&end, stream = std::move(stream), messages] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      stream->Write(messages.back());
+      stream->WritesDone();
+      pb::UploadAndLinkResponse response;
+      while (stream->Read(&response)) {
+        if (response.has_result()) end.result = response.result();
+      }
+      end.status = stream->Finish();
+    });
+  }  // SIGTERM, and the wait for a good end
+  finisher.join();
+  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_TRUE(emulator_.ReadObject("quickstart", "main", "drained") ==
+              Bytes(3 << 20));
+}
+
+TEST_F(ProgramTest, AnUploadThatDoesNotEndIsCancelledWhenTheGraceIsOver) {
+  grpc::ClientContext context;
+  std::unique_ptr<pb::Staging::Stub> stub;
+  std::unique_ptr<grpc::ClientReaderWriter<pb::UploadAndLinkRequest,
+                                           pb::UploadAndLinkResponse>>
+      stream;
+  {
+    GatewayProcess gateway(emulator_.endpoint(), {"--drain-timeout=100ms"});
+    stub = gateway.NewStub();
+    stream = stub->UploadAndLink(&context);
+    ASSERT_TRUE(stream->Write(MessagesOf(HeaderFor("o"), "x")[0]));
+    ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  }
+  EXPECT_FALSE(stream->Finish().ok());
+  EXPECT_EQ(emulator_.ReadObject("quickstart", "main", "o"), std::nullopt);
+}
+
+TEST_F(ProgramTest, MoreUploadsThanAllowedAreRefusedNotQueued) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--max-uploads=1"});
+  auto stub = gateway.NewStub();
+  grpc::ClientContext context;
+  auto first = stub->UploadAndLink(&context);
+  const auto messages = MessagesOf(HeaderFor("o"), "x");
+  ASSERT_TRUE(first->Write(messages[0]));
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  const CallEnd refused = Upload(*stub, HeaderFor("q"), "x");
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "TOO_MANY_UPLOADS");
+  first->Write(messages[1]);
+  first->Write(messages[2]);
+  first->WritesDone();
+  pb::UploadAndLinkResponse response;
+  while (first->Read(&response)) {
+  }
+  EXPECT_TRUE(first->Finish().ok());
+}
+
+TEST_F(ProgramTest, ACallerThatVanishesLeavesNothingLinked) {
+  GatewayProcess gateway(emulator_.endpoint());
+  auto stub = gateway.NewStub();
+  {
+    grpc::ClientContext context;
+    auto stream = stub->UploadAndLink(&context);
+    for (const auto& message : MessagesOf(HeaderFor("o"), Bytes(2 << 20))) {
+      if (!message.has_finish()) stream->Write(message);
+    }
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  EXPECT_EQ(emulator_.ListPaths("quickstart", "main"),
+            std::vector<std::string>{"p"});
+}
+
+TEST_F(ProgramTest, MistakesAtTheStartAreOneLineThatNamesThem) {
+  const std::tuple<const char*, bool, const char*> cases[] = {
+      {"--nosuch", true, "--nosuch"},
+      {"", false, "lakefs-endpoint is missing"},
+      {"--listen=0.0.0.0:0", true, "--listen=0.0.0.0:0: only loopback"},
+      {"--listen=127.0.0.1:99999", true, "--listen=127.0.0.1:99999"},
+      {"--listen=unix:/nonexistent/x.sock", true, "/nonexistent/x.sock"},
+      {"--listen=unix:/etc/passwd", true, "is not a socket"},
+  };
+  for (const auto& [arguments, keys, message] : cases) {
+    const auto [code, output] = RunToEnd(arguments, keys ? Keys() : "");
+    EXPECT_EQ(code, 2) << arguments;
+    EXPECT_THAT(output, HasSubstr(message));
+    EXPECT_THAT(output, HasSubstr("lakefs-staging-gateway: "));
+  }
+  GatewayProcess gateway(emulator_.endpoint());
+  const auto [code, output] =
+      RunToEnd("--listen=" + gateway.address(), Keys());
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(output, HasSubstr("--listen=" + gateway.address()));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
