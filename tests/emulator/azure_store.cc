@@ -56,15 +56,13 @@ std::string Base64Md5(absl::string_view data) {
   return absl::Base64Escape(Md5(data));
 }
 
-bool ContradictsMd5(const HttpRequest& request) {
-  std::string md5 = request.Header("content-md5");
+bool ContradictsMd5(const HttpRequest& request, absl::string_view header) {
+  std::string md5 = request.Header(header);
   return !md5.empty() && md5 != Base64Md5(request.body);
 }
 
 HttpResponse Md5Mismatch() {
-  return Error(400, "Md5Mismatch",
-               "The MD5 value specified in the request did not match with the "
-               "MD5 value calculated by the server.");
+  return Error(400, "InvalidOperation", "Provided contentMD5 doesn't match.");
 }
 
 }  // namespace
@@ -148,7 +146,7 @@ HttpResponse AzureStore::Handle(HttpRequest& request) {
   absl::string_view rest = path;
   if (!absl::ConsumePrefix(&rest, absl::StrCat("/", kAccount, "/")) ||
       !IsSigned(std::string(rest), request)) {
-    return Error(403, "AuthenticationFailed",
+    return Error(403, "AuthorizationFailure",
                  "Server failed to authenticate the request. Make sure the "
                  "value of the Authorization header is formed correctly "
                  "including the signature.");
@@ -184,7 +182,10 @@ HttpResponse AzureStore::Handle(HttpRequest& request) {
 
 HttpResponse AzureStore::PutBlob(AzureBlob& blob, HttpRequest& request) {
   if (request.Header("x-ms-blob-type") != "BlockBlob") return BadRequest();
-  if (ContradictsMd5(request)) return Md5Mismatch();
+  if (ContradictsMd5(request, "content-md5") ||
+      ContradictsMd5(request, "x-ms-blob-content-md5")) {
+    return Md5Mismatch();
+  }
   blob = AzureBlob();
   blob.etag = NextETag();
   blob.content_md5 = Base64Md5(request.body);
@@ -214,7 +215,7 @@ HttpResponse AzureStore::PutBlock(AzureBlob& blob, HttpRequest& request) {
     return Error(400, "InvalidBlobOrBlock",
                  "The specified blob or block content is invalid.");
   }
-  if (ContradictsMd5(request)) return Md5Mismatch();
+  if (ContradictsMd5(request, "content-md5")) return Md5Mismatch();
   blob.uncommitted[id] =
       std::make_shared<const std::string>(std::move(request.body));
   return Created();

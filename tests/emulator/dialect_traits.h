@@ -66,6 +66,7 @@ struct DialectTraits {
   bool uploads_octet_stream;   // POST objects takes plain bodies.
   bool keeps_upload_metadata;  // x-lakefs-meta-* headers count.
   bool needs_filename;         // POST objects takes no field without one.
+  bool has_preflight;          // GET …/objects/stage_allowed.
   bool has_head;               // HEAD of an object; else 500.
   bool keeps_content_type;     // Reading an object tells its type.
   bool terse_validation;       // The validator names no schema.

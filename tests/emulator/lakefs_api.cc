@@ -46,6 +46,7 @@ const std::map<std::string, Handler>& Handlers() {
       {"completePresignMultipartUpload", CompletePresignMultipartUpload},
       {"abortPresignMultipartUpload", AbortPresignMultipartUpload},
       {"uploadObject", UploadObject},
+      {"uploadObjectPreflight", UploadObjectPreflight},
       {"deleteObject", DeleteObject},
       {"getObject", GetObject},
       {"headObject", GetObject},
@@ -105,6 +106,7 @@ bool LakefsApi::Has(const Route& route) const {
   if (route.operation.empty()) return false;
   if (route.operation == "getConfig") return traits.has_config;
   if (route.operation == "uploadPart") return traits.has_part_urls;
+  if (route.operation == "uploadObjectPreflight") return traits.has_preflight;
   if (absl::StrContains(route.operation, "PresignMultipart")) {
     return traits.has_multipart;
   }

@@ -44,6 +44,14 @@ std::shared_ptr<const std::string> LocalStore::Get(
                                              std::istreambuf_iterator<char>());
 }
 
+absl::Status LocalStore::CheckReadable(const std::string& address) const {
+  if (absl::StrContains(address, "/../")) {
+    return absl::InternalError("bad path traversal blocked");
+  }
+  return FileOf(address).empty() ? absl::PermissionDeniedError("forbidden")
+                                 : absl::OkStatus();
+}
+
 absl::StatusOr<std::string> LocalStore::Presign(absl::string_view,
                                                 const std::string&) {
   return absl::UnimplementedError(

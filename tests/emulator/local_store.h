@@ -27,6 +27,7 @@ class LocalStore final : public ObjectStore {
                    const std::string& content_type) override;
   std::shared_ptr<const std::string> Get(
       const std::string& address) const override;
+  absl::Status CheckReadable(const std::string& address) const override;
   absl::StatusOr<std::string> Presign(absl::string_view method,
                                       const std::string& address) override;
 

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -61,6 +64,24 @@ void FillWhole(const Entry& entry, const std::string& bytes,
   reply.body.resize(std::min(size, bytes.size() + (1 << 20)));
 }
 
+// The URL to read the entry by, or lakeFS's refusal.
+struct ReadUrl {
+  std::string url;
+  std::optional<HttpResponse> refusal;
+};
+
+ReadUrl PresignRead(const Call& call, const Entry& entry) {
+  auto url = call.backend.store.Presign("GET", entry.physical_address);
+  if (url.ok()) return {*url, std::nullopt};
+  // 400 here, though getting an address answers 500 for the same reason.
+  return {"", LakefsError(400, url.status().message())};
+}
+
+bool WantsPresign(const Call& call) {
+  return call.request.Query("presign") == "true" &&
+         call.backend.traits.has_presign;
+}
+
 }  // namespace
 
 HttpResponse StatObject(const Call& call) {
@@ -70,11 +91,10 @@ HttpResponse StatObject(const Call& call) {
   if (call.request.Query("user_metadata") == "false") {
     stats["metadata"] = json::object();
   }
-  if (call.request.Query("presign") == "true" &&
-      call.backend.traits.has_presign) {
-    auto url = call.backend.store.Presign("GET", found.entry->physical_address);
-    if (!url.ok()) return LakefsError(500, url.status().message());
-    stats["physical_address"] = *url;
+  if (WantsPresign(call)) {
+    ReadUrl presigned = PresignRead(call, *found.entry);
+    if (presigned.refusal.has_value()) return *presigned.refusal;
+    stats["physical_address"] = presigned.url;
     if (call.backend.traits.has_presign_expiry) {
       stats["physical_address_expiry"] =
           call.backend.NowSeconds() +
@@ -91,6 +111,20 @@ HttpResponse GetObject(const Call& call) {
   Lookup found = FindEntry(call);
   if (found.entry == nullptr) return found.error;
   const Entry& entry = *found.entry;
+  if (WantsPresign(call)) {
+    ReadUrl presigned = PresignRead(call, entry);
+    if (presigned.refusal.has_value()) return *presigned.refusal;
+    HttpResponse redirect;
+    redirect.status = 302;
+    redirect.headers["Location"] = presigned.url;
+    return redirect;
+  }
+  absl::Status readable =
+      call.backend.store.CheckReadable(entry.physical_address);
+  if (!readable.ok()) {
+    return LakefsError(absl::IsPermissionDenied(readable) ? 403 : 500,
+                       readable.message());
+  }
   auto bytes = call.backend.store.Get(entry.physical_address);
   HttpResponse reply;
   if (bytes == nullptr) reply = LakefsError(410, "No data");

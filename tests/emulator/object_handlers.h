@@ -12,4 +12,7 @@ HttpResponse ListObjects(const Call& call);
 HttpResponse DeleteObject(const Call& call);
 HttpResponse UploadObject(const Call& call);
 
+// Says yes to all who may write at all, protected branches or not.
+HttpResponse UploadObjectPreflight(const Call& call);
+
 }  // namespace lakefs::gateway::testing

@@ -53,6 +53,14 @@ class ObjectStore {
   virtual std::shared_ptr<const std::string> Get(
       const std::string& address) const = 0;
 
+  // Whether lakeFS reads at this address at all.
+  //
+  // Errors: PERMISSION_DENIED becomes 403, everything else 500; the message is
+  // lakeFS's.
+  virtual absl::Status CheckReadable(const std::string&) const {
+    return absl::OkStatus();
+  }
+
   // A URL by which anybody may do `method` (PUT or GET) for a while.
   //
   // Errors: UNIMPLEMENTED with lakeFS's words.

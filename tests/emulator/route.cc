@@ -42,6 +42,8 @@ constexpr Endpoint kEndpoints[] = {
      "uploadPart"},
     {"POST repositories/{r}/branches/{b}/objects", "uploadObject"},
     {"DELETE repositories/{r}/branches/{b}/objects", "deleteObject"},
+    {"GET repositories/{r}/branches/{b}/objects/stage_allowed",
+     "uploadObjectPreflight"},
     {"GET repositories/{r}/refs/{b}/objects", "getObject"},
     {"HEAD repositories/{r}/refs/{b}/objects", "headObject"},
     {"GET repositories/{r}/refs/{b}/objects/stat", "statObject"},

@@ -1,5 +1,7 @@
 #include "tests/emulator/staging_handlers.h"
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -56,6 +58,11 @@ bool IsChecked(const DialectTraits& traits, const std::string& prefix,
       break;
   }
   return absl::StartsWith(address, prefix + "data/");
+}
+
+bool FitsInt64(const json& number) {
+  return !number.is_number_unsigned() ||
+         number.get<uint64_t>() <= std::numeric_limits<int64_t>::max();
 }
 
 std::string CleanChecksum(const std::string& checksum) {
@@ -148,6 +155,13 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
   WriteOptions options;
   if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
   json body = json::parse(call.request.body, nullptr, false);
+  if (!FitsInt64(body["size_bytes"])) {
+    HttpResponse reply;  // The validator lets it pass; Go's decoder does not.
+    reply.status = 400;
+    reply.headers["Content-Type"] = "text/plain; charset=utf-8";
+    reply.body = "Error unmarshalling body 'LinkPhysicalAddress' as JSON\n";
+    return reply;
+  }
   Entry entry = EntryOf(call, body);
   options.force = BoolField(body, "force");
   if (call.backend.traits.needs_address && entry.physical_address.empty() &&

@@ -76,6 +76,14 @@ std::map<std::string, std::string> MetadataOf(const HttpRequest& request) {
 
 }  // namespace
 
+HttpResponse UploadObjectPreflight(const Call& call) {
+  auto repository = call.backend.catalog.Find(call.route.repository);
+  if (repository == nullptr) return LakefsError(404, "repository not found");
+  HttpResponse reply;
+  reply.status = 204;
+  return reply;
+}
+
 HttpResponse UploadObject(const Call& call) {
   Backend& backend = call.backend;
   auto repository = backend.catalog.Find(call.route.repository);

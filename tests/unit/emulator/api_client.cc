@@ -23,6 +23,17 @@ std::string Encoded(const ApiClient::Query& query) {
   return text;
 }
 
+Answer AnswerOf(const httplib::Result& result) {
+  Answer answer;
+  if (!result) return answer;
+  answer.status = result->status;
+  answer.body = result->body;
+  for (const auto& [name, value] : result->headers) {
+    answer.headers[absl::AsciiStrToLower(name)] = value;
+  }
+  return answer;
+}
+
 Answer Exchange(httplib::Client& client, const std::string& method,
                 const std::string& target, const std::string& body,
                 const ApiClient::Headers& headers) {
@@ -31,15 +42,19 @@ Answer Exchange(httplib::Client& client, const std::string& method,
   request.path = target;
   request.body = body;
   for (const auto& [name, value] : headers) request.set_header(name, value);
-  Answer answer;
-  httplib::Result result = client.send(request);
-  if (!result) return answer;
-  answer.status = result->status;
-  answer.body = result->body;
-  for (const auto& [name, value] : result->headers) {
-    answer.headers[absl::AsciiStrToLower(name)] = value;
-  }
-  return answer;
+  return AnswerOf(client.send(request));
+}
+
+// "http://HOST" and what stands behind it.
+struct Target {
+  std::string server;
+  std::string rest;
+};
+
+Target TargetOf(const std::string& url) {
+  size_t slash = url.find('/', url.find("//") + 2);
+  if (slash == std::string::npos) return {url, "/"};
+  return {url.substr(0, slash), url.substr(slash)};
 }
 
 void Prepare(httplib::Client& client) {
@@ -127,12 +142,25 @@ Answer ApiClient::Stat(const std::string& path, const std::string& ref) {
 
 Answer ApiClient::Send(const std::string& method, const std::string& url,
                        const std::string& body, const Headers& headers) {
-  size_t slash = url.find('/', url.find("//") + 2);
-  httplib::Client client(url.substr(0, slash));
+  Target to = TargetOf(url);
+  httplib::Client client(to.server);
   Prepare(client);
-  return Exchange(client, method,
-                  slash == std::string::npos ? "/" : url.substr(slash), body,
-                  headers);
+  return Exchange(client, method, to.rest, body, headers);
+}
+
+Answer ApiClient::SendChunked(const std::string& url, const std::string& body,
+                              const Headers& headers) {
+  Target to = TargetOf(url);
+  httplib::Client client(to.server);
+  Prepare(client);
+  httplib::Headers sent(headers.begin(), headers.end());
+  auto provide = [&body](size_t, httplib::DataSink& sink) {
+    sink.write(body.data(), body.size());
+    sink.done();
+    return true;
+  };
+  return AnswerOf(
+      client.Put(to.rest, sent, provide, "application/octet-stream"));
 }
 
 }  // namespace lakefs::gateway::testing

@@ -60,6 +60,10 @@ class ApiClient {
   static Answer Send(const std::string& method, const std::string& url,
                      const std::string& body, const Headers& headers = {});
 
+  // As Send with PUT, in chunks and without a Content-Length.
+  static Answer SendChunked(const std::string& url, const std::string& body,
+                            const Headers& headers = {});
+
   const std::string& repository() const { return repository_; }
 
  private:

@@ -25,10 +25,17 @@ class RecordedAnswers {
   // not recorded for this release is not compared.
   void Expect(const std::string& name, const Answer& answer);
 
+  // The same for a reply of the store: its status, its error's code, and which
+  // of the headers that a client may take for a checksum it has.
+  void ExpectOfStore(const std::string& name, const Answer& answer);
+
   // Recorded cases that Expect was never called for.
   std::vector<std::string> NeverCompared() const;
 
  private:
+  void Compare(const std::string& name, nlohmann::json digest,
+               const Answer& answer);
+
   std::map<std::string, nlohmann::json> cases_;
   std::set<std::string> compared_;
 };
