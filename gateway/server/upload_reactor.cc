@@ -47,6 +47,7 @@ void UploadReactor::Begin() {
                             Reason::kBadFrameOrder));
   }
   begun_ = true;
+  if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
   const bool runs = pool_.TryRun(

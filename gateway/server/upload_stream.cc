@@ -52,7 +52,9 @@ absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context) {
     absl::MutexLock lock(&mu_);
     context.clock().WaitUntil(mu_, context.deadline(),
                               absl::Condition(this, &UploadStream::Ready));
-    if (chunks_.empty() && finish_) AwaitHalfClose(context);
+    if (chunks_.empty() && finish_ && !open_after_finish_) {
+      AwaitHalfClose(context);
+    }
     if (!error_.ok()) return error_;
     if (!chunks_.empty()) {
       chunk = std::move(chunks_.front());

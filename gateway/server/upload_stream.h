@@ -32,6 +32,10 @@ class UploadStream final : public BodySource {
   explicit UploadStream(std::function<void()> read_more)
       : read_more_(std::move(read_more)) {}
 
+  // The caller may be asked to send again, and so half-closes only when it has
+  // its result. To be called before the first Push.
+  void KeepOpenAfterFinish() { open_after_finish_ = true; }
+
   // Takes a message that was read. Returns whether the next read is to be
   // started now; else it is when there is room again.
   bool Push(::lakefs::staging::v1::UploadAndLinkRequest message);
@@ -51,6 +55,7 @@ class UploadStream final : public BodySource {
   void Fail(absl::string_view message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::function<void()> read_more_;
+  bool open_after_finish_ = false;
   mutable absl::Mutex mu_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mu_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -89,5 +89,13 @@ TEST_F(UploadStreamTest, ACallerThatDoesNotHalfCloseIsNotWaitedForLong) {
   EXPECT_LT(clock_.Now() - start, seconds(10));
 }
 
+TEST_F(UploadStreamTest, ACallerThatMayBeAskedAgainIsNotWaitedForAtAll) {
+  stream_.KeepOpenAfterFinish();
+  stream_.Push(FinishOf(0));
+  const TimePoint start = clock_.Now();
+  EXPECT_THAT(stream_.Next(context_), IsOk());
+  EXPECT_LT(clock_.Now() - start, std::chrono::milliseconds(400));
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing
