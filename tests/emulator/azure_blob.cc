@@ -8,25 +8,25 @@
 namespace lakefs::gateway::testing {
 namespace {
 
-AzureBlob::Bytes FindBlock(const BlockReference& reference,
-                           const AzureBlob& blob) {
+const Content* FindBlock(const BlockReference& reference,
+                         const AzureBlob& blob) {
   if (reference.list != "Committed") {
     auto it = blob.uncommitted.find(reference.id);
-    if (it != blob.uncommitted.end()) return it->second;
+    if (it != blob.uncommitted.end()) return &it->second;
   }
   if (reference.list != "Uncommitted") {
     auto it = blob.committed.find(reference.id);
-    if (it != blob.committed.end()) return it->second;
+    if (it != blob.committed.end()) return &it->second;
   }
   return nullptr;
 }
 
 std::string Describe(absl::string_view list,
-                     const std::map<std::string, AzureBlob::Bytes>& blocks) {
+                     const std::map<std::string, Content>& blocks) {
   std::string xml = absl::StrCat("<", list, ">");
-  for (const auto& [id, bytes] : blocks) {
-    absl::StrAppend(&xml, "<Block><Name>", id, "</Name><Size>", bytes->size(),
-                    "</Size></Block>");
+  for (const auto& [id, content] : blocks) {
+    absl::StrAppend(&xml, "<Block><Name>", id, "</Name><Size>",
+                    content.size_bytes, "</Size></Block>");
   }
   return absl::StrCat(xml, "</", list, ">");
 }
@@ -62,15 +62,15 @@ std::optional<std::vector<BlockReference>> ParseBlockList(
 }
 
 bool CommitBlocks(const std::vector<BlockReference>& list, AzureBlob& blob) {
-  std::string whole;
-  std::map<std::string, AzureBlob::Bytes> committed;
+  std::vector<Content> pieces;
+  std::map<std::string, Content> committed;
   for (const BlockReference& reference : list) {
-    AzureBlob::Bytes block = FindBlock(reference, blob);
+    const Content* block = FindBlock(reference, blob);
     if (block == nullptr) return false;
-    whole += *block;
-    committed[reference.id] = std::move(block);
+    pieces.push_back(*block);
+    committed[reference.id] = *block;
   }
-  blob.bytes = std::make_shared<const std::string>(std::move(whole));
+  blob.content = Joined(pieces);
   blob.committed = std::move(committed);
   blob.uncommitted.clear();
   return true;

@@ -2,24 +2,23 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "tests/emulator/content.h"
 
 namespace lakefs::gateway::testing {
 
 struct AzureBlob {
-  using Bytes = std::shared_ptr<const std::string>;
-
-  Bytes bytes;  // Null: only uncommitted blocks, or nothing.
+  // nullopt: only uncommitted blocks, or nothing.
+  std::optional<Content> content;
   std::string etag;
   std::string content_type;
   std::string content_md5;  // Base64, unchecked if it came with a block list.
-  std::map<std::string, Bytes> committed;
-  std::map<std::string, Bytes> uncommitted;
+  std::map<std::string, Content> committed;
+  std::map<std::string, Content> uncommitted;
 };
 
 // One entry of a Put Block List: Latest, Committed or Uncommitted, and the id.

@@ -52,13 +52,9 @@ HttpResponse BadRequest() {
   return reply;
 }
 
-std::string Base64Md5(absl::string_view data) {
-  return absl::Base64Escape(Md5(data));
-}
-
 bool ContradictsMd5(const HttpRequest& request, absl::string_view header) {
   std::string md5 = request.Header(header);
-  return !md5.empty() && md5 != Base64Md5(request.body);
+  return !md5.empty() && md5 != absl::Base64Escape(request.content.md5);
 }
 
 HttpResponse Md5Mismatch() {
@@ -70,30 +66,30 @@ HttpResponse Md5Mismatch() {
 AzureStore::AzureStore(const EmulatorOptions& options)
     : now_(options.now),
       lifetime_(options.presign_lifetime),
+      policy_(ContentPolicyOf(options)),
       secret_(options.store_secret_access_key) {}
 
 std::string AzureStore::NamespaceOf(absl::string_view repository) const {
   return absl::StrCat(AccountUrl(), "lake/", repository);
 }
 
-StoredObject AzureStore::Put(const std::string& address, std::string bytes,
+StoredObject AzureStore::Put(const std::string& address, Content content,
                              const std::string& content_type) {
-  StoredObject stored{Hex(Md5(bytes)), bytes.size()};
+  StoredObject stored{Hex(ETagBytes(content, policy_)), content.size_bytes};
   absl::MutexLock lock(&mu_);
   AzureBlob& blob = blobs_[KeyOf(address)];
   blob = AzureBlob();
-  blob.content_md5 = Base64Md5(bytes);
-  blob.bytes = std::make_shared<const std::string>(std::move(bytes));
+  blob.content_md5 = absl::Base64Escape(content.md5);
+  blob.content = std::move(content);
   blob.content_type = content_type;
   blob.etag = NextETag();
   return stored;
 }
 
-std::shared_ptr<const std::string> AzureStore::Get(
-    const std::string& address) const {
+std::optional<Content> AzureStore::Get(const std::string& address) const {
   absl::MutexLock lock(&mu_);
   auto it = blobs_.find(KeyOf(address));
-  return it == blobs_.end() ? nullptr : it->second.bytes;
+  return it == blobs_.end() ? std::nullopt : it->second.content;
 }
 
 absl::StatusOr<std::string> AzureStore::Presign(absl::string_view method,
@@ -164,7 +160,7 @@ HttpResponse AzureStore::Handle(HttpRequest& request) {
     auto found = blobs_.find(std::string(rest));
     AzureBlob nothing;
     const AzureBlob& blob = found == blobs_.end() ? nothing : found->second;
-    if (operation != "storeGetBlockList") return GetBlob(blob);
+    if (operation != "storeGetBlockList") return GetBlob(blob, request);
     HttpResponse reply;
     reply.headers["Content-Type"] = "application/xml";
     reply.body = DescribeBlocks(blob);
@@ -172,7 +168,7 @@ HttpResponse AzureStore::Handle(HttpRequest& request) {
   }
   AzureBlob& blob = blobs_[std::string(rest)];
   if (operation == "storePutPart") return PutBlock(blob, request);
-  if (request.Header("if-none-match") == "*" && blob.bytes != nullptr) {
+  if (request.Header("if-none-match") == "*" && blob.content.has_value()) {
     return Error(409, "BlobAlreadyExists",
                  "The specified blob already exists.");
   }
@@ -188,12 +184,14 @@ HttpResponse AzureStore::PutBlob(AzureBlob& blob, HttpRequest& request) {
   }
   blob = AzureBlob();
   blob.etag = NextETag();
-  blob.content_md5 = Base64Md5(request.body);
+  blob.content_md5 = absl::Base64Escape(request.content.md5);
   blob.content_type = request.Header("content-type");
-  blob.bytes = std::make_shared<const std::string>(std::move(request.body));
+  blob.content = std::move(request.content);
   HttpResponse reply = Created();
   reply.headers["Etag"] = blob.etag;
-  reply.headers["Content-MD5"] = blob.content_md5;
+  if (!blob.content_md5.empty()) {
+    reply.headers["Content-MD5"] = blob.content_md5;
+  }
   return reply;
 }
 
@@ -216,8 +214,7 @@ HttpResponse AzureStore::PutBlock(AzureBlob& blob, HttpRequest& request) {
                  "The specified blob or block content is invalid.");
   }
   if (ContradictsMd5(request, "content-md5")) return Md5Mismatch();
-  blob.uncommitted[id] =
-      std::make_shared<const std::string>(std::move(request.body));
+  blob.uncommitted[id] = std::move(request.content);
   return Created();
 }
 
@@ -238,12 +235,13 @@ HttpResponse AzureStore::PutBlockList(AzureBlob& blob,
   HttpResponse reply = Created();
   reply.headers["Etag"] = blob.etag;
   // Of the XML, not of the blob: a trap for who takes it for a checksum.
-  reply.headers["Content-MD5"] = Base64Md5(request.body);
+  reply.headers["Content-MD5"] = absl::Base64Escape(Md5(request.body));
   return reply;
 }
 
-HttpResponse AzureStore::GetBlob(const AzureBlob& blob) const {
-  if (blob.bytes == nullptr) {
+HttpResponse AzureStore::GetBlob(const AzureBlob& blob,
+                                 const HttpRequest& request) const {
+  if (!blob.content.has_value()) {
     return Error(404, "BlobNotFound", "The specified blob does not exist.");
   }
   HttpResponse reply;
@@ -254,7 +252,7 @@ HttpResponse AzureStore::GetBlob(const AzureBlob& blob) const {
   reply.headers["Content-Type"] = blob.content_type.empty()
                                       ? "application/octet-stream"
                                       : blob.content_type;
-  reply.body = *blob.bytes;
+  ServeContent(request, *blob.content, reply);
   return reply;
 }
 

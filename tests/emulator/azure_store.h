@@ -3,7 +3,7 @@
 
 #include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +26,9 @@ class AzureStore final : public ObjectStore {
   bool has_presign() const override { return true; }
   bool has_multipart() const override { return false; }
   std::string NamespaceOf(absl::string_view repository) const override;
-  StoredObject Put(const std::string& address, std::string bytes,
+  StoredObject Put(const std::string& address, Content content,
                    const std::string& content_type) override;
-  std::shared_ptr<const std::string> Get(
-      const std::string& address) const override;
+  std::optional<Content> Get(const std::string& address) const override;
   absl::StatusOr<std::string> Presign(absl::string_view method,
                                       const std::string& address) override;
   std::string OperationOf(const HttpRequest& request) const override;
@@ -44,11 +43,12 @@ class AzureStore final : public ObjectStore {
   HttpResponse PutBlob(AzureBlob& blob, HttpRequest& request);
   HttpResponse PutBlock(AzureBlob& blob, HttpRequest& request);
   HttpResponse PutBlockList(AzureBlob& blob, const HttpRequest& request);
-  HttpResponse GetBlob(const AzureBlob& blob) const;
+  HttpResponse GetBlob(const AzureBlob& blob, const HttpRequest& request) const;
   std::string NextETag();
 
   const std::function<Time()> now_;
   const std::chrono::seconds lifetime_;
+  const ContentPolicy policy_;
   const std::string secret_;
   mutable absl::Mutex mu_;
   uint64_t last_etag_ ABSL_GUARDED_BY(mu_) = 0x1CF44D3A532C300;

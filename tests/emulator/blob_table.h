@@ -2,17 +2,18 @@
 #pragma once
 
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "tests/emulator/content.h"
 
 namespace lakefs::gateway::testing {
 
-// A stored object. Its bytes are shared with readers, never changed.
+// A stored object.
 struct Blob {
-  std::shared_ptr<const std::string> bytes;
+  Content content;
   std::string etag;  // With its quotes.
   std::string content_type;
   std::string content_md5;  // As the store tells readers; may be empty.
@@ -28,11 +29,10 @@ class BlobTable {
     blobs_[key] = std::move(blob);
   }
 
-  // A blob without bytes (null) if there is none.
-  Blob Get(const std::string& key) const {
+  std::optional<Blob> Get(const std::string& key) const {
     absl::MutexLock lock(&mu_);
     auto it = blobs_.find(key);
-    return it == blobs_.end() ? Blob{} : it->second;
+    return it == blobs_.end() ? std::nullopt : std::optional(it->second);
   }
 
  private:

@@ -3,12 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <array>
-#include <cstdint>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -37,32 +33,8 @@ std::string HmacSha256(absl::string_view key, absl::string_view data) {
   return std::string(reinterpret_cast<char*>(out), size);
 }
 
-std::string Crc32c(absl::string_view data) {
-  static const std::array<uint32_t, 256> kTable = [] {
-    std::array<uint32_t, 256> table{};
-    for (uint32_t i = 0; i < table.size(); ++i) {
-      uint32_t crc = i;
-      for (int bit = 0; bit < 8; ++bit) {
-        crc = crc >> 1 ^ (crc & 1) * 0x82f63b78;  // Castagnoli, reflected.
-      }
-      table[i] = crc;
-    }
-    return table;
-  }();
-  uint32_t crc = ~0U;
-  for (unsigned char c : data) crc = crc >> 8 ^ kTable[(crc ^ c) & 0xff];
-  crc = ~crc;
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(crc >> shift);
-  return bytes;
-}
-
 std::string Hex(absl::string_view bytes) {
   return absl::BytesToHexString(bytes);
-}
-
-std::string Md5ETag(absl::string_view data) {
-  return absl::StrCat("\"", Hex(Md5(data)), "\"");
 }
 
 std::string PercentEncode(absl::string_view text, bool keep_slash) {

@@ -12,14 +12,8 @@ std::string Md5(absl::string_view data);
 std::string Sha256(absl::string_view data);
 std::string HmacSha256(absl::string_view key, absl::string_view data);
 
-// Four bytes, most significant first, as the stores send it.
-std::string Crc32c(absl::string_view data);
-
 // Lower case.
 std::string Hex(absl::string_view bytes);
-
-// An ETag as S3 makes it: the MD5 in hexadecimal, in double quotes.
-std::string Md5ETag(absl::string_view data);
 
 // Percent-encodes all but A-Z a-z 0-9 - . _ ~, and '/' if `keep_slash`.
 std::string PercentEncode(absl::string_view text, bool keep_slash = false);

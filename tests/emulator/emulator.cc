@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "tests/emulator/azure_store.h"
 #include "tests/emulator/backend.h"
+#include "tests/emulator/content.h"
+#include "tests/emulator/crc32c.h"
 #include "tests/emulator/fault_plan.h"
 #include "tests/emulator/faulty_service.h"
 #include "tests/emulator/gcs_store.h"
@@ -57,7 +59,8 @@ std::unique_ptr<ObjectStore> MakeStore(const EmulatorOptions& options,
   switch (options.store) {
     case StoreKind::kLocal:
       return std::make_unique<LocalStore>(
-          options.local_path.empty() ? folder.path() : options.local_path);
+          options.local_path.empty() ? folder.path() : options.local_path,
+          options);
     case StoreKind::kAzure:
       return std::make_unique<AzureStore>(options);
     case StoreKind::kGcs:
@@ -86,7 +89,8 @@ struct Emulator::Parts {
         store(MakeStore(options, folder)),
         backend(options, *store),
         api(backend, plan, log),
-        store_service(plan, log, StoreError, /*keep_json=*/false),
+        store_service(plan, log, StoreError, /*keep_json=*/false,
+                      ContentPolicyOf(options)),
         api_server([this](HttpExchange& e) { return api.Handle(e); }),
         store_server([this](HttpExchange& e) { return HandleStore(e); }) {}
 
@@ -103,6 +107,19 @@ struct Emulator::Parts {
                                    absl::string_view branch) const {
     auto found = backend.catalog.Find(repository);
     return found == nullptr ? nullptr : found->FindBranch(branch);
+  }
+
+  // What stands at the address of the entry that a reader sees.
+  std::optional<Content> ContentAt(absl::string_view repository,
+                                   absl::string_view ref,
+                                   absl::string_view path) const {
+    auto found = backend.catalog.Find(repository);
+    bool found_ref = false;
+    EntryPtr entry = found == nullptr
+                         ? nullptr
+                         : found->FindEntry(ref, std::string(path), found_ref);
+    return entry == nullptr ? std::nullopt
+                            : store->Get(entry->physical_address);
   }
 
   const EmulatorOptions options;
@@ -201,14 +218,21 @@ int Emulator::OpenMultipartUploads() const {
 }
 
 std::optional<std::string> Emulator::ReadObject(absl::string_view repository,
-                                                absl::string_view branch,
+                                                absl::string_view ref,
                                                 absl::string_view path) const {
-  auto on = parts_->BranchOf(repository, branch);
-  EntryPtr entry = on == nullptr ? nullptr : on->Find(std::string(path));
-  if (entry == nullptr) return std::nullopt;
-  auto bytes = parts_->store->Get(entry->physical_address);
-  if (bytes == nullptr) return std::nullopt;
-  return *bytes;
+  std::optional<Content> content = parts_->ContentAt(repository, ref, path);
+  if (!content.has_value() || content->bytes == nullptr) return std::nullopt;
+  return *content->bytes;
+}
+
+std::optional<Emulator::ObjectDigest> Emulator::DigestObject(
+    absl::string_view repository, absl::string_view ref,
+    absl::string_view path) const {
+  std::optional<Content> content = parts_->ContentAt(repository, ref, path);
+  if (!content.has_value()) return std::nullopt;
+  return ObjectDigest{content->size_bytes, content->bytes == nullptr
+                                               ? content->crc32c
+                                               : Crc32c(*content->bytes)};
 }
 
 std::vector<std::string> Emulator::ListPaths(absl::string_view repository,

@@ -1,6 +1,7 @@
 // A small lakeFS with an object store in it, for tests and for trying out.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,11 +73,21 @@ class Emulator {
   // Multipart uploads that were neither completed nor aborted.
   int OpenMultipartUploads() const;
 
-  // The bytes a reader of the path would get; nullopt if there is no such
-  // entry, or nothing stored at its address.
+  // The bytes that stand at the address of the path's entry, at a branch or at
+  // one of the last commits; nullopt if there is no such entry, nothing stored
+  // there, or its bytes were discarded.
   std::optional<std::string> ReadObject(absl::string_view repository,
-                                        absl::string_view branch,
+                                        absl::string_view ref,
                                         absl::string_view path) const;
+
+  // The same, without the bytes: also of objects whose bytes were discarded.
+  struct ObjectDigest {
+    uint64_t size_bytes = 0;
+    uint32_t crc32c = 0;
+  };
+  std::optional<ObjectDigest> DigestObject(absl::string_view repository,
+                                           absl::string_view ref,
+                                           absl::string_view path) const;
 
   // All visible paths of a branch, sorted.
   std::vector<std::string> ListPaths(absl::string_view repository,

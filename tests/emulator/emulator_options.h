@@ -35,6 +35,16 @@ struct EmulatorOptions {
   // clock. Called from any thread.
   std::function<std::chrono::system_clock::time_point()> now;
 
+  // Keeps no bytes of objects in memory, only their sizes and checksums, so
+  // that very large ones can be sent. Reading such an object fails with 500.
+  // Without effect on kLocal, whose bytes are in its folder.
+  bool discard_bytes = false;
+
+  // Whether the store's ETags and lakeFS's own checksums are MD5s. False makes
+  // random ones, like those of stores that encrypt, and saves two thirds of
+  // the processor time of large objects.
+  bool etag_md5 = true;
+
   // How long a presigned URL is good for: 15 minutes, as lakeFS has it.
   std::chrono::seconds presign_lifetime{900};
 

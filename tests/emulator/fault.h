@@ -20,6 +20,8 @@ struct Fault {
     kResetAfter,   // The operation takes place, the connection ends.
     kStall,        // Does nothing for `delay`, then the operation takes place;
                    // without a delay, hangs until the emulator stops.
+    kSlow,         // Reads the request's body evenly over `delay`; then the
+                   // operation takes place.
     kTruncate,     // The operation takes place; half of the reply arrives.
     kGarbage,      // The operation takes place; its reply's body is no JSON.
     kWrongETag,    // The store keeps the bytes and names another ETag.
@@ -46,7 +48,7 @@ struct Fault {
   std::string body;
   std::map<std::string, std::string> headers;  // For example Retry-After.
 
-  // Waited before anything else, whatever the kind.
+  // Waited before anything else, whatever the kind but kSlow.
   std::chrono::milliseconds delay{0};
 
   int skip = 0;

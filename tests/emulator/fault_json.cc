@@ -22,6 +22,7 @@ constexpr NamedKind kKinds[] = {
     {"reset_before", Fault::Kind::kResetBefore},
     {"reset_after", Fault::Kind::kResetAfter},
     {"stall", Fault::Kind::kStall},
+    {"slow", Fault::Kind::kSlow},
     {"truncate", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
     {"wrong_etag", Fault::Kind::kWrongETag},

@@ -1,9 +1,11 @@
 #include "tests/emulator/faulty_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace lakefs::gateway::testing {
@@ -21,6 +23,14 @@ void Corrupt(std::string& body) {
   } else {
     body[body.size() / 2] ^= 1;
   }
+}
+
+// Whether the body is an object as it is, and nothing else.
+bool CarriesObject(const std::string& operation, const HttpRequest& request) {
+  if (operation == "storePut" || operation == "storePutPart") return true;
+  return operation == "uploadObject" &&
+         !absl::StartsWith(request.Header("content-type"),
+                           "multipart/form-data");
 }
 
 bool IsSuccess(const HttpResponse& reply) { return reply.status / 100 == 2; }
@@ -51,8 +61,13 @@ HttpResponse Spoil(const Fault& fault, HttpResponse reply) {
 }  // namespace
 
 FaultyService::FaultyService(FaultPlan& plan, RequestLog& log,
-                             ErrorBody error_body, bool keep_json)
-    : plan_(plan), log_(log), error_body_(error_body), keep_json_(keep_json) {}
+                             ErrorBody error_body, bool keep_json,
+                             const ContentPolicy& policy)
+    : plan_(plan),
+      log_(log),
+      error_body_(error_body),
+      keep_json_(keep_json),
+      policy_(policy) {}
 
 HttpResponse FaultyService::Run(HttpExchange& exchange,
                                 const std::string& operation,
@@ -61,32 +76,33 @@ HttpResponse FaultyService::Run(HttpExchange& exchange,
   std::optional<Fault> fault = plan_.Take(operation);
   std::string json;
   uint64_t body_bytes = 0;
-  HttpResponse reply = Answer(exchange, fault.has_value() ? &*fault : nullptr,
-                              effect, json, body_bytes);
+  HttpResponse reply =
+      Answer(exchange, operation, fault.has_value() ? &*fault : nullptr, effect,
+             json, body_bytes);
   if (operation == "login") json.clear();  // It holds the secret key.
   bool reset = reply.delivery == HttpResponse::Delivery::kReset;
   log_.End(id, std::move(json), body_bytes, reset ? 0 : reply.status);
   return reply;
 }
 
-HttpResponse FaultyService::Answer(HttpExchange& exchange, const Fault* fault,
-                                   const Effect& effect, std::string& json,
-                                   uint64_t& body_bytes) {
+HttpResponse FaultyService::Answer(HttpExchange& exchange,
+                                   const std::string& operation,
+                                   const Fault* fault, const Effect& effect,
+                                   std::string& json, uint64_t& body_bytes) {
   using Kind = Fault::Kind;
   if (fault != nullptr) {
     if (!Wait(*fault)) return Reset();
     if (fault->kind == Kind::kResetBefore) return Reset();
   }
   HttpRequest& request = exchange.request();
-  if (!exchange.ReadBody()) return Reset();
-  body_bytes = request.body.size();
+  if (!Read(exchange, operation, fault)) return Reset();
+  body_bytes = request.body.size() + request.content.size_bytes;
   if (keep_json_ &&
       absl::StartsWith(request.Header("content-type"), "application/json")) {
     json = request.body;
   }
   if (fault == nullptr) return effect(request, nullptr);
   if (fault->kind == Kind::kStatus) return Scripted(*fault);
-  if (fault->kind == Kind::kCorrupt) Corrupt(request.body);
   HttpResponse reply = effect(request, fault);
   if (fault->kind == Kind::kStatusAfter) return Scripted(*fault);
   if (fault->kind == Kind::kFalsePrecondition && IsSuccess(reply)) {
@@ -95,7 +111,44 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange, const Fault* fault,
   return Spoil(*fault, std::move(reply));
 }
 
+// Reads the body to where the operation expects it.
+bool FaultyService::Read(HttpExchange& exchange, const std::string& operation,
+                         const Fault* fault) {
+  HttpRequest& request = exchange.request();
+  bool corrupt = fault != nullptr && fault->kind == Fault::Kind::kCorrupt;
+  HttpExchange::Progress progress;
+  if (fault != nullptr && fault->kind == Fault::Kind::kSlow) {
+    progress = SlowProgress(*fault);
+  }
+  if (!CarriesObject(operation, request)) {
+    if (!exchange.ReadBody(nullptr, progress)) return false;
+    if (corrupt) Corrupt(request.body);
+    return true;
+  }
+  ContentPolicy policy = policy_;
+  policy.has_md5 = policy.has_md5 || !request.Header("content-md5").empty() ||
+                   !request.Header("x-ms-blob-content-md5").empty();
+  ContentWriter writer(policy);
+  if (corrupt) writer.CorruptNext();
+  if (!exchange.ReadBody(&writer, progress)) return false;
+  request.content = writer.Finish();
+  return true;
+}
+
+// Holds the reading up so that it takes the fault's delay in all.
+HttpExchange::Progress FaultyService::SlowProgress(const Fault& fault) {
+  absl::Time begin = absl::Now();
+  absl::Duration whole = absl::FromChrono(fault.delay);
+  return [this, begin, whole](uint64_t read, uint64_t announced) {
+    double share = announced == 0 ? 1 : static_cast<double>(read) / announced;
+    absl::Duration left = begin + share * whole - absl::Now();
+    return !stopped_.WaitForNotificationWithTimeout(
+        std::max(left, absl::ZeroDuration()));
+  };
+}
+
 bool FaultyService::Wait(const Fault& fault) {
+  if (fault.kind == Fault::Kind::kSlow) return true;
   if (fault.delay.count() > 0) {
     return !stopped_.WaitForNotificationWithTimeout(
         absl::FromChrono(fault.delay));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "tests/emulator/crc32c.h"
 #include "tests/emulator/digest.h"
 #include "tests/emulator/s3_store.h"
 
@@ -28,24 +29,25 @@ std::string KeyOf(absl::string_view address) {
 GcsStore::GcsStore(const EmulatorOptions& options)
     : now_(options.now),
       lifetime_(options.presign_lifetime),
+      policy_(ContentPolicyOf(options)),
       secret_(options.store_secret_access_key) {}
 
 std::string GcsStore::NamespaceOf(absl::string_view repository) const {
   return absl::StrCat("gs://lake/", repository);
 }
 
-StoredObject GcsStore::Put(const std::string& address, std::string bytes,
+StoredObject GcsStore::Put(const std::string& address, Content content,
                            const std::string& content_type) {
-  StoredObject stored{Hex(Md5(bytes)), bytes.size()};
+  StoredObject stored{Hex(ETagBytes(content, policy_)), content.size_bytes};
   blobs_.Put(KeyOf(address),
-             {std::make_shared<const std::string>(std::move(bytes)),
-              absl::StrCat("\"", stored.checksum, "\""), content_type, ""});
+             {std::move(content), absl::StrCat("\"", stored.checksum, "\""),
+              content_type, ""});
   return stored;
 }
 
-std::shared_ptr<const std::string> GcsStore::Get(
-    const std::string& address) const {
-  return blobs_.Get(KeyOf(address)).bytes;
+std::optional<Content> GcsStore::Get(const std::string& address) const {
+  std::optional<Blob> blob = blobs_.Get(KeyOf(address));
+  return blob.has_value() ? std::optional(blob->content) : std::nullopt;
 }
 
 absl::StatusOr<std::string> GcsStore::Presign(absl::string_view method,
@@ -104,41 +106,51 @@ HttpResponse GcsStore::Handle(HttpRequest& request) {
   if (absl::FromChrono(request.arrived) > made + absl::Seconds(seconds)) {
     return S3ErrorReply(403, "AccessDenied", "Request has expired", path);
   }
+  return request.method == "PUT" ? PutObject(key, request)
+                                 : GetObject(key, request);
+}
+
+HttpResponse GcsStore::PutObject(const std::string& key, HttpRequest& request) {
+  if (request.Header("content-length").empty()) {
+    return S3ErrorReply(411, "MissingContentLength",
+                        "You must provide the Content-Length HTTP header.",
+                        key);
+  }
+  std::string md5 = absl::Base64Escape(request.content.md5);
+  std::string claimed = request.Header("content-md5");
+  if (!claimed.empty() && claimed != md5) {
+    return S3ErrorReply(400, "BadDigest",
+                        "The MD5 you specified did not match what we received.",
+                        key);
+  }
+  Blob blob;
+  blob.etag =
+      absl::StrCat("\"", Hex(ETagBytes(request.content, policy_)), "\"");
+  blob.content_type = request.Header("content-type");
   HttpResponse reply;
-  if (request.method == "PUT") {
-    if (request.Header("content-length").empty()) {
-      return S3ErrorReply(411, "MissingContentLength",
-                          "You must provide the Content-Length HTTP header.",
-                          path);
-    }
-    std::string md5 = request.Header("content-md5");
-    if (!md5.empty() && md5 != absl::Base64Escape(Md5(request.body))) {
-      return S3ErrorReply(400, "BadDigest",
-                          "The MD5 you specified did not match what we "
-                          "received.",
-                          path);
-    }
-    Blob blob;
-    blob.etag = Md5ETag(request.body);
-    blob.content_type = request.Header("content-type");
-    reply.headers["Etag"] = blob.etag;
-    reply.headers["x-goog-hash"] =
-        absl::StrCat("crc32c=", absl::Base64Escape(Crc32c(request.body)),
-                     ",md5=", absl::Base64Escape(Md5(request.body)));
-    blob.bytes = std::make_shared<const std::string>(std::move(request.body));
-    blobs_.Put(key, std::move(blob));
-    return reply;
-  }
-  Blob blob = blobs_.Get(key);
-  if (blob.bytes == nullptr) {
-    return S3ErrorReply(404, "NoSuchKey", "The specified key does not exist.",
-                        path);
-  }
   reply.headers["Etag"] = blob.etag;
-  reply.headers["Content-Type"] = blob.content_type.empty()
+  std::string hashes = absl::StrCat(
+      "crc32c=", absl::Base64Escape(Crc32cBytes(request.content.crc32c)));
+  if (!md5.empty()) absl::StrAppend(&hashes, ",md5=", md5);
+  reply.headers["x-goog-hash"] = hashes;
+  blob.content = std::move(request.content);
+  blobs_.Put(key, std::move(blob));
+  return reply;
+}
+
+HttpResponse GcsStore::GetObject(const std::string& key,
+                                 const HttpRequest& request) const {
+  std::optional<Blob> blob = blobs_.Get(key);
+  if (!blob.has_value()) {
+    return S3ErrorReply(404, "NoSuchKey", "The specified key does not exist.",
+                        key);
+  }
+  HttpResponse reply;
+  reply.headers["Etag"] = blob->etag;
+  reply.headers["Content-Type"] = blob->content_type.empty()
                                       ? "application/octet-stream"
-                                      : blob.content_type;
-  reply.body = *blob.bytes;
+                                      : blob->content_type;
+  ServeContent(request, blob->content, reply);
   return reply;
 }
 

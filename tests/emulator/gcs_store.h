@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/emulator/blob_table.h"
@@ -23,22 +23,25 @@ class GcsStore final : public ObjectStore {
   bool has_presign() const override { return true; }
   bool has_multipart() const override { return false; }
   std::string NamespaceOf(absl::string_view repository) const override;
-  StoredObject Put(const std::string& address, std::string bytes,
+  StoredObject Put(const std::string& address, Content content,
                    const std::string& content_type) override;
-  std::shared_ptr<const std::string> Get(
-      const std::string& address) const override;
+  std::optional<Content> Get(const std::string& address) const override;
   absl::StatusOr<std::string> Presign(absl::string_view method,
                                       const std::string& address) override;
   std::string OperationOf(const HttpRequest& request) const override;
   HttpResponse Handle(HttpRequest& request) override;
 
  private:
+  HttpResponse PutObject(const std::string& key, HttpRequest& request);
+  HttpResponse GetObject(const std::string& key,
+                         const HttpRequest& request) const;
   std::string Signature(absl::string_view method, absl::string_view host,
                         absl::string_view key, absl::string_view date,
                         absl::string_view lifetime) const;
 
   const std::function<std::chrono::system_clock::time_point()> now_;
   const std::chrono::seconds lifetime_;
+  const ContentPolicy policy_;
   const std::string secret_;
   BlobTable blobs_;
 };

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "tests/emulator/content.h"
+#include "tests/emulator/content_writer.h"
 
 namespace lakefs::gateway::testing {
 
@@ -17,6 +21,9 @@ struct HttpRequest {
   std::map<std::string, std::string> query;    // Decoded.
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;  // Filled by HttpExchange::ReadBody.
+
+  // The body instead, if it is an object that was read into a ContentWriter.
+  Content content;
 
   // When the first bytes came, by the emulator's clock. Signatures must be good
   // then, however long the body takes.
@@ -55,15 +62,20 @@ class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
 
+  // Told how much of the body has been read, of how much (0: not known), before
+  // more is read. Ends the reading by returning false.
+  using Progress = std::function<bool(uint64_t read, uint64_t announced)>;
+
   // The request; with its body once ReadBody has been called.
   virtual HttpRequest& request() = 0;
 
-  // Reads the whole body into request().body. Returns false if the client went
+  // Reads the whole body into `object`, or into request().body if that is null;
+  // `progress` may be null too. Returns false if the client went
   // away or sent less than it had announced: then nothing may be done and no
   // reply will arrive. May be called again.
   //
   // A reply to a request whose body was not read ends the connection.
-  virtual bool ReadBody() = 0;
+  virtual bool ReadBody(ContentWriter* object, const Progress& progress) = 0;
 };
 
 }  // namespace lakefs::gateway::testing

@@ -104,8 +104,8 @@ class Exchange final : public HttpExchange {
 
   HttpRequest& request() override { return request_; }
 
-  bool ReadBody() override {
-    if (!read_) complete_ = Read();
+  bool ReadBody(ContentWriter* object, const Progress& progress) override {
+    if (!read_) complete_ = Read(object, progress);
     read_ = true;
     return complete_;
   }
@@ -123,18 +123,28 @@ class Exchange final : public HttpExchange {
     return request_.IsChunked() || (!length.empty() && length != "0");
   }
 
-  bool Read() {
+  bool Read(ContentWriter* object, const Progress& progress) {
     if (!AnnouncesBody()) return true;
     if (reader_ == nullptr) return false;
     uint64_t length = 0;
+    uint64_t read = 0;
     if (absl::SimpleAtoi(request_.Header("content-length"), &length)) {
-      request_.body.reserve(std::min(length, kLargestReserve));
+      if (object != nullptr) {
+        object->Reserve(length);
+      } else {
+        request_.body.reserve(std::min(length, kLargestReserve));
+      }
     }
-    bool whole = (*reader_)([this](const char* data, size_t size) {
-      request_.body.append(data, size);
-      return true;
+    bool whole = (*reader_)([&](const char* data, size_t size) {
+      if (object != nullptr) {
+        object->Append({data, size});
+      } else {
+        request_.body.append(data, size);
+      }
+      read += size;
+      return !progress || progress(read, length);
     });
-    return whole && (request_.IsChunked() || request_.body.size() == length);
+    return whole && (request_.IsChunked() || read == length);
   }
 
   HttpRequest request_;

@@ -67,7 +67,9 @@ std::string RequestId() {
 }  // namespace
 
 LakefsApi::LakefsApi(Backend& backend, FaultPlan& plan, RequestLog& log)
-    : backend_(backend), service_(plan, log, LakefsError, /*keep_json=*/true) {}
+    : backend_(backend),
+      service_(plan, log, LakefsError, /*keep_json=*/true,
+               ContentPolicyOf(backend.options)) {}
 
 HttpResponse LakefsApi::Handle(HttpExchange& exchange) {
   Route route = RouteOf(exchange.request());

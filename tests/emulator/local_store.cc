@@ -13,7 +13,8 @@
 
 namespace lakefs::gateway::testing {
 
-LocalStore::LocalStore(std::string root) : root_(std::move(root)) {}
+LocalStore::LocalStore(std::string root, const EmulatorOptions& options)
+    : root_(std::move(root)), policy_(ContentPolicyOf(options)) {}
 
 std::string LocalStore::NamespaceOf(absl::string_view repository) const {
   return absl::StrCat("local://", repository);
@@ -25,23 +26,23 @@ std::string LocalStore::AddressIn(absl::string_view storage_namespace,
   return absl::StrCat("local://", root_, "/", storage_namespace, "/", relative);
 }
 
-StoredObject LocalStore::Put(const std::string& address, std::string bytes,
+StoredObject LocalStore::Put(const std::string& address, Content content,
                              const std::string&) {
   std::filesystem::path file = FileOf(address);
   std::error_code ignored;
   std::filesystem::create_directories(file.parent_path(), ignored);
-  std::ofstream(file, std::ios::binary) << bytes;
-  return {Hex(Md5(bytes)), bytes.size()};
+  std::ofstream(file, std::ios::binary) << *content.bytes;
+  return {Hex(ETagBytes(content, policy_)), content.size_bytes};
 }
 
-std::shared_ptr<const std::string> LocalStore::Get(
-    const std::string& address) const {
+std::optional<Content> LocalStore::Get(const std::string& address) const {
   std::string file = FileOf(address);
-  if (file.empty()) return nullptr;
+  if (file.empty()) return std::nullopt;
   std::ifstream in(file, std::ios::binary);
-  if (!in) return nullptr;
-  return std::make_shared<const std::string>(std::istreambuf_iterator<char>(in),
-                                             std::istreambuf_iterator<char>());
+  if (!in) return std::nullopt;
+  return ContentOf(std::string(std::istreambuf_iterator<char>(in),
+                               std::istreambuf_iterator<char>()),
+                   {.has_md5 = false, .has_crc32c = false});
 }
 
 absl::Status LocalStore::CheckReadable(const std::string& address) const {

@@ -1,7 +1,7 @@
 // A folder of files as lakeFS's store.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "tests/emulator/object_store.h"
@@ -15,7 +15,7 @@ namespace lakefs::gateway::testing {
 class LocalStore final : public ObjectStore {
  public:
   // `root` exists and is absolute.
-  explicit LocalStore(std::string root);
+  LocalStore(std::string root, const EmulatorOptions& options);
 
   absl::string_view type() const override { return "local"; }
   bool has_presign() const override { return false; }
@@ -23,10 +23,9 @@ class LocalStore final : public ObjectStore {
   std::string NamespaceOf(absl::string_view repository) const override;
   std::string AddressIn(absl::string_view storage_namespace,
                         absl::string_view relative) const override;
-  StoredObject Put(const std::string& address, std::string bytes,
+  StoredObject Put(const std::string& address, Content content,
                    const std::string& content_type) override;
-  std::shared_ptr<const std::string> Get(
-      const std::string& address) const override;
+  std::optional<Content> Get(const std::string& address) const override;
   absl::Status CheckReadable(const std::string& address) const override;
   absl::StatusOr<std::string> Presign(absl::string_view method,
                                       const std::string& address) override;
@@ -36,6 +35,7 @@ class LocalStore final : public ObjectStore {
   std::string FileOf(absl::string_view address) const;
 
   const std::string root_;
+  const ContentPolicy policy_;
 };
 
 }  // namespace lakefs::gateway::testing

@@ -56,11 +56,11 @@ std::string MultipartUploads::Create(const std::string& key) {
 
 S3Error MultipartUploads::PutPart(const std::string& key,
                                   const std::string& upload_id, int number,
-                                  std::string bytes, std::string& etag) {
+                                  Content content, std::string& etag) {
   if (number < 1 || number > kMaxPartNumber) return kInvalidArgument;
-  Part part{std::move(bytes), {}};
-  part.md5 = Md5(part.bytes);
-  etag = absl::StrCat("\"", Hex(part.md5), "\"");
+  Part part{std::move(content), {}};
+  part.etag_bytes = ETagBytes(part.content, policy_);
+  etag = absl::StrCat("\"", Hex(part.etag_bytes), "\"");
   absl::MutexLock lock(&mu_);
   auto upload = uploads_.find(upload_id);
   if (upload == uploads_.end() || upload->second.key != key) {
@@ -73,7 +73,7 @@ S3Error MultipartUploads::PutPart(const std::string& key,
 S3Error MultipartUploads::Complete(const std::string& key,
                                    const std::string& upload_id,
                                    const std::vector<CompletedPart>& parts,
-                                   std::string& bytes, std::string& etag) {
+                                   Content& whole, std::string& etag) {
   absl::MutexLock lock(&mu_);
   auto upload = uploads_.find(upload_id);
   if (upload == uploads_.end() || upload->second.key != key) {
@@ -82,20 +82,23 @@ S3Error MultipartUploads::Complete(const std::string& key,
   auto disorder = std::adjacent_find(parts.begin(), parts.end(), IsNotBefore);
   if (disorder != parts.end()) return kInvalidPartOrder;
   std::map<int, Part>& stored = upload->second.parts;
-  std::string md5s;
+  std::string etag_bytes;
+  std::vector<Content> pieces;
   for (size_t i = 0; i < parts.size(); ++i) {
     auto part = stored.find(parts[i].number);
     if (part == stored.end() ||
-        Unquoted(parts[i].etag) != Hex(part->second.md5)) {
+        Unquoted(parts[i].etag) != Hex(part->second.etag_bytes)) {
       return kInvalidPart;
     }
-    if (i + 1 < parts.size() && part->second.bytes.size() < kSmallestPart) {
+    if (i + 1 < parts.size() &&
+        part->second.content.size_bytes < kSmallestPart) {
       return kEntityTooSmall;
     }
-    md5s += part->second.md5;
+    etag_bytes += part->second.etag_bytes;
+    pieces.push_back(part->second.content);
   }
-  for (const CompletedPart& part : parts) bytes += stored[part.number].bytes;
-  etag = absl::StrCat("\"", Hex(Md5(md5s)), "-", parts.size(), "\"");
+  whole = Joined(pieces);
+  etag = absl::StrCat("\"", Hex(Md5(etag_bytes)), "-", parts.size(), "\"");
   uploads_.erase(upload);
   return {};
 }

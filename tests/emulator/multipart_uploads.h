@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "tests/emulator/content.h"
 #include "tests/emulator/object_store.h"
 
 namespace lakefs::gateway::testing {
@@ -26,17 +27,19 @@ struct S3Error {
 // Threads: all methods may be called from any thread.
 class MultipartUploads {
  public:
+  explicit MultipartUploads(const ContentPolicy& policy) : policy_(policy) {}
+
   std::string Create(const std::string& key);
 
   // Keeps a part, in place of an earlier one with its number, and sets `etag`
   // (quoted).
   S3Error PutPart(const std::string& key, const std::string& upload_id,
-                  int number, std::string bytes, std::string& etag);
+                  int number, Content content, std::string& etag);
 
   // Puts the object together and ends the upload; a refused list leaves it
   // open.
   S3Error Complete(const std::string& key, const std::string& upload_id,
-                   const std::vector<CompletedPart>& parts, std::string& bytes,
+                   const std::vector<CompletedPart>& parts, Content& whole,
                    std::string& etag);
 
   // Returns whether there was such an upload.
@@ -46,14 +49,15 @@ class MultipartUploads {
 
  private:
   struct Part {
-    std::string bytes;
-    std::string md5;  // Raw.
+    Content content;
+    std::string etag_bytes;
   };
   struct Upload {
     std::string key;
     std::map<int, Part> parts;
   };
 
+  const ContentPolicy policy_;
   mutable absl::Mutex mu_;
   int next_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::string, Upload> uploads_ ABSL_GUARDED_BY(mu_);

@@ -125,21 +125,27 @@ HttpResponse GetObject(const Call& call) {
     return LakefsError(absl::IsPermissionDenied(readable) ? 403 : 500,
                        readable.message());
   }
-  auto bytes = call.backend.store.Get(entry.physical_address);
+  std::optional<Content> content =
+      call.backend.store.Get(entry.physical_address);
+  bool has_bytes = content.has_value() && content->bytes != nullptr;
   HttpResponse reply;
-  if (bytes == nullptr) reply = LakefsError(410, "No data");
+  if (!has_bytes) {
+    reply = content.has_value()
+                ? LakefsError(500, "the emulator has discarded the bytes")
+                : LakefsError(410, "No data");
+  }
   reply.headers["Etag"] = absl::StrCat("\"", entry.checksum, "\"");
   reply.headers["Last-Modified"] = HttpDate(entry.mtime);
-  if (bytes == nullptr) return reply;
+  if (!has_bytes) return reply;
   reply.headers["Content-Type"] = call.backend.traits.keeps_content_type
                                       ? entry.content_type
                                       : "application/octet-stream";
   reply.headers["Accept-Ranges"] = "bytes";
   std::string range = call.request.Header("range");
   if (range.empty()) {
-    FillWhole(entry, *bytes, reply);
+    FillWhole(entry, *content->bytes, reply);
   } else {
-    FillRange(range, *bytes, reply);
+    FillRange(range, *content->bytes, reply);
   }
   return reply;
 }

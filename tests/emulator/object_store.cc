@@ -1,6 +1,23 @@
 #include "tests/emulator/object_store.h"
 
+#include "tests/emulator/byte_range.h"
+
 namespace lakefs::gateway::testing {
+
+void ServeContent(const HttpRequest& request, const Content& content,
+                  HttpResponse& reply) {
+  if (content.bytes == nullptr) {
+    reply.status = 500;
+    reply.body = "the emulator has discarded the bytes";
+    return;
+  }
+  std::string range = request.Header("range");
+  if (range.empty()) {
+    reply.body = *content.bytes;
+  } else {
+    FillRange(range, *content.bytes, reply);
+  }
+}
 
 std::string ObjectStore::CreateUpload(const std::string&) { return ""; }
 

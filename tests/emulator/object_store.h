@@ -2,14 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "tests/emulator/content.h"
 #include "tests/emulator/http_message.h"
 
 namespace lakefs::gateway::testing {
@@ -25,6 +25,11 @@ struct StoredObject {
   std::string checksum;  // What lakeFS makes of the ETag: without quotes.
   uint64_t size_bytes = 0;
 };
+
+// Fills a reply with an object's bytes, or with the range of them asked for.
+// Of discarded bytes it makes a 500.
+void ServeContent(const HttpRequest& request, const Content& content,
+                  HttpResponse& reply);
 
 // One kind of object store. Addresses are physical addresses in full.
 //
@@ -47,11 +52,11 @@ class ObjectStore {
     return std::string(storage_namespace) + "/" + std::string(relative);
   }
 
-  // What lakeFS itself does: store bytes, read them back (null: nothing there).
-  virtual StoredObject Put(const std::string& address, std::string bytes,
+  // What lakeFS itself does: store an object, read it back (nullopt: nothing
+  // there).
+  virtual StoredObject Put(const std::string& address, Content content,
                            const std::string& content_type) = 0;
-  virtual std::shared_ptr<const std::string> Get(
-      const std::string& address) const = 0;
+  virtual std::optional<Content> Get(const std::string& address) const = 0;
 
   // Whether lakeFS reads at this address at all.
   //

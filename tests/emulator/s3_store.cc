@@ -18,6 +18,10 @@ std::string KeyOf(absl::string_view address) {
   return std::string(address);
 }
 
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", text, "\"");
+}
+
 std::string ChecksumOf(absl::string_view etag) {
   return std::string(etag.substr(1, etag.size() - 2));
 }
@@ -42,7 +46,7 @@ bool ContradictsMd5(const HttpRequest& request) {
   std::string header = request.Header("content-md5");
   std::string md5;
   return !header.empty() &&
-         (!absl::Base64Unescape(header, &md5) || md5 != Md5(request.body));
+         (!absl::Base64Unescape(header, &md5) || md5 != request.content.md5);
 }
 
 }  // namespace
@@ -63,24 +67,25 @@ HttpResponse S3ErrorReply(int status, absl::string_view code,
 S3Store::S3Store(const EmulatorOptions& options)
     : now_(options.now),
       lifetime_(options.presign_lifetime),
-      signer_(options.store_access_key_id, options.store_secret_access_key) {}
+      policy_(ContentPolicyOf(options)),
+      signer_(options.store_access_key_id, options.store_secret_access_key),
+      uploads_(policy_) {}
 
 std::string S3Store::NamespaceOf(absl::string_view repository) const {
   return absl::StrCat("s3://lake/", repository);
 }
 
-StoredObject S3Store::Put(const std::string& address, std::string bytes,
+StoredObject S3Store::Put(const std::string& address, Content content,
                           const std::string& content_type) {
-  StoredObject stored{Hex(Md5(bytes)), bytes.size()};
+  StoredObject stored{Hex(ETagBytes(content, policy_)), content.size_bytes};
   blobs_.Put(KeyOf(address),
-             {std::make_shared<const std::string>(std::move(bytes)),
-              absl::StrCat("\"", stored.checksum, "\""), content_type, ""});
+             {std::move(content), Quoted(stored.checksum), content_type, ""});
   return stored;
 }
 
-std::shared_ptr<const std::string> S3Store::Get(
-    const std::string& address) const {
-  return blobs_.Get(KeyOf(address)).bytes;
+std::optional<Content> S3Store::Get(const std::string& address) const {
+  std::optional<Blob> blob = blobs_.Get(KeyOf(address));
+  return blob.has_value() ? std::optional(blob->content) : std::nullopt;
 }
 
 absl::StatusOr<std::string> S3Store::Presign(absl::string_view method,
@@ -109,9 +114,9 @@ absl::StatusOr<StoredObject> S3Store::CompleteUpload(
     const std::string& address, const std::string& upload_id,
     const std::vector<CompletedPart>& parts) {
   std::string key = KeyOf(address);
-  std::string bytes;
+  Content whole;
   std::string etag;
-  S3Error error = uploads_.Complete(key, upload_id, parts, bytes, etag);
+  S3Error error = uploads_.Complete(key, upload_id, parts, whole, etag);
   if (error.status != 0) {
     return absl::InternalError(absl::StrCat(
         "operation error S3: CompleteMultipartUpload, https response error "
@@ -119,9 +124,8 @@ absl::StatusOr<StoredObject> S3Store::CompleteUpload(
         error.status, ", RequestID: 18EA91F16423A667, HostID: emulator, ",
         "api error ", error.code, ": ", error.message));
   }
-  StoredObject stored{ChecksumOf(etag), bytes.size()};
-  blobs_.Put(key, {std::make_shared<const std::string>(std::move(bytes)), etag,
-                   "binary/octet-stream", ""});
+  StoredObject stored{ChecksumOf(etag), whole.size_bytes};
+  blobs_.Put(key, {std::move(whole), etag, "binary/octet-stream", ""});
   return stored;
 }
 
@@ -168,9 +172,9 @@ HttpResponse S3Store::Handle(HttpRequest& request) {
 
 HttpResponse S3Store::PutObject(const std::string& key, HttpRequest& request) {
   Blob blob;
-  blob.etag = Md5ETag(request.body);
+  blob.etag = Quoted(Hex(ETagBytes(request.content, policy_)));
   blob.content_type = request.Header("content-type");
-  blob.bytes = std::make_shared<const std::string>(std::move(request.body));
+  blob.content = std::move(request.content);
   HttpResponse reply;
   reply.headers["Etag"] = blob.etag;
   blobs_.Put(key, std::move(blob));
@@ -182,7 +186,7 @@ HttpResponse S3Store::PutPart(const std::string& key, HttpRequest& request) {
   (void)absl::SimpleAtoi(request.Query("partNumber"), &number);
   std::string etag;
   S3Error error = uploads_.PutPart(key, request.Query("uploadId"), number,
-                                   std::move(request.body), etag);
+                                   std::move(request.content), etag);
   if (error.status != 0) {
     return S3ErrorReply(error.status, error.code, error.message, key);
   }
@@ -192,17 +196,17 @@ HttpResponse S3Store::PutPart(const std::string& key, HttpRequest& request) {
 }
 
 HttpResponse S3Store::GetObject(const std::string& key,
-                                const HttpRequest&) const {
-  Blob blob = blobs_.Get(key);
-  if (blob.bytes == nullptr) {
+                                const HttpRequest& request) const {
+  std::optional<Blob> blob = blobs_.Get(key);
+  if (!blob.has_value()) {
     return S3ErrorReply(404, "NoSuchKey", "The specified key does not exist.",
                         key);
   }
   HttpResponse reply;
-  reply.headers["Etag"] = blob.etag;
+  reply.headers["Etag"] = blob->etag;
   reply.headers["Content-Type"] =
-      blob.content_type.empty() ? "binary/octet-stream" : blob.content_type;
-  reply.body = *blob.bytes;
+      blob->content_type.empty() ? "binary/octet-stream" : blob->content_type;
+  ServeContent(request, blob->content, reply);
   return reply;
 }
 

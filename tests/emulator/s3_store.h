@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,10 +24,9 @@ class S3Store final : public ObjectStore {
   bool has_presign() const override { return true; }
   bool has_multipart() const override { return true; }
   std::string NamespaceOf(absl::string_view repository) const override;
-  StoredObject Put(const std::string& address, std::string bytes,
+  StoredObject Put(const std::string& address, Content content,
                    const std::string& content_type) override;
-  std::shared_ptr<const std::string> Get(
-      const std::string& address) const override;
+  std::optional<Content> Get(const std::string& address) const override;
   absl::StatusOr<std::string> Presign(absl::string_view method,
                                       const std::string& address) override;
   std::string CreateUpload(const std::string& address) override;
@@ -50,6 +49,7 @@ class S3Store final : public ObjectStore {
 
   const std::function<std::chrono::system_clock::time_point()> now_;
   const std::chrono::seconds lifetime_;
+  const ContentPolicy policy_;
   const SigV4 signer_;
   BlobTable blobs_;
   MultipartUploads uploads_;

@@ -19,28 +19,26 @@ namespace {
 
 constexpr absl::string_view kMetadataPrefix = "x-lakefs-meta-";
 
-// The object in an upload's body.
-struct Content {
-  std::string bytes;
-  std::string type;
-};
-
-// The object, or the refusal of a body that has none.
-struct ContentOrRefusal {
+// The object in an upload's body, or the refusal of a body that has none.
+struct Upload {
   Content content;
+  std::string type;
   std::optional<HttpResponse> refusal;
 };
 
-ContentOrRefusal ContentOf(const Call& call) {
+Upload UploadIn(const Call& call) {
   const DialectTraits& traits = call.backend.traits;
   std::string type = call.request.Header("content-type");
   if (absl::StartsWith(type, "multipart/form-data")) {
     std::optional<FormField> field =
         FindFormField(type, call.request.body, "content");
     if (field.has_value() && (field->has_filename || !traits.needs_filename)) {
-      return {{std::move(field->bytes), field->content_type}, std::nullopt};
+      return {ContentOf(std::move(field->bytes),
+                        ContentPolicyOf(call.backend.options)),
+              field->content_type, std::nullopt};
     }
     return {{},
+            "",
             LakefsError(500, absl::StrCat("multipart upload",
                                           traits.needs_filename ? "s" : "",
                                           " missing key 'content': http: no "
@@ -48,10 +46,11 @@ ContentOrRefusal ContentOf(const Call& call) {
   }
   if (!traits.uploads_octet_stream) {
     return {{},
+            "",
             LakefsError(500, "request Content-Type isn't multipart/form-data")};
   }
   if (type.empty()) type = "application/octet-stream";
-  return {{std::move(call.request.body), type}, std::nullopt};
+  return {std::move(call.request.content), type, std::nullopt};
 }
 
 // The condition of an upload, which all dialects know. Returns the refusal of
@@ -103,16 +102,16 @@ HttpResponse UploadObject(const Call& call) {
   if (options.if_absent && branch->Find(path) != nullptr) {
     return LakefsError(412, options.exists_message);
   }
-  auto [content, refusal] = ContentOf(call);
-  if (refusal.has_value()) return *refusal;
+  Upload upload = UploadIn(call);
+  if (upload.refusal.has_value()) return *upload.refusal;
   Entry entry;
   entry.physical_address = backend.store.AddressIn(
       repository->storage_namespace(), backend.mint.MintPlain());
   StoredObject stored = backend.store.Put(
-      entry.physical_address, std::move(content.bytes), content.type);
+      entry.physical_address, std::move(upload.content), upload.type);
   entry.checksum = stored.checksum;
   entry.size_bytes = static_cast<int64_t>(stored.size_bytes);
-  entry.content_type = content.type;
+  entry.content_type = upload.type;
   entry.has_metadata = backend.traits.keeps_upload_metadata;
   if (entry.has_metadata) entry.metadata = MetadataOf(call.request);
   entry.mtime = backend.NowSeconds();

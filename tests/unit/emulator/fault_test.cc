@@ -180,6 +180,39 @@ TEST_F(FaultTest, StallsEndWhenTheEmulatorStops) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
 }
 
+TEST_F(FaultTest, SlowSpreadsTheBodyOverItsDelay) {
+  Fault slow;
+  slow.operation = "storePut";
+  slow.kind = Kind::kSlow;
+  slow.delay = std::chrono::milliseconds(200);
+  emulator_.AddFault(slow);
+  nlohmann::json staging;
+  auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(Put("a", std::string(100'000, 'x'), staging).status, 200);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, slow.delay);
+  client_->Link("a", staging);
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a")->size(), 100'000);
+}
+
+TEST_F(FaultTest, SlowBodiesEndWhenTheEmulatorStops) {
+  Fault slow;
+  slow.operation = "storePut";
+  slow.kind = Kind::kSlow;
+  slow.delay = std::chrono::minutes(10);
+  emulator_.AddFault(slow);
+  int status = -1;
+  std::thread caller([this, &status] {
+    nlohmann::json staging;
+    status = Put("a", std::string(100'000, 'x'), staging).status;
+  });
+  while (emulator_.Journal().size() < 2) std::this_thread::yield();
+  auto before = std::chrono::steady_clock::now();
+  emulator_.Stop();
+  caller.join();
+  EXPECT_EQ(status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(1));
+}
+
 TEST_F(FaultTest, JournalKeepsWhatWasSentButNoSecrets) {
   nlohmann::json staging;
   Put("a", "hello", staging);
