@@ -82,27 +82,27 @@ int Run(const Settings& settings) {
   LinkLoop link_loop(lakefs, lakefs_budget);
   AddressLinker linker(lakefs, link_loop, lakefs_budget);
   WorkerPool preflights(kPreflightThreads, kPreflightQueue);
-  UploadSession uploads({.lakefs = lakefs,
-                         .store = store,
-                         .server_info = server_info,
-                         .link_loop = link_loop,
-                         .lakefs_budget = lakefs_budget,
-                         .store_budget = store_budget,
-                         .pool = preflights,
-                         .plan = {.single_put_bytes =
-                                      settings.single_put_bytes}});
+  UploadSession uploads(
+      {.lakefs = lakefs,
+       .store = store,
+       .server_info = server_info,
+       .link_loop = link_loop,
+       .lakefs_budget = lakefs_budget,
+       .store_budget = store_budget,
+       .pool = preflights,
+       .plan = {.single_put_bytes = settings.single_put_bytes}});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
-  StagingService service({.clock = clock,
-                          .lakefs = lakefs,
-                          .lakefs_budget = lakefs_budget,
-                          .uploads = uploads,
-                          .linker = linker,
-                          .unary_pool = unary_pool,
-                          .upload_pool = upload_pool,
-                          .calls = {.unary_timeout = settings.unary_timeout,
-                                    .upload_timeout =
-                                        settings.upload_timeout}});
+  StagingService service(
+      {.clock = clock,
+       .lakefs = lakefs,
+       .lakefs_budget = lakefs_budget,
+       .uploads = uploads,
+       .linker = linker,
+       .unary_pool = unary_pool,
+       .upload_pool = upload_pool,
+       .calls = {.unary_timeout = settings.unary_timeout,
+                 .upload_timeout = settings.upload_timeout}});
   auto server = Server::Start(settings.listen, service);
   if (!server.ok()) {
     std::cerr << "lakefs-staging-gateway: " << server.status().message()

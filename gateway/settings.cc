@@ -35,7 +35,7 @@ struct Field {
   std::string lakectl_variable;  // lakeFS's own name for it
 };
 
-Parser Text(std::string Settings::* member) {
+Parser Text(std::string Settings::*member) {
   return [member](const Values& values, Settings& settings) -> std::string {
     settings.*member = values.back();
     return "";
@@ -43,7 +43,7 @@ Parser Text(std::string Settings::* member) {
 }
 
 template <typename T>
-Parser Number(T Settings::* member, int64_t least, int64_t most) {
+Parser Number(T Settings::*member, int64_t least, int64_t most) {
   return [=](const Values& values, Settings& settings) -> std::string {
     int64_t number = 0;
     if (!absl::SimpleAtoi(values.back(), &number) || number < least ||
@@ -55,7 +55,7 @@ Parser Number(T Settings::* member, int64_t least, int64_t most) {
   };
 }
 
-Parser Span(std::chrono::milliseconds Settings::* member) {
+Parser Span(std::chrono::milliseconds Settings::*member) {
   return [member](const Values& values, Settings& settings) -> std::string {
     absl::Duration span;
     if (!absl::ParseDuration(values.back(), &span) ||
@@ -151,9 +151,9 @@ const Field* FindField(absl::string_view name) {
 }
 
 std::string VariableOf(const Field& field) {
-  return absl::StrCat("LAKEFS_STAGING_",
-                      absl::AsciiStrToUpper(
-                          absl::StrReplaceAll(field.name, {{"-", "_"}})));
+  return absl::StrCat(
+      "LAKEFS_STAGING_",
+      absl::AsciiStrToUpper(absl::StrReplaceAll(field.name, {{"-", "_"}})));
 }
 
 absl::Status Apply(const Field& field, const Values& values,
@@ -201,8 +201,7 @@ absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
         absl::StrCat(path, " is not a map of settings"));
   }
   for (const auto& entry : *root) {
-    const std::string name =
-        entry.first.IsScalar() ? entry.first.Scalar() : "";
+    const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";
     const std::string source = absl::StrCat(path, ": ", name);
     const Field* field = FindField(name);
     if (field == nullptr) {

@@ -17,12 +17,18 @@ Duration Backoff::Next(std::optional<std::chrono::milliseconds> retry_after) {
 
 absl::string_view RetryVerdictName(RetryVerdict verdict) {
   switch (verdict) {
-    case RetryVerdict::kRetried: return "retried";
-    case RetryVerdict::kPermanent: return "permanent";
-    case RetryVerdict::kAttemptsUsedUp: return "attempts_used_up";
-    case RetryVerdict::kDeadline: return "deadline";
-    case RetryVerdict::kBudget: return "budget";
-    case RetryVerdict::kCancelled: return "cancelled";
+    case RetryVerdict::kRetried:
+      return "retried";
+    case RetryVerdict::kPermanent:
+      return "permanent";
+    case RetryVerdict::kAttemptsUsedUp:
+      return "attempts_used_up";
+    case RetryVerdict::kDeadline:
+      return "deadline";
+    case RetryVerdict::kBudget:
+      return "budget";
+    case RetryVerdict::kCancelled:
+      return "cancelled";
   }
   return "permanent";
 }

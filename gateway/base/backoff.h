@@ -82,7 +82,8 @@ class RetryBudget {
 // Waits before an attempt that follows `failure`. kRetried means: go on. The
 // wait never passes the deadline; if it would, the verdict is kDeadline at
 // once, and the time that is left stays for finding out.
-RetryVerdict WaitToRetry(const CallContext& context, const absl::Status& failure,
-                         Backoff& backoff, RetryBudget& budget);
+RetryVerdict WaitToRetry(const CallContext& context,
+                         const absl::Status& failure, Backoff& backoff,
+                         RetryBudget& budget);
 
 }  // namespace lakefs::gateway

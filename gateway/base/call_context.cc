@@ -50,8 +50,7 @@ void CallContext::Cancel() const {
 }
 
 absl::Status CallContext::Sleep(Duration span) const {
-  const TimePoint until =
-      span < Remaining() ? clock_->Now() + span : deadline_;
+  const TimePoint until = span < Remaining() ? clock_->Now() + span : deadline_;
   {
     absl::MutexLock lock(&cancellation_->mu);
     clock_->WaitUntil(cancellation_->mu, until,

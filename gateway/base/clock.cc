@@ -6,9 +6,7 @@ namespace lakefs::gateway {
 
 TimePoint RealClock::Now() const { return std::chrono::steady_clock::now(); }
 
-WallTime RealClock::WallNow() const {
-  return std::chrono::system_clock::now();
-}
+WallTime RealClock::WallNow() const { return std::chrono::system_clock::now(); }
 
 bool RealClock::WaitUntil(absl::Mutex& mu, TimePoint until,
                           const absl::Condition& condition) {

@@ -125,7 +125,8 @@ uint32_t ExtendCrc32cPortable(uint32_t crc, absl::string_view data) {
     }
   }
   for (; size > 0; ++p, --size) {
-    crc = (crc >> 8) ^ kTables[0][(crc ^ static_cast<unsigned char>(*p)) & 0xFF];
+    crc =
+        (crc >> 8) ^ kTables[0][(crc ^ static_cast<unsigned char>(*p)) & 0xFF];
   }
   return ~crc;
 }

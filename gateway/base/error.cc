@@ -71,35 +71,64 @@ Reason ReasonOfCode(absl::StatusCode code) {
 
 absl::string_view ReasonName(Reason reason) {
   switch (reason) {
-    case Reason::kInvalidRequest: return "INVALID_REQUEST";
-    case Reason::kBadFrameOrder: return "BAD_FRAME_ORDER";
-    case Reason::kIncompleteUpload: return "INCOMPLETE_UPLOAD";
-    case Reason::kChecksumMismatch: return "CHECKSUM_MISMATCH";
-    case Reason::kSizeMismatch: return "SIZE_MISMATCH";
-    case Reason::kLinkAddressExpired: return "LINK_ADDRESS_EXPIRED";
-    case Reason::kUpstreamRejected: return "UPSTREAM_REJECTED";
-    case Reason::kCredentialsRejected: return "CREDENTIALS_REJECTED";
-    case Reason::kPermissionDenied: return "PERMISSION_DENIED";
-    case Reason::kNotFound: return "NOT_FOUND";
-    case Reason::kRepositoryInDeletion: return "REPOSITORY_IN_DELETION";
-    case Reason::kLinkConflict: return "LINK_CONFLICT";
-    case Reason::kObjectExists: return "OBJECT_EXISTS";
-    case Reason::kUpstreamThrottled: return "UPSTREAM_THROTTLED";
-    case Reason::kBranchLocked: return "BRANCH_LOCKED";
-    case Reason::kUpstreamUnavailable: return "UPSTREAM_UNAVAILABLE";
-    case Reason::kUpstreamInternal: return "UPSTREAM_INTERNAL";
-    case Reason::kUpstreamUnimplemented: return "UPSTREAM_UNIMPLEMENTED";
-    case Reason::kUpstreamUnreachable: return "UPSTREAM_UNREACHABLE";
-    case Reason::kUpstreamConnectionLost: return "UPSTREAM_CONNECTION_LOST";
-    case Reason::kOutcomeUnknown: return "OUTCOME_UNKNOWN";
-    case Reason::kStoreRejected: return "STORE_REJECTED";
-    case Reason::kObjectTooLarge: return "OBJECT_TOO_LARGE";
-    case Reason::kTooManyUploads: return "TOO_MANY_UPLOADS";
-    case Reason::kSpoolFull: return "SPOOL_FULL";
-    case Reason::kDraining: return "DRAINING";
-    case Reason::kDeadlineExceeded: return "DEADLINE_EXCEEDED";
-    case Reason::kCancelled: return "CANCELLED";
-    case Reason::kInternal: return "INTERNAL";
+    case Reason::kInvalidRequest:
+      return "INVALID_REQUEST";
+    case Reason::kBadFrameOrder:
+      return "BAD_FRAME_ORDER";
+    case Reason::kIncompleteUpload:
+      return "INCOMPLETE_UPLOAD";
+    case Reason::kChecksumMismatch:
+      return "CHECKSUM_MISMATCH";
+    case Reason::kSizeMismatch:
+      return "SIZE_MISMATCH";
+    case Reason::kLinkAddressExpired:
+      return "LINK_ADDRESS_EXPIRED";
+    case Reason::kUpstreamRejected:
+      return "UPSTREAM_REJECTED";
+    case Reason::kCredentialsRejected:
+      return "CREDENTIALS_REJECTED";
+    case Reason::kPermissionDenied:
+      return "PERMISSION_DENIED";
+    case Reason::kNotFound:
+      return "NOT_FOUND";
+    case Reason::kRepositoryInDeletion:
+      return "REPOSITORY_IN_DELETION";
+    case Reason::kLinkConflict:
+      return "LINK_CONFLICT";
+    case Reason::kObjectExists:
+      return "OBJECT_EXISTS";
+    case Reason::kUpstreamThrottled:
+      return "UPSTREAM_THROTTLED";
+    case Reason::kBranchLocked:
+      return "BRANCH_LOCKED";
+    case Reason::kUpstreamUnavailable:
+      return "UPSTREAM_UNAVAILABLE";
+    case Reason::kUpstreamInternal:
+      return "UPSTREAM_INTERNAL";
+    case Reason::kUpstreamUnimplemented:
+      return "UPSTREAM_UNIMPLEMENTED";
+    case Reason::kUpstreamUnreachable:
+      return "UPSTREAM_UNREACHABLE";
+    case Reason::kUpstreamConnectionLost:
+      return "UPSTREAM_CONNECTION_LOST";
+    case Reason::kOutcomeUnknown:
+      return "OUTCOME_UNKNOWN";
+    case Reason::kStoreRejected:
+      return "STORE_REJECTED";
+    case Reason::kObjectTooLarge:
+      return "OBJECT_TOO_LARGE";
+    case Reason::kTooManyUploads:
+      return "TOO_MANY_UPLOADS";
+    case Reason::kSpoolFull:
+      return "SPOOL_FULL";
+    case Reason::kDraining:
+      return "DRAINING";
+    case Reason::kDeadlineExceeded:
+      return "DEADLINE_EXCEEDED";
+    case Reason::kCancelled:
+      return "CANCELLED";
+    case Reason::kInternal:
+      return "INTERNAL";
   }
   return "INTERNAL";
 }

@@ -25,10 +25,14 @@ constexpr milliseconds kLongestPoll{10'000};
 
 const char* MethodName(HttpMethod method) {
   switch (method) {
-    case HttpMethod::kGet: return "GET";
-    case HttpMethod::kPut: return "PUT";
-    case HttpMethod::kPost: return "POST";
-    case HttpMethod::kDelete: return "DELETE";
+    case HttpMethod::kGet:
+      return "GET";
+    case HttpMethod::kPut:
+      return "PUT";
+    case HttpMethod::kPost:
+      return "POST";
+    case HttpMethod::kDelete:
+      return "DELETE";
   }
   return "GET";
 }
@@ -98,14 +102,14 @@ std::optional<HttpBody> BodyToRead(const HttpRequest& request) {
   if (request.stream || request.repeatable || request.body.empty()) {
     return request.stream;
   }
-  return HttpBody{.size_bytes = request.body.size(),
-                  .read = [rest = absl::string_view(request.body)](
-                              std::span<char> buffer) mutable
-                  -> absl::StatusOr<size_t> {
-                    const size_t n = rest.copy(buffer.data(), buffer.size());
-                    rest.remove_prefix(n);
-                    return n;
-                  }};
+  return HttpBody{
+      .size_bytes = request.body.size(),
+      .read = [rest = absl::string_view(request.body)](
+                  std::span<char> buffer) mutable -> absl::StatusOr<size_t> {
+        const size_t n = rest.copy(buffer.data(), buffer.size());
+        rest.remove_prefix(n);
+        return n;
+      }};
 }
 
 }  // namespace
@@ -189,9 +193,9 @@ curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
   for (const HttpHeader& header : request.headers) {
     has_content_type |= absl::EqualsIgnoreCase(header.name, "Content-Type");
     // "Name;" is how curl is told of a header with an empty value.
-    const std::string line = header.value.empty()
-                                 ? absl::StrCat(header.name, ";")
-                                 : absl::StrCat(header.name, ": ", header.value);
+    const std::string line =
+        header.value.empty() ? absl::StrCat(header.name, ";")
+                             : absl::StrCat(header.name, ": ", header.value);
     list = curl_slist_append(list, line.c_str());
   }
   if (!has_content_type) list = curl_slist_append(list, "Content-Type:");
@@ -224,8 +228,8 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
                                              const CallContext& context,
                                              const Exchange& exchange) {
   if (!exchange.failure.ok()) return exchange.failure;
-  const std::string where = absl::StrCat(
-      exchange.request->operation, " ", WithoutQuery(exchange.request->url));
+  const std::string where = absl::StrCat(exchange.request->operation, " ",
+                                         WithoutQuery(exchange.request->url));
   // A connect timeout says "timed out" as a transfer that timed out does; only
   // the first has sent nothing.
   curl_off_t connected = 0;
@@ -234,11 +238,11 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
       FailedBeforeSending(code) ||
       (code != CURLE_OK && connected == 0 && code != CURLE_FAILED_INIT);
   if (const absl::Status over = context.Over(); !over.ok()) {
-    return MakeError(over.code(),
-                     absl::StrCat(where, ": ", over.message(),
-                                  " while it was under way"),
-                     never_left ? Reason::kUpstreamUnreachable
-                                : Reason::kUpstreamConnectionLost);
+    return MakeError(
+        over.code(),
+        absl::StrCat(where, ": ", over.message(), " while it was under way"),
+        never_left ? Reason::kUpstreamUnreachable
+                   : Reason::kUpstreamConnectionLost);
   }
   const absl::string_view why =
       error_[0] != '\0' ? error_ : curl_easy_strerror(code);

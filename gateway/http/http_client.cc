@@ -31,8 +31,8 @@ std::string PercentEncode(absl::string_view text) {
       encoded.push_back(c);
     } else {
       absl::StrAppend(&encoded, "%",
-                      absl::AsciiStrToUpper(absl::StrCat(
-                          absl::Hex(byte, absl::kZeroPad2))));
+                      absl::AsciiStrToUpper(
+                          absl::StrCat(absl::Hex(byte, absl::kZeroPad2))));
     }
   }
   return encoded;

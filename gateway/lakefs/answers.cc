@@ -122,12 +122,11 @@ absl::Status AnswerToStatus(absl::string_view operation,
   if (meaning.reason == Reason::kNotFound) {
     details.resource_type = MissingResource(message);
   }
-  return MakeError(
-      meaning.code,
-      absl::StrCat("lakeFS answered ", operation, " with ", response.status,
-                   message.empty() ? "" : ": ",
-                   absl::StripAsciiWhitespace(Excerpt(message))),
-      std::move(details));
+  return MakeError(meaning.code,
+                   absl::StrCat("lakeFS answered ", operation, " with ",
+                                response.status, message.empty() ? "" : ": ",
+                                absl::StripAsciiWhitespace(Excerpt(message))),
+                   std::move(details));
 }
 
 absl::Status UnreadableAnswer(absl::string_view operation,

@@ -22,7 +22,7 @@ namespace lakefs::gateway {
 //  404            | else                               | NOT_FOUND
 //  409            |                                    | ABORTED, LINK_CONFLICT
 //  410            |                                    | FAILED_PRECONDITION,
-//                 |                                    |   REPOSITORY_IN_DELETION
+//                 |                                    | REPOSITORY_IN_DELETION
 //  412            |                                    | ALREADY_EXISTS
 //  423            |                                    | UNAVAILABLE,
 //                 |                                    |   BRANCH_LOCKED

@@ -12,10 +12,10 @@ namespace lakefs::gateway {
 
 Credentials Credentials::Keys(absl::string_view access_key_id,
                               absl::string_view secret_access_key) {
-  return Credentials(absl::StrCat("Basic ",
-                                  absl::Base64Escape(absl::StrCat(
-                                      access_key_id, ":", secret_access_key))),
-                     "");
+  return Credentials(
+      absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(
+                                 access_key_id, ":", secret_access_key))),
+      "");
 }
 
 Credentials Credentials::Token(absl::string_view token) {

@@ -20,7 +20,8 @@ const json* Find(const json& object, const char* name) {
 }
 
 // The field as a string into `out`; false if it has another type.
-bool Get(const json& object, const char* name, std::optional<std::string>& out) {
+bool Get(const json& object, const char* name,
+         std::optional<std::string>& out) {
   const json* field = Find(object, name);
   if (field == nullptr) return true;
   if (!field->is_string()) return false;
@@ -88,8 +89,8 @@ std::optional<StagingLocation> ParseStagingLocation(absl::string_view text) {
   StagingLocation location;
   std::optional<std::string> address;
   std::optional<int64_t> expiry;
-  if (!Get(body, "physical_address", address) || !address ||
-      address->empty() || !Get(body, "token", location.token) ||
+  if (!Get(body, "physical_address", address) || !address || address->empty() ||
+      !Get(body, "token", location.token) ||
       !Get(body, "presigned_url", location.presigned_url) ||
       !Get(body, "presigned_url_expiry", expiry)) {
     return std::nullopt;

@@ -65,9 +65,10 @@ class LakefsApi {
       const CallContext& context, const ObjectPath& object) = 0;
 
   // Sends the bytes through lakeFS.
-  virtual absl::StatusOr<ObjectStats> UploadObject(
-      const CallContext& context, const ObjectPath& object,
-      const UploadOptions& options, HttpBody body) = 0;
+  virtual absl::StatusOr<ObjectStats> UploadObject(const CallContext& context,
+                                                   const ObjectPath& object,
+                                                   const UploadOptions& options,
+                                                   HttpBody body) = 0;
 };
 
 // Whether a failed attempt may have taken effect, or may do so yet.

@@ -117,13 +117,13 @@ absl::StatusOr<ServerConfig> RestClient::GetConfig(const CallContext& context) {
   if (ReasonOf(config.status()) != Reason::kUpstreamUnimplemented) {
     return config.status();
   }
-  const auto storage = SendOk(
-      context,
-      Request("getStorageConfig", HttpMethod::kGet, "/config/storage"));
+  const auto storage =
+      SendOk(context,
+             Request("getStorageConfig", HttpMethod::kGet, "/config/storage"));
   if (!storage.ok()) return storage.status();
-  const auto version = SendOk(
-      context,
-      Request("getLakeFSVersion", HttpMethod::kGet, "/config/version"));
+  const auto version =
+      SendOk(context,
+             Request("getLakeFSVersion", HttpMethod::kGet, "/config/version"));
   if (!version.ok()) return version.status();
   if (auto parsed = ParseStorageConfig(storage->body, version->body)) {
     return *std::move(parsed);
@@ -141,20 +141,21 @@ absl::Status RestClient::GetBranch(const CallContext& context,
 
 absl::StatusOr<std::string> RestClient::GetStorageNamespace(
     const CallContext& context, absl::string_view repository) {
-  const auto response =
-      SendOk(context, Request("getRepository", HttpMethod::kGet,
-                              RepositoryPath(repository)));
+  const auto response = SendOk(
+      context,
+      Request("getRepository", HttpMethod::kGet, RepositoryPath(repository)));
   if (!response.ok()) return response.status();
-  if (auto name = ParseStorageNamespace(response->body)) return *std::move(name);
+  if (auto name = ParseStorageNamespace(response->body))
+    return *std::move(name);
   return UnreadableAnswer("getRepository", *response);
 }
 
 absl::StatusOr<StagingLocation> RestClient::GetPhysicalAddress(
     const CallContext& context, const ObjectPath& object, bool presign) {
-  const auto response = SendOk(
-      context, Request("getPhysicalAddress", HttpMethod::kGet,
-                       absl::StrCat(OnBranch(object, "/staging/backing"),
-                                    presign ? "&presign=true" : "")));
+  const auto response =
+      SendOk(context, Request("getPhysicalAddress", HttpMethod::kGet,
+                              absl::StrCat(OnBranch(object, "/staging/backing"),
+                                           presign ? "&presign=true" : "")));
   if (!response.ok()) return response.status();
   if (auto location = ParseStagingLocation(response->body)) {
     return *std::move(location);
@@ -174,7 +175,8 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
   const auto response = Send(context, std::move(request));
   if (!response.ok()) return {.stats = response.status()};
   if (response->status != 200) {
-    LinkAnswer answer{.stats = AnswerToStatus("linkPhysicalAddress", *response)};
+    LinkAnswer answer{.stats =
+                          AnswerToStatus("linkPhysicalAddress", *response)};
     if (response->status == 409) {
       answer.try_here = ParseStagingLocation(response->body);
     }
@@ -204,8 +206,8 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
       context,
       Request("statObject", HttpMethod::kGet,
               absl::StrCat(RepositoryPath(object.repository), "/refs/",
-                           PercentEncode(object.branch), "/objects/stat?path=",
-                           PercentEncode(object.path))));
+                           PercentEncode(object.branch),
+                           "/objects/stat?path=", PercentEncode(object.path))));
   if (ReasonOf(response.status()) == Reason::kNotFound) {
     if (DetailsOf(response.status()).resource_type == "repository") {
       return response.status();

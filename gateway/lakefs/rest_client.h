@@ -33,9 +33,9 @@ class RestClient final : public LakefsApi {
                          absl::string_view branch) override;
   absl::StatusOr<std::string> GetStorageNamespace(
       const CallContext& context, absl::string_view repository) override;
-  absl::StatusOr<StagingLocation> GetPhysicalAddress(
-      const CallContext& context, const ObjectPath& object,
-      bool presign) override;
+  absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext& context,
+                                                     const ObjectPath& object,
+                                                     bool presign) override;
   LinkAnswer LinkPhysicalAddress(const CallContext& context,
                                  const ObjectPath& object,
                                  const StagingMetadata& metadata,

@@ -70,7 +70,7 @@ struct UploadOptions {
 // What a server tells of itself (getConfig, or getStorageConfig and
 // getLakeFSVersion before v0.111). What the reply lacks is unknown, not false.
 struct ServerConfig {
-  std::string version;         // "1.84.0", "dev", or empty
+  std::string version;          // "1.84.0", "dev", or empty
   std::string blockstore_type;  // "s3", "azure", "gs", "local", …
   std::optional<bool> pre_sign_support;
   std::optional<bool> pre_sign_multipart_upload;

@@ -53,8 +53,7 @@ std::string ChecksumOf(const HttpResponse& response) {
       md5.size() == 16) {
     return absl::BytesToHexString(md5);
   }
-  absl::string_view etag =
-      absl::StripAsciiWhitespace(response.Header("etag"));
+  absl::string_view etag = absl::StripAsciiWhitespace(response.Header("etag"));
   absl::ConsumePrefix(&etag, "W/");
   absl::ConsumePrefix(&etag, "\"");
   absl::ConsumeSuffix(&etag, "\"");

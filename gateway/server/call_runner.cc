@@ -12,10 +12,14 @@ namespace {
 
 absl::string_view OutcomeName(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kCommitted: return "COMMITTED";
-    case Outcome::kNotCommitted: return "NOT_COMMITTED";
-    case Outcome::kSuperseded: return "SUPERSEDED";
-    case Outcome::kUnknown: return "UNKNOWN";
+    case Outcome::kCommitted:
+      return "COMMITTED";
+    case Outcome::kNotCommitted:
+      return "NOT_COMMITTED";
+    case Outcome::kSuperseded:
+      return "SUPERSEDED";
+    case Outcome::kUnknown:
+      return "UNKNOWN";
   }
   return "UNKNOWN";
 }

@@ -15,9 +15,12 @@ WallTime ToWallTime(const google::protobuf::Timestamp& time) {
 
 pb::Plan ToProto(Plan plan) {
   switch (plan) {
-    case Plan::kNone: return pb::PLAN_UNSPECIFIED;
-    case Plan::kSinglePut: return pb::PLAN_SINGLE_PUT;
-    case Plan::kThroughLakefs: return pb::PLAN_THROUGH_LAKEFS;
+    case Plan::kNone:
+      return pb::PLAN_UNSPECIFIED;
+    case Plan::kSinglePut:
+      return pb::PLAN_SINGLE_PUT;
+    case Plan::kThroughLakefs:
+      return pb::PLAN_THROUGH_LAKEFS;
   }
   return pb::PLAN_UNSPECIFIED;
 }
@@ -43,28 +46,26 @@ ObjectPath FromProto(const pb::ObjectPath& object) {
 }
 
 UploadRequest FromProto(const pb::UploadHeader& header) {
-  UploadRequest request{
-      .object = FromProto(header.object()),
-      .content_type = header.content_type(),
-      .user_metadata = {header.user_metadata().begin(),
-                        header.user_metadata().end()},
-      .if_absent = header.if_absent(),
-      .force = header.force(),
-      .request_id = header.request_id()};
+  UploadRequest request{.object = FromProto(header.object()),
+                        .content_type = header.content_type(),
+                        .user_metadata = {header.user_metadata().begin(),
+                                          header.user_metadata().end()},
+                        .if_absent = header.if_absent(),
+                        .force = header.force(),
+                        .request_id = header.request_id()};
   if (header.has_size_bytes()) request.size_bytes = header.size_bytes();
   if (header.has_mtime()) request.mtime = ToWallTime(header.mtime());
   return request;
 }
 
 StagingMetadata FromProto(const pb::StagingMetadata& metadata) {
-  StagingMetadata out{
-      .staging = FromProto(metadata.staging()),
-      .checksum = metadata.checksum(),
-      .size_bytes = metadata.size_bytes(),
-      .user_metadata = {metadata.user_metadata().begin(),
-                        metadata.user_metadata().end()},
-      .content_type = metadata.content_type(),
-      .force = metadata.force()};
+  StagingMetadata out{.staging = FromProto(metadata.staging()),
+                      .checksum = metadata.checksum(),
+                      .size_bytes = metadata.size_bytes(),
+                      .user_metadata = {metadata.user_metadata().begin(),
+                                        metadata.user_metadata().end()},
+                      .content_type = metadata.content_type(),
+                      .force = metadata.force()};
   if (metadata.has_mtime()) out.mtime = ToWallTime(metadata.mtime());
   return out;
 }
@@ -129,10 +130,14 @@ pb::UploadResult ToProto(const UploadReport& report) {
 
 pb::Outcome ToProto(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kCommitted: return pb::OUTCOME_COMMITTED;
-    case Outcome::kNotCommitted: return pb::OUTCOME_NOT_COMMITTED;
-    case Outcome::kSuperseded: return pb::OUTCOME_SUPERSEDED;
-    case Outcome::kUnknown: return pb::OUTCOME_UNKNOWN;
+    case Outcome::kCommitted:
+      return pb::OUTCOME_COMMITTED;
+    case Outcome::kNotCommitted:
+      return pb::OUTCOME_NOT_COMMITTED;
+    case Outcome::kSuperseded:
+      return pb::OUTCOME_SUPERSEDED;
+    case Outcome::kUnknown:
+      return pb::OUTCOME_UNKNOWN;
   }
   return pb::OUTCOME_UNKNOWN;
 }

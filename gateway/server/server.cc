@@ -39,17 +39,16 @@ bool IsServed(const std::string& path) {
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool served = connect(fd, reinterpret_cast<sockaddr*>(&address),
-                              sizeof(address)) == 0;
+  const bool served =
+      connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   close(fd);
   return served;
 }
 
 absl::Status PrepareSocket(const std::string& path) {
   if (path.empty() || path.size() >= sizeof(sockaddr_un{}.sun_path)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--listen=unix:", path,
-                     ": a socket's path has 1 to 107 bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--listen=unix:", path, ": a socket's path has 1 to 107 bytes"));
   }
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return absl::OkStatus();
@@ -112,8 +111,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       server->socket_files_.emplace_back(address);
       server->addresses_.push_back(listen[i]);
     } else {
-      server->addresses_.push_back(absl::StrCat(
-          address.substr(0, address.rfind(':')), ":", ports[i]));
+      server->addresses_.push_back(
+          absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
     }
   }
   return server;

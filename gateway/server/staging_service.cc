@@ -22,9 +22,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   UnaryCall(CallContext context, WorkerPool& pool, Work work)
       : context_(std::move(context)), work_(std::move(work)) {
     if (!pool.TryRun([this] { Finish(work_(context_)); })) {
-      Finish(ToGrpcStatus(MakeError(
-          absl::StatusCode::kResourceExhausted,
-          "too many calls wait for lakeFS", Reason::kTooManyUploads)));
+      Finish(ToGrpcStatus(MakeError(absl::StatusCode::kResourceExhausted,
+                                    "too many calls wait for lakeFS",
+                                    Reason::kTooManyUploads)));
     }
   }
 

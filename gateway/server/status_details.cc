@@ -22,8 +22,8 @@ void AddRetryInfo(std::chrono::milliseconds delay, google::rpc::Status& out) {
   google::rpc::RetryInfo info;
   const auto whole = std::chrono::floor<std::chrono::seconds>(delay);
   info.mutable_retry_delay()->set_seconds(whole.count());
-  info.mutable_retry_delay()->set_nanos(static_cast<int32_t>(
-      std::chrono::nanoseconds(delay - whole).count()));
+  info.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(std::chrono::nanoseconds(delay - whole).count()));
   out.add_details()->PackFrom(info);
 }
 
@@ -66,10 +66,14 @@ grpc::Status ToGrpc(const google::rpc::Status& status) {
 
 pb::UploadFailure::Advice ToProto(Advice advice) {
   switch (advice) {
-    case Advice::kRetryCall: return pb::UploadFailure::ADVICE_RETRY_CALL;
-    case Advice::kRestart: return pb::UploadFailure::ADVICE_RESTART;
-    case Advice::kFixRequest: return pb::UploadFailure::ADVICE_FIX_REQUEST;
-    case Advice::kGiveUp: return pb::UploadFailure::ADVICE_GIVE_UP;
+    case Advice::kRetryCall:
+      return pb::UploadFailure::ADVICE_RETRY_CALL;
+    case Advice::kRestart:
+      return pb::UploadFailure::ADVICE_RESTART;
+    case Advice::kFixRequest:
+      return pb::UploadFailure::ADVICE_FIX_REQUEST;
+    case Advice::kGiveUp:
+      return pb::UploadFailure::ADVICE_GIVE_UP;
   }
   return pb::UploadFailure::ADVICE_UNSPECIFIED;
 }

@@ -50,8 +50,8 @@ void UploadReactor::Begin() {
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
-  const bool runs = pool_.TryRun(
-      [this, request = std::move(request)] { Run(request); });
+  const bool runs =
+      pool_.TryRun([this, request = std::move(request)] { Run(request); });
   if (!runs) {
     return Refuse(MakeError(absl::StatusCode::kResourceExhausted,
                             "as many uploads as --max-uploads allows are under "

@@ -15,9 +15,9 @@ namespace lakefs::gateway {
 // until its header has come.
 //
 // Owns itself: gRPC's OnDone, the last thing to happen, deletes it.
-class UploadReactor final
-    : public grpc::ServerBidiReactor<::lakefs::staging::v1::UploadAndLinkRequest,
-                                     ::lakefs::staging::v1::UploadAndLinkResponse> {
+class UploadReactor final : public grpc::ServerBidiReactor<
+                                ::lakefs::staging::v1::UploadAndLinkRequest,
+                                ::lakefs::staging::v1::UploadAndLinkResponse> {
  public:
   UploadReactor(CallContext context, UploadSession& session, WorkerPool& pool);
 

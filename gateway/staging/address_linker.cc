@@ -29,9 +29,8 @@ LinkReport AddressLinker::Link(const CallContext& context,
                                const ObjectPath& object,
                                const StagingMetadata& metadata, bool if_absent,
                                absl::BitGenRef random) {
-  const auto allowed =
-      CheckNamespace(context, object.repository,
-                     metadata.staging.physical_address, random);
+  const auto allowed = CheckNamespace(
+      context, object.repository, metadata.staging.physical_address, random);
   if (!allowed.ok()) return NotCommitted(allowed);
   return link_loop_.Run(
       context,

@@ -19,11 +19,11 @@ absl::Status Invalid(Reason reason, absl::string_view message) {
 
 absl::Status DigestMismatch(absl::string_view name, absl::string_view said,
                             absl::string_view computed) {
-  return Invalid(Reason::kChecksumMismatch,
-                 absl::StrCat("finish.", name, " is ",
-                              absl::BytesToHexString(said),
-                              ", but the bytes that came have ",
-                              absl::BytesToHexString(computed)));
+  return Invalid(
+      Reason::kChecksumMismatch,
+      absl::StrCat("finish.", name, " is ", absl::BytesToHexString(said),
+                   ", but the bytes that came have ",
+                   absl::BytesToHexString(computed)));
 }
 
 std::string Hex(uint32_t value) {
@@ -41,15 +41,16 @@ absl::Status Integrity::Add(const Chunk& chunk) {
   const size_t size = chunk.data.size();
   if (size == 0 || size > RequestLimits::kChunkBytes) {
     return InvalidRequest(
-        {{"chunk.data", absl::StrCat("has ", size, " bytes; 1 byte to 4 MiB "
+        {{"chunk.data", absl::StrCat("has ", size,
+                                     " bytes; 1 byte to 4 MiB "
                                      "are taken, about 1 MiB is best")}});
   }
   const uint32_t crc = Crc32c(chunk.data);
   if (chunk.crc32c && *chunk.crc32c != crc) {
-    return Invalid(Reason::kChecksumMismatch,
-                   absl::StrCat("chunk.crc32c at offset ", size_bytes_, " is ",
-                                Hex(*chunk.crc32c), ", but the bytes have ",
-                                Hex(crc)));
+    return Invalid(
+        Reason::kChecksumMismatch,
+        absl::StrCat("chunk.crc32c at offset ", size_bytes_, " is ",
+                     Hex(*chunk.crc32c), ", but the bytes have ", Hex(crc)));
   }
   if (announced_ && size_bytes_ + static_cast<int64_t>(size) > *announced_) {
     return Invalid(Reason::kSizeMismatch,
@@ -73,10 +74,10 @@ absl::Status Integrity::Check(const Finish& finish) const {
                                 size_bytes_, " bytes came"));
   }
   if (finish.crc32c && *finish.crc32c != crc32c_) {
-    return Invalid(Reason::kChecksumMismatch,
-                   absl::StrCat("finish.crc32c is ", Hex(*finish.crc32c),
-                                ", but the bytes that came have ",
-                                Hex(crc32c_)));
+    return Invalid(
+        Reason::kChecksumMismatch,
+        absl::StrCat("finish.crc32c is ", Hex(*finish.crc32c),
+                     ", but the bytes that came have ", Hex(crc32c_)));
   }
   return absl::OkStatus();
 }

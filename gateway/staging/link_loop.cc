@@ -196,9 +196,8 @@ class Link {
     // Without knowledge of what was there, an entry counts as older: our call
     // has not ended, so our link may come after any other.
     if (!before_.known) return Sight::kBefore;
-    const bool is_before =
-        before_.object &&
-        before_.object->physical_address == seen_->physical_address;
+    const bool is_before = before_.object && before_.object->physical_address ==
+                                                 seen_->physical_address;
     return is_before ? Sight::kBefore : Sight::kAnothers;
   }
 
@@ -261,10 +260,9 @@ class Link {
       details.reason = Reason::kOutcomeUnknown;
       report.status = MakeError(
           absl::StatusCode::kUnknown,
-          absl::StrCat("it could not be found out whether ",
-                       ToString(request_.object),
-                       " was linked; the last error: ",
-                       report.status.message()),
+          absl::StrCat(
+              "it could not be found out whether ", ToString(request_.object),
+              " was linked; the last error: ", report.status.message()),
           std::move(details));
     }
     return report;
@@ -275,10 +273,10 @@ class Link {
     if (over.ok() || failure_.code() == over.code()) return failure_;
     ErrorDetails details = DetailsOf(failure_);
     details.reason = ReasonOf(over);
-    return MakeError(over.code(),
-                     absl::StrCat(over.message(), "; the last error: ",
-                                  failure_.message()),
-                     std::move(details));
+    return MakeError(
+        over.code(),
+        absl::StrCat(over.message(), "; the last error: ", failure_.message()),
+        std::move(details));
   }
 
   void Adopt(Placement placement) {
@@ -329,7 +327,7 @@ class Link {
 
   Placement placement_;
   std::map<std::string, Placement> ours_;  // by address, all of this call
-  bool conditional_;            // whether the next link has the condition
+  bool conditional_;  // whether the next link has the condition
   int rounds_ = 1;
   int links_ = 0;
   absl::Status failure_;  // of the last link, or of what followed it

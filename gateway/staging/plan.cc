@@ -18,8 +18,8 @@ absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server,
 absl::Status ObjectTooLarge(int64_t size_bytes, const PlanOptions& options) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition,
-      absl::StrCat("the object has ", size_bytes, " bytes or more, and at most ",
-                   options.single_put_bytes,
+      absl::StrCat("the object has ", size_bytes,
+                   " bytes or more, and at most ", options.single_put_bytes,
                    " can be put at once; raise --single-put-bytes, or send a "
                    "smaller object"),
       Reason::kObjectTooLarge);

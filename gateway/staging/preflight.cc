@@ -56,10 +56,10 @@ void Preflight::Take(Answers answers) {
     }
   }
   if (if_absent_ && before_.object) {
-    refusal_ = NotCommitted(MakeError(
-        absl::StatusCode::kAlreadyExists,
-        absl::StrCat(ToString(object_), " exists already"),
-        Reason::kObjectExists));
+    refusal_ = NotCommitted(
+        MakeError(absl::StatusCode::kAlreadyExists,
+                  absl::StrCat(ToString(object_), " exists already"),
+                  Reason::kObjectExists));
     refusal_->object = before_.object;
   }
 }

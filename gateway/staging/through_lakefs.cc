@@ -121,9 +121,8 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
     return {.outcome = Outcome::kCommitted, .object = *stats};
   }
   // Before the end of the body was sent, nothing can have been written.
-  if (!body.ended() ||
-      (!Ambiguous(stats.status()) &&
-       ReasonOf(stats.status()) != Reason::kObjectExists)) {
+  if (!body.ended() || (!Ambiguous(stats.status()) &&
+                        ReasonOf(stats.status()) != Reason::kObjectExists)) {
     return NotCommitted(stats.status());
   }
   return AfterFailure(context, request, upload_id, stats.status(), random);
@@ -163,17 +162,17 @@ LinkReport ThroughLakefs::Prove(const CallContext& context,
                                 const UploadRequest& request,
                                 const ObjectStats& stats,
                                 absl::BitGenRef random) {
-  LinkReport report = link_loop_.Run(
-      context,
-      {.object = request.object,
-       .size_bytes = stats.size_bytes.value_or(0),
-       .user_metadata = stats.user_metadata,
-       .content_type = stats.content_type,
-       .force = request.force},
-      Before{},
-      {.location = {.physical_address = stats.physical_address},
-       .checksum = stats.checksum},
-      nullptr, random);
+  LinkReport report =
+      link_loop_.Run(context,
+                     {.object = request.object,
+                      .size_bytes = stats.size_bytes.value_or(0),
+                      .user_metadata = stats.user_metadata,
+                      .content_type = stats.content_type,
+                      .force = request.force},
+                     Before{},
+                     {.location = {.physical_address = stats.physical_address},
+                      .checksum = stats.checksum},
+                     nullptr, random);
   // Where lakeFS does not take the address back, the entry is ours and stands
   // there, but might be lost yet if it was written under the condition.
   if (!report.status.ok() &&

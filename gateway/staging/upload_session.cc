@@ -152,11 +152,10 @@ absl::StatusOr<Placement> UploadSession::PutOnce(
   const CallContext& context = upload.context;
   // A location that lakeFS named in a conflict may lack the URL.
   if (!where || !where->presigned_url) {
-    auto location =
-        Repeat(context, deps_.lakefs_budget, upload.random, [&] {
-          return deps_.lakefs.GetPhysicalAddress(context, upload.request.object,
-                                                 /*presign=*/true);
-        });
+    auto location = Repeat(context, deps_.lakefs_budget, upload.random, [&] {
+      return deps_.lakefs.GetPhysicalAddress(context, upload.request.object,
+                                             /*presign=*/true);
+    });
     if (!location.ok()) return location.status();
     where = *std::move(location);
   }

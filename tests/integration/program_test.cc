@@ -33,10 +33,10 @@ class ProgramTest : public ::testing::Test {
   // The exit code and all output of the program, run to its end.
   std::pair<int, std::string> RunToEnd(const std::string& arguments,
                                        const std::string& environment = "") {
-    const std::string command = absl::StrCat(
-        "env -i HOME=/nonexistent ", environment, " ",
-        LAKEFS_STAGING_BINARY_DIR, "/bin/lakefs-staging-gateway ", arguments,
-        " 2>&1");
+    const std::string command =
+        absl::StrCat("env -i HOME=/nonexistent ", environment, " ",
+                     LAKEFS_STAGING_BINARY_DIR, "/bin/lakefs-staging-gateway ",
+                     arguments, " 2>&1");
     FILE* pipe = popen(command.c_str(), "r");
     std::string output;
     char buffer[4096];
@@ -92,8 +92,8 @@ TEST_F(ProgramTest, HealthAndReflectionAreServed) {
     absl::Notification done;
     stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &reply,
                    [&](const grpc::Status& status) {
-                     EXPECT_TRUE(status.ok()) << method << ": "
-                                              << status.error_message();
+                     EXPECT_TRUE(status.ok())
+                         << method << ": " << status.error_message();
                      done.Notify();
                    });
     done.WaitForNotification();
@@ -210,8 +210,7 @@ TEST_F(ProgramTest, MistakesAtTheStartAreOneLineThatNamesThem) {
     EXPECT_THAT(output, HasSubstr("lakefs-staging-gateway: "));
   }
   GatewayProcess gateway(emulator_.endpoint());
-  const auto [code, output] =
-      RunToEnd("--listen=" + gateway.address(), Keys());
+  const auto [code, output] = RunToEnd("--listen=" + gateway.address(), Keys());
   EXPECT_EQ(code, 2);
   EXPECT_THAT(output, HasSubstr("--listen=" + gateway.address()));
 }

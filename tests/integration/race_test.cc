@@ -62,10 +62,10 @@ TEST_F(RaceTest, EveryConditionalWriteUnderCommitsIsLinkedAndStays) {
     for (int i = next++; i < kObjects; i = next++) {
       const std::string path = absl::StrCat(run_, "/", i);
       const CallEnd end = Create(*stub, path, path);
-      EXPECT_TRUE(end.status.ok()) << path << ": " << end.reason << " "
-                                   << end.status.error_message();
-      committed += end.result.outcome() ==
-                   ::lakefs::staging::v1::OUTCOME_COMMITTED;
+      EXPECT_TRUE(end.status.ok())
+          << path << ": " << end.reason << " " << end.status.error_message();
+      committed +=
+          end.result.outcome() == ::lakefs::staging::v1::OUTCOME_COMMITTED;
     }
   });
   EXPECT_EQ(committed, kObjects);

@@ -396,8 +396,7 @@ TEST_F(UploadTest, ALinkInConflictNamesTheNewLocation) {
   link.mutable_metadata()->set_checksum("abc");
   pb::LinkPhysicalAddressResponse linked;
   grpc::ClientContext second;
-  const CallEnd end =
-      EndOf(stub_->LinkPhysicalAddress(&second, link, &linked));
+  const CallEnd end = EndOf(stub_->LinkPhysicalAddress(&second, link, &linked));
   EXPECT_EQ(end.status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_EQ(end.reason, "LINK_CONFLICT");
   ASSERT_TRUE(end.try_here.has_value());

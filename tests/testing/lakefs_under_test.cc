@@ -21,9 +21,7 @@ class Emulated final : public LakefsUnderTest {
   std::string endpoint() const override { return emulator_.endpoint(); }
   std::string repository() const override { return "quickstart"; }
   bool is_real() const override { return false; }
-  bool Commit() override {
-    return emulator_.Commit(repository(), "main").ok();
-  }
+  bool Commit() override { return emulator_.Commit(repository(), "main").ok(); }
   std::optional<std::string> Read(const std::string& path) override {
     return emulator_.ReadObject(repository(), "main", path);
   }
@@ -62,8 +60,8 @@ class Real final : public LakefsUnderTest {
   std::optional<std::string> Read(const std::string& path) override {
     HttpResponse response =
         Send({.operation = "getObject",
-              .url = absl::StrCat(Base(), "/refs/main/objects?path=",
-                                  PercentEncode(path))});
+              .url = absl::StrCat(
+                  Base(), "/refs/main/objects?path=", PercentEncode(path))});
     if (response.status != 200) return std::nullopt;
     return response.body;
   }

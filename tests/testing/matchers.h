@@ -22,8 +22,7 @@ MATCHER(IsOk, negation ? "is an error" : "is OK") {
   return GetStatus(arg).ok();
 }
 
-MATCHER_P(StatusIs, code,
-          "has the code " + absl::StatusCodeToString(code)) {
+MATCHER_P(StatusIs, code, "has the code " + absl::StatusCodeToString(code)) {
   *result_listener << GetStatus(arg).ToString();
   return GetStatus(arg).code() == code;
 }

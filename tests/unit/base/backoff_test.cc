@@ -14,9 +14,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 absl::Status Failure(std::optional<milliseconds> retry_after = std::nullopt) {
-  return MakeError(absl::StatusCode::kUnavailable, "down",
-                   {.reason = Reason::kUpstreamUnavailable,
-                    .retry_after = retry_after});
+  return MakeError(
+      absl::StatusCode::kUnavailable, "down",
+      {.reason = Reason::kUpstreamUnavailable, .retry_after = retry_after});
 }
 
 class BackoffTest : public ::testing::Test {

@@ -9,7 +9,8 @@ namespace {
 
 std::string Pattern(size_t size) {
   std::string data(size, '\0');
-  for (size_t i = 0; i < size; ++i) data[i] = static_cast<char>(i * 131 + i / 7);
+  for (size_t i = 0; i < size; ++i)
+    data[i] = static_cast<char>(i * 131 + i / 7);
   return data;
 }
 
@@ -23,9 +24,10 @@ TEST(Crc32cTest, KnownValuesAreMet) {
 
 TEST(Crc32cTest, TheThreeFormsAgreeOnEveryLength) {
   const std::string data = Pattern(50'000);
-  for (const size_t size : {0, 1, 7, 8, 9, 4095, 4096, 12287, 12288, 12289,
-                            24576, 36865, 50'000}) {
-    const absl::string_view piece(data.data() + 3, std::min(size, data.size() - 3));
+  for (const size_t size :
+       {0, 1, 7, 8, 9, 4095, 4096, 12287, 12288, 12289, 24576, 36865, 50'000}) {
+    const absl::string_view piece(data.data() + 3,
+                                  std::min(size, data.size() - 3));
     EXPECT_EQ(Crc32c(piece), ExtendCrc32cPortable(0, piece)) << size;
     const uint32_t first = Crc32c(piece.substr(0, piece.size() / 3));
     const absl::string_view rest = piece.substr(piece.size() / 3);

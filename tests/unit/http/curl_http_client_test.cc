@@ -143,35 +143,35 @@ TEST_F(CurlHttpClientTest, ARopeArrivesWithItsLength) {
 TEST_F(CurlHttpClientTest, ABodyOfUnknownLengthGoesInChunks) {
   int left = 3;
   const auto response = client_.Send(
-      context_, {.operation = "t",
-                 .method = HttpMethod::kPost,
-                 .url = Url("/echo"),
-                 .stream = HttpBody{.read = [&](std::span<char> buffer)
-                                        -> absl::StatusOr<size_t> {
-                                      if (left-- == 0) return 0;
-                                      buffer[0] = 'x';
-                                      return 1;
-                                    }}});
+      context_,
+      {.operation = "t",
+       .method = HttpMethod::kPost,
+       .url = Url("/echo"),
+       .stream = HttpBody{
+           .read = [&](std::span<char> buffer) -> absl::StatusOr<size_t> {
+             if (left-- == 0) return 0;
+             buffer[0] = 'x';
+             return 1;
+           }}});
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->body, "xxx");
 }
 
 TEST_F(CurlHttpClientTest, AnErrorOfTheBodyBecomesTheErrorOfTheExchange) {
   EXPECT_THAT(
-      client_.Send(context_,
-                   {.operation = "t",
-                    .method = HttpMethod::kPost,
-                    .url = Url("/echo"),
-                    .stream = HttpBody{.read = [](std::span<char>)
-                                           -> absl::StatusOr<size_t> {
-                                         return absl::DataLossError("mine");
-                                       }}}),
+      client_.Send(context_, {.operation = "t",
+                              .method = HttpMethod::kPost,
+                              .url = Url("/echo"),
+                              .stream = HttpBody{.read = [](std::span<char>)
+                                                     -> absl::StatusOr<size_t> {
+                                return absl::DataLossError("mine");
+                              }}}),
       StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST_F(CurlHttpClientTest, ARedirectIsAnAnswerAndIsNotFollowed) {
-  const auto response = client_.Send(
-      context_, {.operation = "t", .url = Url("/redirect")});
+  const auto response =
+      client_.Send(context_, {.operation = "t", .url = Url("/redirect")});
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->status, 302);
 }
@@ -193,17 +193,17 @@ TEST_F(CurlHttpClientTest, ARefusedConnectionNeverLeftAndShowsNoQuery) {
 }
 
 TEST_F(CurlHttpClientTest, ATimeoutOfTheExchangeMayHaveTakenEffect) {
-  const auto response = client_.Send(context_, {.operation = "t",
-                                                .url = Url("/stall"),
-                                                .timeout = milliseconds(50)});
+  const auto response = client_.Send(
+      context_,
+      {.operation = "t", .url = Url("/stall"), .timeout = milliseconds(50)});
   EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
 }
 
 TEST_F(CurlHttpClientTest, TheDeadlineEndsAnExchange) {
-  const auto response = client_.Send(
-      context_.WithDeadline(clock_.Now() + milliseconds(50)),
-      {.operation = "t", .url = Url("/stall")});
+  const auto response =
+      client_.Send(context_.WithDeadline(clock_.Now() + milliseconds(50)),
+                   {.operation = "t", .url = Url("/stall")});
   EXPECT_THAT(response, StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
 }

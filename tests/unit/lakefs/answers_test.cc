@@ -27,7 +27,8 @@ const Recorded kRecorded[] = {
     {"linkPhysicalAddress", 400,
      R"j({"message":"address is not signed: link address invalid"})j"},
     {"linkPhysicalAddress", 400, R"j({"message":"checksum is required"})j"},
-    {"getPhysicalAddress", 401, R"j({"message":"error authenticating request"})j"},
+    {"getPhysicalAddress", 401,
+     R"j({"message":"error authenticating request"})j"},
     {"login", 401, R"j("Unauthorized")j"},
     {"linkPhysicalAddress", 403,
      R"j({"message":"cannot write to protected branch"})j"},
@@ -88,9 +89,8 @@ TEST(AnswersTest, TheDetailsTellTheUpstreamsIdAndWhenToComeBack) {
 
 TEST(AnswersTest, RetryAfterIsBoundedAndNonsenseIsIgnored) {
   const auto after = [](const char* value) {
-    return DetailsOf(AnswerToStatus(
-                         "x", {.status = 429,
-                               .headers = {{"retry-after", value}}}))
+    return DetailsOf(AnswerToStatus("x", {.status = 429,
+                                          .headers = {{"retry-after", value}}}))
         .retry_after;
   };
   EXPECT_EQ(after("999999"), std::chrono::seconds(300));

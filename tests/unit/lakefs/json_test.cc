@@ -10,9 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-WallTime At(int64_t seconds) {
-  return WallTime(std::chrono::seconds(seconds));
-}
+WallTime At(int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
 
 // Source: recorded from v1.84 and v0.66.
 TEST(JsonTest, AStagingLocationIsReadByteForByte) {
@@ -47,8 +45,7 @@ TEST(JsonTest, ObjectStatsAreRead) {
 TEST(JsonTest, WhatIsNotOfTheShapeIsRefused) {
   for (const char* text :
        {"", "null", "[]", "{", "{}", R"({"physical_address":7})",
-        R"({"physical_address":""})",
-        R"({"physical_address":"a","token":{}})",
+        R"({"physical_address":""})", R"({"physical_address":"a","token":{}})",
         R"({"physical_address":"a","presigned_url_expiry":"soon"})"}) {
     EXPECT_FALSE(ParseStagingLocation(text).has_value()) << text;
   }
@@ -89,8 +86,8 @@ TEST(JsonTest, TheBodiesOfLinksAreAsLakefsTakesThem) {
                                   .content_type = "text/plain",
                                   .mtime = At(1'000'000'000),
                                   .force = true});
-  const std::string least = ToJson(
-      {.staging = {.physical_address = "s3://b/x"}, .checksum = "5d"});
+  const std::string least =
+      ToJson({.staging = {.physical_address = "s3://b/x"}, .checksum = "5d"});
   ExpectGolden("link_bodies.txt", all + "\n" + least + "\n");
 }
 

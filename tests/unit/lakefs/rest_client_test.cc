@@ -31,8 +31,8 @@ class RestClientTest : public ::testing::Test {
 };
 
 TEST_F(RestClientTest, TheEndpointMayHaveTheApisPathOrASlash) {
-  for (const char* endpoint :
-       {"http://h:1", "http://h:1/", "http://h:1/api/v1", "http://h:1/api/v1/"}) {
+  for (const char* endpoint : {"http://h:1", "http://h:1/", "http://h:1/api/v1",
+                               "http://h:1/api/v1/"}) {
     EXPECT_EQ(RestClient({.endpoint = endpoint}, http_, keys_).base_url(),
               "http://h:1/api/v1");
   }
@@ -44,8 +44,7 @@ TEST_F(RestClientTest, PathsAreEncodedAndKeysSentAsBasic) {
   EXPECT_EQ(http_.requests[0].url,
             "http://h:1/api/v1/repositories/repo/branches/main/staging/"
             "backing?path=a%20b%2F%C3%A4%252B%2B%26%3D%3F%23&presign=true");
-  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"),
-            "Basic aWQ6c2VjcmV0");
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "Basic aWQ6c2VjcmV0");
 }
 
 TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
@@ -64,7 +63,8 @@ TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
 TEST_F(RestClientTest, AConflictHandsTheLocationOnIfThereIsOne) {
   http_.Answer(409, R"({"physical_address":"s3://b/new","token":"t"})");
   http_.Answer(409, R"({"message":"conflict"})");
-  const LinkAnswer with = client_.LinkPhysicalAddress(context_, object_, {}, false);
+  const LinkAnswer with =
+      client_.LinkPhysicalAddress(context_, object_, {}, false);
   EXPECT_THAT(with.stats, HasReason(Reason::kLinkConflict));
   EXPECT_EQ(with.try_here->token, "t");
   const LinkAnswer without =
@@ -137,18 +137,19 @@ TEST_F(RestClientTest, A401ReadsTheTokenFileAnewAndTriesOnce) {
 HttpBody BodyOf(std::string text) {
   return {.read = [text, sent = false](std::span<char> buffer) mutable
           -> absl::StatusOr<size_t> {
-            if (std::exchange(sent, true)) return 0;
-            return text.copy(buffer.data(), buffer.size());
-          }};
+    if (std::exchange(sent, true)) return 0;
+    return text.copy(buffer.data(), buffer.size());
+  }};
 }
 
 TEST_F(RestClientTest, AnUploadCarriesMetadataAsHeaders) {
   http_.Answer(201, kStats);
-  const auto stats = client_.UploadObject(
-      context_, object_,
-      {.user_metadata = {{"key-1", "v"}}, .content_type = "text/x",
-       .if_absent = true, .force = true},
-      BodyOf("hello"));
+  const auto stats = client_.UploadObject(context_, object_,
+                                          {.user_metadata = {{"key-1", "v"}},
+                                           .content_type = "text/x",
+                                           .if_absent = true,
+                                           .force = true},
+                                          BodyOf("hello"));
   ASSERT_THAT(stats, IsOk());
   const HttpRequest& sent = http_.requests[0];
   EXPECT_EQ(sent.body, "hello");

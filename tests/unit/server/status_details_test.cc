@@ -38,8 +38,8 @@ TEST(StatusDetailsTest, EachKindOfErrorHasItsDetails) {
       {.status = MakeError(absl::StatusCode::kAborted, "moved",
                            Reason::kLinkConflict),
        .outcome = Outcome::kNotCommitted,
-       .try_here = StagingLocation{.physical_address = "s3://b/x",
-                                   .token = "t"},
+       .try_here =
+           StagingLocation{.physical_address = "s3://b/x", .token = "t"},
        .rounds = 8},
       17));
   text += Text(ToGrpcStatus(

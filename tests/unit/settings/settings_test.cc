@@ -72,9 +72,9 @@ TEST_F(SettingsTest, FlagsGoBeforeEnvironmentBeforeFileBeforeLakectl) {
 }
 
 TEST_F(SettingsTest, ListenIsRepeatable) {
-  EXPECT_THAT(Read({"--listen=127.0.0.1:0", "--listen", "unix:/x"})
-                  ->settings.listen,
-              ElementsAre("127.0.0.1:0", "unix:/x"));
+  EXPECT_THAT(
+      Read({"--listen=127.0.0.1:0", "--listen", "unix:/x"})->settings.listen,
+      ElementsAre("127.0.0.1:0", "unix:/x"));
   const std::string config =
       Write("c.yaml", "listen: [\"127.0.0.1:1\", \"unix:/y\"]\n");
   EXPECT_THAT(Read({"--config", config.c_str()})->settings.listen,
@@ -119,9 +119,9 @@ TEST_F(SettingsTest, WhatIsMissingIsNamed) {
     EXPECT_THAT(std::string(Read({}, environment).status().message()),
                 HasSubstr(message));
   }
-  EXPECT_THAT(Read({"--token-file=/x"}, {{"LAKECTL_SERVER_ENDPOINT_URL",
-                                          "http://h"}}),
-              IsOk());
+  EXPECT_THAT(
+      Read({"--token-file=/x"}, {{"LAKECTL_SERVER_ENDPOINT_URL", "http://h"}}),
+      IsOk());
 }
 
 TEST_F(SettingsTest, SecretsAreNoFlags) {

@@ -55,17 +55,16 @@ class LinkLoopTest : public ::testing::Test {
 
   LinkReport RunIn(const CallContext& context) {
     LinkLoop loop(lakefs_, budget_);
-    const Place place =
-        [this](const std::optional<StagingLocation>& where)
+    const Place place = [this](const std::optional<StagingLocation>& where)
         -> absl::StatusOr<Placement> {
       lakefs_.calls.push_back(where ? "put at " + where->physical_address
                                     : "put anew");
       if (!place_error_.ok()) return place_error_;
-      return Placement{
-          .location = where ? *where
-                            : StagingLocation{.physical_address = NextAddress()},
-          .checksum = "c",
-          .relinkable = relinkable_};
+      return Placement{.location = where ? *where
+                                         : StagingLocation{.physical_address =
+                                                               NextAddress()},
+                       .checksum = "c",
+                       .relinkable = relinkable_};
     };
     return loop.Run(context, request_, before_,
                     {.location = {.physical_address = "A"},
@@ -169,8 +168,7 @@ TEST_F(LinkLoopTest, A412OverOurOwnEntryIsProvenByALinkWithoutTheCondition) {
   Stat(StatsAt("A"));
   Link(Links("A"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls,
-              ElementsAre("link A if-absent", "stat", "link A"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link A"));
 }
 
 TEST_F(LinkLoopTest, A412OverNothingIsLinkedAgainWithTheCondition) {
@@ -197,8 +195,8 @@ TEST_F(LinkLoopTest, A412OverAnothersObjectIsAlreadyExists) {
 TEST_F(LinkLoopTest, A412WhoseStatFailsIsUnknown) {
   request_.if_absent = true;
   Link(Precondition());
-  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied,
-                                    "no", Reason::kPermissionDenied));
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnknown));
   EXPECT_THAT(report.status, HasReason(Reason::kOutcomeUnknown));
@@ -288,8 +286,7 @@ TEST_P(LostAnswerTest, IfAbsentOverOursIsProvenWithoutTheCondition) {
   Stat(StatsAt("A"));
   Link(Links("A"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls,
-              ElementsAre("link A if-absent", "stat", "link A"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link A"));
 }
 
 TEST_P(LostAnswerTest, OnABurntAddressTakesANewOneUnlessOursIsThere) {
@@ -370,8 +367,8 @@ TEST_F(LinkLoopTest, AnUnusableAddressWithoutBytesIsFailedPrecondition) {
 
 TEST_F(LinkLoopTest, ARejectedAddressOnAMissingBranchIsNotFound) {
   Link(Fails(Reason::kUpstreamRejected, absl::StatusCode::kInvalidArgument));
-  lakefs_.branch = MakeError(absl::StatusCode::kNotFound, "no branch",
-                             Reason::kNotFound);
+  lakefs_.branch =
+      MakeError(absl::StatusCode::kNotFound, "no branch", Reason::kNotFound);
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kNotFound));
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
@@ -420,9 +417,9 @@ TEST_F(LinkLoopTest, ADeadlineInALinkIsFoundOutBeyondIt) {
   lakefs_.on_call = [this](const std::string& line) {
     if (line == "link A" && lakefs_.calls.empty()) clock_.Advance(seconds(10));
   };
-  lakefs_.links.push_back({.stats = MakeError(
-                               absl::StatusCode::kDeadlineExceeded, "over",
-                               Reason::kUpstreamConnectionLost)});
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kDeadlineExceeded, "over",
+                          Reason::kUpstreamConnectionLost)});
   Stat(StatsAt("A"));
   Link(Links("A"));
   EXPECT_EQ(Run(seconds(10)).outcome, Outcome::kCommitted);
@@ -447,9 +444,9 @@ TEST_F(LinkLoopTest, FindingOutIsBoundedInTime) {
   lakefs_.on_call = [this](const std::string& line) {
     if (line == "link A") clock_.Advance(seconds(10));
   };
-  lakefs_.links.push_back({.stats = MakeError(
-                               absl::StatusCode::kDeadlineExceeded, "over",
-                               Reason::kUpstreamConnectionLost)});
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kDeadlineExceeded, "over",
+                          Reason::kUpstreamConnectionLost)});
   for (int i = 0; i < 200; ++i) {
     lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "down",
                                       Reason::kUpstreamUnavailable));
@@ -461,8 +458,8 @@ TEST_F(LinkLoopTest, FindingOutIsBoundedInTime) {
 }
 
 TEST_F(LinkLoopTest, BytesThatCannotBeHadAgainEndIt) {
-  place_error_ = MakeError(absl::StatusCode::kAborted, "gone",
-                           Reason::kLinkConflict);
+  place_error_ =
+      MakeError(absl::StatusCode::kAborted, "gone", Reason::kLinkConflict);
   Link(Conflict(StagingLocation{.physical_address = "T"}));
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));

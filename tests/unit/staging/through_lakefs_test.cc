@@ -92,8 +92,7 @@ TEST_F(ThroughLakefsTest, ALostAnswerOverOursIsProvenByALink) {
   StatShowsOurs();
   lakefs_.links.push_back({.stats = Entry("x")});
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls,
-              ElementsAre("upload", "stat", "link local:///x"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat", "link local:///x"));
 }
 
 TEST_F(ThroughLakefsTest, ALostAnswerThatShowsNothingIsUnknown) {
@@ -116,9 +115,9 @@ TEST_F(ThroughLakefsTest, AFalse412ThatCannotBeProvenIsUnknown) {
   request_.if_absent = true;
   UploadFails(Reason::kObjectExists);
   StatShowsOurs();
-  lakefs_.links.push_back({.stats = MakeError(
-                               absl::StatusCode::kInvalidArgument, "unsigned",
-                               Reason::kUpstreamRejected)});
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kInvalidArgument, "unsigned",
+                          Reason::kUpstreamRejected)});
   EXPECT_EQ(Run().outcome, Outcome::kUnknown);
 }
 

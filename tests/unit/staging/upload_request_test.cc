@@ -33,9 +33,9 @@ TEST(UploadRequestTest, NamesAndPathAreChecked) {
     EXPECT_THAT(Fields(Violations(ObjectPath{repository, "b", "p"}, "")),
                 ElementsAre("repository"));
   }
-  EXPECT_THAT(Fields(Violations(
-                  ObjectPath{"repo", "b\n", std::string(1025, 'x')}, "")),
-              ElementsAre("branch", "path"));
+  EXPECT_THAT(
+      Fields(Violations(ObjectPath{"repo", "b\n", std::string(1025, 'x')}, "")),
+      ElementsAre("branch", "path"));
   EXPECT_THAT(
       Fields(Violations(ObjectPath{"repo", "b", std::string("a\0b", 3)}, "")),
       ElementsAre("path"));
