@@ -29,6 +29,11 @@ class BlobTable {
     blobs_[key] = std::move(blob);
   }
 
+  void Delete(const std::string& key) {
+    absl::MutexLock lock(&mu_);
+    blobs_.erase(key);
+  }
+
   std::optional<Blob> Get(const std::string& key) const {
     absl::MutexLock lock(&mu_);
     auto it = blobs_.find(key);

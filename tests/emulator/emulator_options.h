@@ -27,7 +27,8 @@ struct EmulatorOptions {
   std::string access_key_id = "AKIAIOSFODNN7EXAMPLE";
   std::string secret_access_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
-  // Keys of the store itself, for who reaches it without lakeFS.
+  // Keys of the store itself, for who reaches it without lakeFS: on S3, path
+  // style, in the region us-east-1.
   std::string store_access_key_id = "storeadmin";
   std::string store_secret_access_key = "storeadmin-secret";
 

@@ -37,7 +37,10 @@ struct Fault {
   // uploadObject, getObject, getConfig, getStorageConfig, getLakeFSVersion,
   // login, getBranch, getRepository, commit, createPresignMultipartUpload,
   // uploadPart, completePresignMultipartUpload, abortPresignMultipartUpload),
-  // of the store storePut or storePutPart, or "*" for all of them.
+  // of the store storePut, storePutPart (Azure's blocks too), storeGet,
+  // storeHead, on S3 storeCreateMultipartUpload, storeCompleteMultipartUpload,
+  // storeAbortMultipartUpload, storeDelete, on Azure storePutBlockList and
+  // storeGetBlockList; or "*" for all of them.
   std::string operation;
 
   Kind kind = Kind::kStatus;

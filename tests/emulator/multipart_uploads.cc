@@ -14,10 +14,6 @@ namespace {
 constexpr size_t kSmallestPart = 5 << 20;
 constexpr int kMaxPartNumber = 10'000;
 
-constexpr S3Error kNoSuchUpload = {
-    404, "NoSuchUpload",
-    "The specified multipart upload does not exist. The upload ID may be "
-    "invalid, or the upload may have been aborted or completed."};
 constexpr S3Error kInvalidPart = {
     400, "InvalidPart",
     "One or more of the specified parts could not be found.  The part may not "

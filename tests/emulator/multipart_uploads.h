@@ -20,6 +20,11 @@ struct S3Error {
   absl::string_view message;
 };
 
+inline constexpr S3Error kNoSuchUpload = {
+    404, "NoSuchUpload",
+    "The specified multipart upload does not exist. The upload ID may be "
+    "invalid, or the upload may have been aborted or completed."};
+
 // The open uploads of a store, with their parts.
 //
 // Shape: parts 1 to 10,000, at least 5 MiB each but the last; the ETag of the

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "tests/emulator/digest.h"
+#include "tests/emulator/s3_xml.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -39,6 +40,23 @@ HttpResponse RefusalOf(SigV4::Verdict verdict, absl::string_view resource) {
           "you provided. Check your key and signing method.",
           resource);
   }
+}
+
+HttpResponse ReplyOf(const S3Error& error, absl::string_view key) {
+  return S3ErrorReply(error.status, error.code, error.message, key);
+}
+
+HttpResponse NotAllowed(absl::string_view key) {
+  return S3ErrorReply(
+      405, "MethodNotAllowed",
+      "The specified method is not allowed against this resource.", key);
+}
+
+HttpResponse XmlReply(std::string body) {
+  HttpResponse reply;
+  reply.headers["Content-Type"] = "application/xml";
+  reply.body = std::move(body);
+  return reply;
 }
 
 // Whether the header is there and wrong.
@@ -135,10 +153,19 @@ void S3Store::AbortUpload(const std::string& address,
 }
 
 std::string S3Store::OperationOf(const HttpRequest& request) const {
-  if (request.method == "GET") return "storeGet";
-  if (request.method == "HEAD") return "storeHead";
-  if (request.method != "PUT") return "store";
-  return request.query.count("uploadId") > 0 ? "storePutPart" : "storePut";
+  const std::string& method = request.method;
+  bool of_upload = request.query.count("uploadId") > 0;
+  if (method == "GET") return "storeGet";
+  if (method == "HEAD") return "storeHead";
+  if (method == "PUT") return of_upload ? "storePutPart" : "storePut";
+  if (method == "POST" && of_upload) return "storeCompleteMultipartUpload";
+  if (method == "POST" && request.query.count("uploads") > 0) {
+    return "storeCreateMultipartUpload";
+  }
+  if (method == "DELETE") {
+    return of_upload ? "storeAbortMultipartUpload" : "storeDelete";
+  }
+  return "store";
 }
 
 HttpResponse S3Store::Handle(HttpRequest& request) {
@@ -146,28 +173,64 @@ HttpResponse S3Store::Handle(HttpRequest& request) {
   SigV4::Verdict verdict = signer_.Verify(request, request.arrived);
   if (verdict != SigV4::Verdict::kGood) return RefusalOf(verdict, path);
   std::string key = path.substr(1);
-  if (request.method == "GET" || request.method == "HEAD") {
-    return GetObject(key, request);
-  }
-  if (request.method != "PUT") {
-    return S3ErrorReply(405, "MethodNotAllowed",
-                        "The specified method is not allowed against this "
-                        "resource.",
-                        path);
-  }
+  const std::string& method = request.method;
+  if (method == "GET" || method == "HEAD") return GetObject(key, request);
+  if (method == "PUT") return Put(key, request);
+  if (method == "POST") return Post(key, request);
+  if (method == "DELETE") return Delete(key, request);
+  return NotAllowed(key);
+}
+
+HttpResponse S3Store::Put(const std::string& key, HttpRequest& request) {
   if (request.Header("content-length").empty()) {
     return S3ErrorReply(411, "MissingContentLength",
                         "You must provide the Content-Length HTTP header.",
-                        path);
+                        key);
   }
   if (ContradictsMd5(request)) {
     return S3ErrorReply(400, "BadDigest",
                         "The Content-Md5 you specified did not match what we "
                         "received.",
-                        path);
+                        key);
   }
   return request.query.count("uploadId") > 0 ? PutPart(key, request)
                                              : PutObject(key, request);
+}
+
+HttpResponse S3Store::Post(const std::string& key, const HttpRequest& request) {
+  if (request.query.count("uploadId") > 0) return Complete(key, request);
+  if (request.query.count("uploads") == 0) return NotAllowed(key);
+  return XmlReply(DescribeCreatedUpload(key, uploads_.Create(key)));
+}
+
+HttpResponse S3Store::Complete(const std::string& key,
+                               const HttpRequest& request) {
+  auto parts = ParseCompletedParts(request.body);
+  if (!parts.has_value()) {
+    return S3ErrorReply(400, "MalformedXML",
+                        "The XML you provided was not well-formed or did not "
+                        "validate against our published schema.",
+                        key);
+  }
+  Content whole;
+  std::string etag;
+  S3Error error =
+      uploads_.Complete(key, request.Query("uploadId"), *parts, whole, etag);
+  if (error.status != 0) return ReplyOf(error, key);
+  blobs_.Put(key, {std::move(whole), etag, "binary/octet-stream", ""});
+  return XmlReply(DescribeCompletedUpload(key, etag));
+}
+
+HttpResponse S3Store::Delete(const std::string& key,
+                             const HttpRequest& request) {
+  HttpResponse gone;
+  gone.status = 204;
+  if (request.query.count("uploadId") == 0) {
+    blobs_.Delete(key);
+    return gone;
+  }
+  if (uploads_.Abort(key, request.Query("uploadId"))) return gone;
+  return ReplyOf(kNoSuchUpload, key);
 }
 
 HttpResponse S3Store::PutObject(const std::string& key, HttpRequest& request) {
@@ -187,9 +250,7 @@ HttpResponse S3Store::PutPart(const std::string& key, HttpRequest& request) {
   std::string etag;
   S3Error error = uploads_.PutPart(key, request.Query("uploadId"), number,
                                    std::move(request.content), etag);
-  if (error.status != 0) {
-    return S3ErrorReply(error.status, error.code, error.message, key);
-  }
+  if (error.status != 0) return ReplyOf(error, key);
   HttpResponse reply;
   reply.headers["Etag"] = etag;
   return reply;

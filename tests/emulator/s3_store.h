@@ -15,7 +15,7 @@
 namespace lakefs::gateway::testing {
 
 // Takes signed requests only: by presigned URL, or by the store's own keys in
-// an Authorization header.
+// an Authorization header. Puts, gets and deletes objects, whole or in parts.
 class S3Store final : public ObjectStore {
  public:
   explicit S3Store(const EmulatorOptions& options);
@@ -42,6 +42,10 @@ class S3Store final : public ObjectStore {
   HttpResponse Handle(HttpRequest& request) override;
 
  private:
+  HttpResponse Put(const std::string& key, HttpRequest& request);
+  HttpResponse Post(const std::string& key, const HttpRequest& request);
+  HttpResponse Complete(const std::string& key, const HttpRequest& request);
+  HttpResponse Delete(const std::string& key, const HttpRequest& request);
   HttpResponse PutObject(const std::string& key, HttpRequest& request);
   HttpResponse PutPart(const std::string& key, HttpRequest& request);
   HttpResponse GetObject(const std::string& key,

@@ -91,6 +91,16 @@ std::string SigV4::Presign(absl::string_view method, absl::string_view host,
                       "&X-Amz-Signature=", signature);
 }
 
+std::string SigV4::Authorization(const HttpRequest& request) const {
+  constexpr absl::string_view kSigned = "host;x-amz-content-sha256;x-amz-date";
+  std::string date_time = request.Header("x-amz-date");
+  std::string canonical = CanonicalRequest(
+      request, kSigned, request.Header("x-amz-content-sha256"));
+  return absl::StrCat(kAlgorithm, " Credential=", access_key_id_, "/",
+                      ScopeOf(date_time), ", SignedHeaders=", kSigned,
+                      ", Signature=", Signature(canonical, date_time));
+}
+
 SigV4::Verdict SigV4::Verify(const HttpRequest& request, Time now) const {
   if (request.query.count("X-Amz-Signature") > 0) {
     return VerifyQuery(request, now);

@@ -29,6 +29,10 @@ class SigV4 {
                       std::map<std::string, std::string> query, Time now,
                       std::chrono::seconds lifetime) const;
 
+  // The Authorization header for a request with its host, x-amz-date and
+  // x-amz-content-sha256; signs these and no others.
+  std::string Authorization(const HttpRequest& request) const;
+
   // Checks a request that was signed in its query or in its Authorization
   // header, with the clock at `now`.
   Verdict Verify(const HttpRequest& request, Time now) const;

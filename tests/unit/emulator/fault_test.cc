@@ -1,5 +1,11 @@
 // Scripted faults, the journal, and stopping.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
+#include <string>
 #include <thread>
 
 #include "tests/emulator/fault_json.h"
@@ -64,6 +70,37 @@ TEST_F(FaultTest, ResetAfterHasTheEffect) {
   Break("linkPhysicalAddress", Kind::kResetAfter);
   EXPECT_EQ(Link("a").status, 0);
   EXPECT_TRUE(Exists("a"));
+}
+
+// How a connection ends after one request: 0 in order, else errno.
+int EndOfConnection(const std::string& endpoint) {
+  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
+  EXPECT_EQ(
+      connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  const std::string request =
+      "GET /api/v1/healthcheck HTTP/1.1\r\nHost: x\r\n"
+      "Connection: close\r\n\r\n";
+  EXPECT_EQ(send(socket, request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  char buffer[1024];
+  ssize_t got;
+  while ((got = recv(socket, buffer, sizeof(buffer), 0)) > 0) continue;
+  int end = got == 0 ? 0 : errno;
+  close(socket);
+  return end;
+}
+
+TEST_F(FaultTest, ResetsAreRealResets) {
+  EXPECT_EQ(EndOfConnection(emulator_.endpoint()), 0);
+  Break("healthCheck", Kind::kResetBefore);
+  EXPECT_EQ(EndOfConnection(emulator_.endpoint()), ECONNRESET);
+  Break("healthCheck", Kind::kResetAfter);
+  EXPECT_EQ(EndOfConnection(emulator_.endpoint()), ECONNRESET);
 }
 
 TEST_F(FaultTest, TruncatedRepliesAreNoReplies) {
