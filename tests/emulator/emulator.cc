@@ -75,9 +75,13 @@ HttpResponse StoreError(int status, absl::string_view message) {
   return S3ErrorReply(status, "InternalError", message, "/");
 }
 
-std::string Url(const HttpServer& server) {
+std::string HostOf(const EmulatorOptions& options, const HttpServer& server) {
+  return absl::StrCat(options.host, ":", server.port());
+}
+
+std::string UrlOf(const EmulatorOptions& options, const HttpServer& server) {
   if (server.port() == 0) return "";
-  return absl::StrCat("http://127.0.0.1:", server.port());
+  return absl::StrCat("http://", HostOf(options, server));
 }
 
 }  // namespace
@@ -143,12 +147,12 @@ Emulator::~Emulator() { Stop(); }
 absl::Status Emulator::Start() {
   const EmulatorOptions& options = parts_->options;
   if (options.store != StoreKind::kLocal) {
-    absl::Status listening = parts_->store_server.Start(options.store_port);
+    absl::Status listening =
+        parts_->store_server.Start(options.host, options.store_port);
     if (!listening.ok()) return listening;
-    parts_->store->set_host(
-        absl::StrCat("127.0.0.1:", parts_->store_server.port()));
+    parts_->store->set_host(HostOf(options, parts_->store_server));
   }
-  return parts_->api_server.Start(options.port);
+  return parts_->api_server.Start(options.host, options.port);
 }
 
 void Emulator::Stop() {
@@ -160,10 +164,12 @@ void Emulator::Stop() {
   parts_->store_server.Stop();
 }
 
-std::string Emulator::endpoint() const { return Url(parts_->api_server); }
+std::string Emulator::endpoint() const {
+  return UrlOf(parts_->options, parts_->api_server);
+}
 
 std::string Emulator::store_endpoint() const {
-  return Url(parts_->store_server);
+  return UrlOf(parts_->options, parts_->store_server);
 }
 
 void Emulator::CreateRepository(absl::string_view repository) {

@@ -15,10 +15,10 @@
 
 namespace lakefs::gateway::testing {
 
-// Two HTTP servers on 127.0.0.1: lakeFS's API under /api/v1, and the store that
-// its presigned URLs point to. They answer as the releases of the chosen
-// dialect were seen to answer, races of commits with links included. All data
-// is in memory (kLocal: in a folder) and gone with the emulator.
+// Two HTTP servers: lakeFS's API under /api/v1, and the store that its
+// presigned URLs point to. They answer as the releases of the chosen dialect
+// were seen to answer, races of commits with links included. All data is in
+// memory (kLocal: in a folder) and gone with the emulator.
 //
 // Threads: all methods may be called from any thread, Start and Stop from one.
 class Emulator {
@@ -38,10 +38,10 @@ class Emulator {
   // no thread of the emulator is left. What is stored stays readable.
   void Stop();
 
-  // "http://127.0.0.1:PORT"; the API is under /api/v1.
+  // "http://HOST:PORT"; the API is under /api/v1.
   std::string endpoint() const;
 
-  // "http://127.0.0.1:PORT" of the store; empty with kLocal.
+  // "http://HOST:PORT" of the store; empty with kLocal.
   std::string store_endpoint() const;
 
   // Makes an empty repository with the branch "main"; nothing if it exists.

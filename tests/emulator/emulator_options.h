@@ -19,7 +19,11 @@ struct EmulatorOptions {
   Dialect dialect = Dialect::kV1_84;
   StoreKind store = StoreKind::kS3;
 
-  // Ports of lakeFS and of its store, always on 127.0.0.1; 0 takes a free one.
+  // Address that lakeFS and its store listen on, and that their URLs name:
+  // IPv4, of this machine.
+  std::string host = "127.0.0.1";
+
+  // Ports of lakeFS and of its store; 0 takes a free one.
   int port = 0;
   int store_port = 0;
 

@@ -188,11 +188,11 @@ class HttpServer::Engine final : public httplib::Server {
     Options(kAnyPath, plain);
   }
 
-  bool Bind(int port) {
+  bool Bind(const std::string& host, int port) {
     if (port == 0) {
-      port_ = bind_to_any_port("127.0.0.1");
+      port_ = bind_to_any_port(host.c_str());
     } else {
-      port_ = bind_to_port("127.0.0.1", port) ? port : -1;
+      port_ = bind_to_port(host.c_str(), port) ? port : -1;
     }
     return port_ > 0 && ::listen(svr_sock_, kBacklog) == 0;
   }
@@ -309,12 +309,12 @@ HttpServer::HttpServer(Handler handler) : handler_(std::move(handler)) {}
 
 HttpServer::~HttpServer() { Stop(); }
 
-absl::Status HttpServer::Start(int port) {
+absl::Status HttpServer::Start(const std::string& host, int port) {
   engine_ = std::make_unique<Engine>(handler_);
-  if (!engine_->Bind(port)) {
+  if (!engine_->Bind(host, port)) {
     engine_ = nullptr;
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on 127.0.0.1:", port));
+        absl::StrCat("cannot listen on ", host, ":", port));
   }
   engine_->Run();
   return absl::OkStatus();

@@ -3,13 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "tests/emulator/http_message.h"
 
 namespace lakefs::gateway::testing {
 
-// Serves one handler on one port of 127.0.0.1, a thread for each connection,
+// Serves one handler on one port, a thread for each connection,
 // so that hundreds of stalled requests keep nobody else waiting.
 //
 // Threads: the handler is called from many threads at once.
@@ -23,10 +24,10 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Listens on `port`, or on a free one if it is 0.
+  // Listens on `port` of `host`, or on a free one if it is 0.
   //
-  // Errors: UNAVAILABLE if the port cannot be had.
-  absl::Status Start(int port);
+  // Errors: UNAVAILABLE names the host and port that could not be had.
+  absl::Status Start(const std::string& host, int port);
 
   // Shuts all connections and waits for their threads. Handlers that wait for
   // something must have been told before.

@@ -98,7 +98,8 @@ int Serve(Settings& settings) {
   std::string ready = absl::StrCat(
       "lakefs-emulator: listening on ", emulator.endpoint(), " (store ",
       emulator.store_endpoint().empty() ? "local" : emulator.store_endpoint(),
-      "), repository ", absl::StrJoin(settings.repositories, ", "), "\n");
+      "), access key ", settings.options.access_key_id, ", repository ",
+      absl::StrJoin(settings.repositories, ", "), "\n");
   std::fputs(ready.c_str(), stdout);
   std::fflush(stdout);
   int signal = 0;

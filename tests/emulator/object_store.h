@@ -88,7 +88,7 @@ class ObjectStore {
   virtual std::string OperationOf(const HttpRequest& request) const;
   virtual HttpResponse Handle(HttpRequest& request);
 
-  // Where the store listens: "127.0.0.1:PORT". Called once, at the start.
+  // Where the store listens: "HOST:PORT". Called once, at the start.
   virtual void set_host(std::string host) { host_ = std::move(host); }
 
  protected:

@@ -284,6 +284,18 @@ TEST_F(FaultTest, APortInUseIsAnError) {
               HasSubstr(std::to_string(options.port)));
 }
 
+TEST(HostTest, UrlsNameTheAddressListenedOn) {
+  Emulator emulator({.host = "127.0.0.2"});
+  emulator.CreateRepository("repo");
+  absl::Status started = emulator.Start();
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_THAT(emulator.endpoint(), HasSubstr("http://127.0.0.2:"));
+  ApiClient client(emulator);
+  const std::string url = client.Mint("a", true)["presigned_url"];
+  EXPECT_THAT(url, HasSubstr(emulator.store_endpoint()));
+  EXPECT_EQ(ApiClient::Send("PUT", url, "x").status, 200);
+}
+
 TEST(FaultJsonTest, ReadsAllFields) {
   auto fault = ParseFault(
       R"({"operation": "commit", "kind": "stall", "status": 429, "body": "b",
