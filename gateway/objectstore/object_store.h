@@ -1,6 +1,9 @@
 // The seam to the object stores behind lakeFS.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,22 +17,61 @@ namespace lakefs::gateway {
 struct StoredObject {
   // What lakeFS is told as the checksum: opaque, never empty.
   std::string checksum;
+  // The ETag without quotes, spaces and W/; may be empty where the store has
+  // none.
+  std::string etag;
+};
+
+// A part that the store has acknowledged.
+struct StoredPart {
+  int number = 0;  // from 1
+  std::string etag;
+};
+
+// One object on its way to a store in parts. Nothing of it is visible before
+// Complete.
+//
+// Errors (of all methods): as those of ObjectStore.
+// Blocking: until the store has acknowledged, bounded by the call.
+class PartedUpload {
+ public:
+  virtual ~PartedUpload() = default;
+
+  // Puts part `number`. One attempt; the same part again replaces the first.
+  // Threads: any, several parts at once.
+  virtual absl::StatusOr<StoredPart> PutPart(const CallContext& context,
+                                             int number, const Rope& bytes) = 0;
+
+  // Puts the parts, all of them and in order, together. One attempt; repeating
+  // one whose answer was lost is harmless.
+  virtual absl::StatusOr<StoredObject> Complete(
+      const CallContext& context, std::span<const StoredPart> parts) = 0;
+
+  // Drops what was put. OK also if there is nothing (any more).
+  virtual absl::Status Abort(const CallContext& context) = 0;
 };
 
 // Where the bytes of an object are put.
+//
+// Errors (of all methods): PERMISSION_DENIED or INTERNAL, STORE_REJECTED with
+// storeErrorCode if the store refused; those that Transient() knows otherwise.
+// Blocking: until the store has acknowledged, bounded by the call.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
 
   // Puts all of `bytes` at `location` in one request. One attempt; putting the
   // same bytes there again is harmless.
-  //
-  // Errors: PERMISSION_DENIED or INTERNAL, STORE_REJECTED with storeErrorCode
-  // if the store refused; those that Transient() knows otherwise.
-  // Blocking: until the store has acknowledged, bounded by the call.
   virtual absl::StatusOr<StoredObject> Put(const CallContext& context,
                                            const StagingLocation& location,
                                            const Rope& bytes) = 0;
+
+  // Begins to put an object at `location` in parts: all but the last have
+  // `part_bytes`. UNIMPLEMENTED, UPSTREAM_UNIMPLEMENTED where the store takes
+  // none by itself.
+  virtual absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
+      const CallContext& context, const StagingLocation& location,
+      int64_t part_bytes) = 0;
 };
 
 }  // namespace lakefs::gateway

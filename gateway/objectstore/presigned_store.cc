@@ -53,6 +53,10 @@ std::string ChecksumOf(const HttpResponse& response) {
       md5.size() == 16) {
     return absl::BytesToHexString(md5);
   }
+  return EtagOf(response);
+}
+
+std::string EtagOf(const HttpResponse& response) {
   absl::string_view etag = absl::StripAsciiWhitespace(response.Header("etag"));
   absl::ConsumePrefix(&etag, "W/");
   absl::ConsumePrefix(&etag, "\"");
@@ -86,13 +90,21 @@ absl::StatusOr<StoredObject> PresignedStore::Put(
   if (response->status < 200 || response->status >= 300) {
     return StoreError(*response);
   }
-  StoredObject stored{.checksum = ChecksumOf(*response)};
+  StoredObject stored{.checksum = ChecksumOf(*response),
+                      .etag = EtagOf(*response)};
   if (stored.checksum.empty()) {
     return MakeError(absl::StatusCode::kDataLoss,
                      "the object store acknowledged the PUT without an ETag",
                      Reason::kStoreRejected);
   }
   return stored;
+}
+
+absl::StatusOr<std::unique_ptr<PartedUpload>> PresignedStore::BeginParts(
+    const CallContext&, const StagingLocation&, int64_t) {
+  return MakeError(absl::StatusCode::kUnimplemented,
+                   "this store takes no parts at one presigned URL",
+                   Reason::kUpstreamUnimplemented);
 }
 
 }  // namespace lakefs::gateway

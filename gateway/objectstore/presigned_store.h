@@ -24,6 +24,9 @@ class PresignedStore final : public ObjectStore {
   absl::StatusOr<StoredObject> Put(const CallContext& context,
                                    const StagingLocation& location,
                                    const Rope& bytes) override;
+  absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
+      const CallContext& context, const StagingLocation& location,
+      int64_t part_bytes) override;
 
  private:
   HttpClient& http_;
@@ -34,5 +37,8 @@ class PresignedStore final : public ObjectStore {
 // Content-MD5 in hex where there is one, else the ETag without quotes, spaces
 // and W/. Empty if the reply has neither.
 std::string ChecksumOf(const HttpResponse& response);
+
+// The ETag of a reply without quotes, spaces and W/; empty if it has none.
+std::string EtagOf(const HttpResponse& response);
 
 }  // namespace lakefs::gateway

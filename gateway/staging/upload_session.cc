@@ -33,7 +33,7 @@ absl::Status CheckWhole(const Integrity& integrity, const Finish& finish,
   if (auto s = integrity.Check(finish); !s.ok()) return s;
   if (!finish.sha256 && !finish.md5) return absl::OkStatus();
   Digester digester;
-  for (const std::string& piece : bytes.pieces()) digester.Add(piece);
+  for (const Rope::Piece& piece : bytes.pieces()) digester.Add(piece.text);
   return digester.Check(finish);
 }
 
