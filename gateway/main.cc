@@ -18,8 +18,10 @@ namespace lakefs::gateway {
 namespace {
 
 constexpr int kUnaryQueue = 1024;
-constexpr int kPreflightThreads = 16;
-constexpr int kPreflightQueue = 256;
+constexpr int kBackgroundThreads = 16;
+constexpr int kBackgroundQueue = 256;
+constexpr int kPartSenders = 64;
+constexpr int kPartQueue = 256;
 
 // Chunks come and go by the megabyte. Kept in the heap they cost no page
 // faults: half as fast again, and a third less CPU. Two arenas keep what many
@@ -81,16 +83,24 @@ int Run(const Settings& settings) {
   ServerInfo server_info(lakefs, lakefs_budget);
   LinkLoop link_loop(lakefs, lakefs_budget);
   AddressLinker linker(lakefs, link_loop, lakefs_budget);
-  WorkerPool preflights(kPreflightThreads, kPreflightQueue);
+  WorkerPool background(kBackgroundThreads, kBackgroundQueue);
+  WorkerPool part_senders(kPartSenders, kPartQueue);
+  MemoryBudget memory(settings.memory_bytes);
+  Spool spool({.directory = settings.spool_dir,
+               .capacity_bytes = settings.spool_bytes});
   UploadSession uploads(
-      {.lakefs = lakefs,
-       .store = store,
+      {.mover = {.lakefs = lakefs,
+                 .presigned_store = store,
+                 .lakefs_budget = lakefs_budget,
+                 .store_budget = store_budget,
+                 .background = background,
+                 .part_pool = part_senders,
+                 .spool = spool,
+                 .plan = {.largest_part_bytes = memory.LargestPart(),
+                          .spool_bytes = settings.spool_bytes}},
        .server_info = server_info,
        .link_loop = link_loop,
-       .lakefs_budget = lakefs_budget,
-       .store_budget = store_budget,
-       .pool = preflights,
-       .plan = {.single_put_bytes = settings.single_put_bytes}});
+       .memory = memory});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
   StagingService service(

@@ -22,7 +22,9 @@ struct Settings {
   std::string token;              // a secret
   std::string token_file;
 
-  int64_t single_put_bytes = 64 << 20;
+  int64_t memory_bytes = 128 << 20;
+  std::string spool_dir;
+  int64_t spool_bytes = int64_t{8} << 30;
   int max_uploads = 256;
   int unary_threads = 16;
   std::chrono::milliseconds unary_timeout{60'000};

@@ -94,4 +94,19 @@ class CancelHook {
   int id_;
 };
 
+// A part of a call that can be given up alone, and ends with the call.
+class CallScope {
+ public:
+  explicit CallScope(const CallContext& call)
+      : context_(call.Detached(call.Remaining())),
+        hook_(call, [this] { context_.Cancel(); }) {}
+
+  const CallContext& context() const { return context_; }
+  void Cancel() { context_.Cancel(); }
+
+ private:
+  const CallContext context_;
+  const CancelHook hook_;
+};
+
 }  // namespace lakefs::gateway

@@ -24,6 +24,22 @@ struct Meaning {
   Reason reason;
 };
 
+// The CODE of the store's own error in a message such as "operation error S3:
+// CompleteMultipartUpload, … api error CODE: …"; empty if there is none.
+absl::string_view StoreErrorCode(absl::string_view message) {
+  constexpr absl::string_view kMark = "api error ";
+  const size_t mark = message.find(kMark);
+  if (mark == absl::string_view::npos) return "";
+  message.remove_prefix(mark + kMark.size());
+  return message.substr(0, message.find(':'));
+}
+
+// Refusals of the store that no repetition of the same request overcomes.
+bool StoreRefused(absl::string_view code) {
+  return code == "NoSuchUpload" || code == "InvalidPart" ||
+         code == "InvalidPartOrder" || code == "EntityTooSmall";
+}
+
 Meaning MeaningOf(int status, absl::string_view message) {
   const bool no_endpoint = StrContains(message, "invalid API endpoint");
   switch (status) {
@@ -57,6 +73,9 @@ Meaning MeaningOf(int status, absl::string_view message) {
       if (StrContains(message, "predicate failed") ||
           StrContains(message, "branch is currently locked")) {
         return {StatusCode::kUnavailable, Reason::kBranchLocked};
+      }
+      if (StoreRefused(StoreErrorCode(message))) {
+        return {StatusCode::kInternal, Reason::kStoreRejected};
       }
       if (StrContains(message, "cannot write to protected branch")) {
         return {StatusCode::kPermissionDenied, Reason::kPermissionDenied};
@@ -119,6 +138,9 @@ absl::Status AnswerToStatus(absl::string_view operation,
   const std::string message = MessageOf(response);
   const Meaning meaning = MeaningOf(response.status, message);
   ErrorDetails details = Details(operation, response, meaning.reason);
+  if (meaning.reason == Reason::kStoreRejected) {
+    details.metadata["storeErrorCode"] = std::string(StoreErrorCode(message));
+  }
   if (meaning.reason == Reason::kNotFound) {
     details.resource_type = MissingResource(message);
   }

@@ -29,6 +29,9 @@ namespace lakefs::gateway {
 //  429            |                                    | RESOURCE_EXHAUSTED
 //  500            | predicate failed,                  | UNAVAILABLE,
 //                 |   branch is currently locked       |   BRANCH_LOCKED
+//  500            | api error NoSuchUpload,            | INTERNAL,
+//                 |   InvalidPart, InvalidPartOrder,   |   STORE_REJECTED with
+//                 |   EntityTooSmall                   |   storeErrorCode
 //  500            | cannot write to protected branch   | PERMISSION_DENIED
 //  500            | presigned URL: operation not …     | UNIMPLEMENTED
 //  500            | else                               | INTERNAL

@@ -30,16 +30,24 @@ std::pair<int, int> ParseVersion(absl::string_view version) {
 
 Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
   const bool is_signed = IsSignedAddress(location.physical_address);
+  const std::pair<int, int> version = ParseVersion(config.version);
+  // "dev" and the like are taken for new.
+  const bool unknown = version == std::pair(0, 0);
   // Single use came with presign, which its key in the configuration shows.
   const bool before_presign = !config.pre_sign_support.has_value();
   return Dialect{
       .presign = config.pre_sign_support.value_or(false),
       .multipart = config.pre_sign_multipart_upload.value_or(false),
-      .conditional_link =
-          is_signed || ParseVersion(config.version) >= std::pair(1, 12),
+      .conditional_link = is_signed || version >= std::pair(1, 12),
       .relinkable = is_signed || before_presign,
+      .part_urls = unknown || version >= std::pair(1, 55),
+      .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)
+                       ? 1'000
+                       : 10'000,
   };
 }
+
+Dialect DialectOf(const ServerConfig& config) { return DialectOf(config, {}); }
 
 bool IsSignedAddress(absl::string_view physical_address) {
   const size_t comma = physical_address.rfind(',');

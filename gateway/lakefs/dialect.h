@@ -18,11 +18,20 @@ struct Dialect {
   // An address can be linked again after a link that failed or was lost;
   // v0.90 to v1.21 take it once.
   bool relinkable = false;
+  // URLs of parts can be had one at a time (v1.55); before, all come with the
+  // upload, and die together.
+  bool part_urls = false;
+  // The largest number of a part.
+  int max_parts = 10'000;
 };
 
 // The dialect of a server by its configuration and by an address that it gave
 // out. Source: recorded answers of v0.66, v0.101, v1.21, v1.79 and v1.84.
 Dialect DialectOf(const ServerConfig& config, const StagingLocation& location);
+
+// The same of a server that has given out no address yet: what hangs on its
+// form alone counts as not there.
+Dialect DialectOf(const ServerConfig& config);
 
 // Whether the address carries a signature (v1.22 and later): its last segment
 // ends in a comma and 43 characters of base64url.

@@ -81,6 +81,10 @@ int64_t EpochSeconds(WallTime time) {
       .count();
 }
 
+std::string Dump(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 }  // namespace
 
 std::optional<StagingLocation> ParseStagingLocation(absl::string_view text) {
@@ -122,6 +126,35 @@ std::optional<ObjectStats> ParseObjectStats(absl::string_view text) {
   stats.mtime = *mtime;
   stats.content_type = std::move(content_type).value_or("");
   return stats;
+}
+
+std::optional<MultipartUpload> ParseMultipartUpload(absl::string_view text) {
+  const json body = Parse(text);
+  if (!body.is_object()) return std::nullopt;
+  std::optional<std::string> id, address;
+  if (!Get(body, "upload_id", id) || !id || id->empty() ||
+      !Get(body, "physical_address", address) || !address || address->empty()) {
+    return std::nullopt;
+  }
+  MultipartUpload upload{.upload_id = *std::move(id),
+                         .physical_address = *std::move(address)};
+  if (const json* urls = Find(body, "presigned_urls")) {
+    if (!urls->is_array()) return std::nullopt;
+    for (const json& url : *urls) {
+      if (!url.is_string()) return std::nullopt;
+      upload.presigned_urls.push_back(url.get<std::string>());
+    }
+  }
+  return upload;
+}
+
+std::optional<std::string> ParsePresignedUrl(absl::string_view text) {
+  const json body = Parse(text);
+  std::optional<std::string> url;
+  if (!body.is_object() || !Get(body, "presigned_url", url)) {
+    return std::nullopt;
+  }
+  return url;
 }
 
 std::optional<ServerConfig> ParseConfig(absl::string_view text) {
@@ -174,7 +207,26 @@ std::string ToJson(const StagingMetadata& metadata) {
   }
   if (metadata.mtime) body["mtime"] = EpochSeconds(*metadata.mtime);
   if (metadata.force) body["force"] = true;
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return Dump(body);
+}
+
+std::string ToJson(const MultipartUpload& upload,
+                   std::span<const StoredPart> parts,
+                   const UserMetadata& user_metadata,
+                   const std::string& content_type) {
+  json list = json::array();
+  for (const StoredPart& part : parts) {
+    list.push_back({{"part_number", part.number}, {"etag", part.etag}});
+  }
+  json body = {{"physical_address", upload.physical_address},
+               {"parts", std::move(list)}};
+  if (!user_metadata.empty()) body["user_metadata"] = user_metadata;
+  if (!content_type.empty()) body["content_type"] = content_type;
+  return Dump(body);
+}
+
+std::string AddressToJson(const MultipartUpload& upload) {
+  return Dump({{"physical_address", upload.physical_address}});
 }
 
 }  // namespace lakefs::gateway

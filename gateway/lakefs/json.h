@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -15,6 +16,10 @@ namespace lakefs::gateway {
 std::optional<StagingLocation> ParseStagingLocation(absl::string_view text);
 std::optional<ObjectStats> ParseObjectStats(absl::string_view text);
 
+std::optional<MultipartUpload> ParseMultipartUpload(absl::string_view text);
+// `presigned_url` of the reply of uploadPart.
+std::optional<std::string> ParsePresignedUrl(absl::string_view text);
+
 // From the replies of getConfig.
 std::optional<ServerConfig> ParseConfig(absl::string_view text);
 // From the replies of getStorageConfig and getLakeFSVersion, for servers
@@ -27,5 +32,12 @@ std::optional<std::string> ParseStorageNamespace(absl::string_view text);
 
 // The body of linkPhysicalAddress.
 std::string ToJson(const StagingMetadata& metadata);
+// The body of completePresignMultipartUpload.
+std::string ToJson(const MultipartUpload& upload,
+                   std::span<const StoredPart> parts,
+                   const UserMetadata& user_metadata,
+                   const std::string& content_type);
+// The body of uploadPart and of abortPresignMultipartUpload.
+std::string AddressToJson(const MultipartUpload& upload);
 
 }  // namespace lakefs::gateway

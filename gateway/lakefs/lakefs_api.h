@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "absl/status/status.h"
@@ -63,6 +64,40 @@ class LakefsApi {
   // since the server does not tell them apart, a branch).
   virtual absl::StatusOr<std::optional<ObjectStats>> StatObject(
       const CallContext& context, const ObjectPath& object) = 0;
+
+  // Begins a presigned multipart upload, with the URLs of its first `parts`
+  // parts (0 to 10,000).
+  virtual absl::StatusOr<MultipartUpload> CreatePresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object, int parts) = 0;
+
+  // A fresh URL for part `number`. UPSTREAM_UNIMPLEMENTED before v1.55.
+  virtual absl::StatusOr<std::string> UploadPart(const CallContext& context,
+                                                 const ObjectPath& object,
+                                                 const MultipartUpload& upload,
+                                                 int number) = 0;
+
+  // Has the store put the parts together, and links the object: it takes no
+  // condition, and overwrites. Where the store refused, STORE_REJECTED with
+  // storeErrorCode; NoSuchUpload is what a second call gets when the first has
+  // worked.
+  virtual absl::StatusOr<ObjectStats> CompletePresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object,
+      const MultipartUpload& upload, std::span<const StoredPart> parts,
+      const UserMetadata& user_metadata, const std::string& content_type) = 0;
+
+  // Drops what was put; OK also when the upload is complete or unknown.
+  virtual absl::Status AbortPresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object,
+      const MultipartUpload& upload) = 0;
+
+  // Reads the first byte of the object at the path: whether it is there. False
+  // means an entry without bytes in the store.
+  virtual absl::StatusOr<bool> ReadFirstByte(const CallContext& context,
+                                             const ObjectPath& object) = 0;
+
+  // Removes the entry at the path; OK also if there is none.
+  virtual absl::Status DeleteObject(const CallContext& context,
+                                    const ObjectPath& object) = 0;
 
   // Sends the bytes through lakeFS.
   virtual absl::StatusOr<ObjectStats> UploadObject(const CallContext& context,

@@ -12,6 +12,9 @@
 namespace lakefs::gateway {
 namespace {
 
+// The store may take minutes to put many parts together.
+constexpr std::chrono::minutes kCompleteTimeout{5};
+
 std::string BaseUrl(absl::string_view endpoint) {
   while (absl::ConsumeSuffix(&endpoint, "/")) {
   }
@@ -32,6 +35,20 @@ std::string BranchPath(absl::string_view repository, absl::string_view branch) {
 // `tail` of the object's branch, with its path as the query.
 std::string OnBranch(const ObjectPath& object, absl::string_view tail) {
   return absl::StrCat(BranchPath(object.repository, object.branch), tail,
+                      "?path=", PercentEncode(object.path));
+}
+
+// The upload below its object's branch; `tail` stands before the query.
+std::string OfUpload(const ObjectPath& object, const MultipartUpload& upload,
+                     absl::string_view tail = "") {
+  return OnBranch(object, absl::StrCat("/staging/pmpu/",
+                                       PercentEncode(upload.upload_id), tail));
+}
+
+// The object as readers see it, by `kind`: "/objects", "/objects/stat".
+std::string OnRef(const ObjectPath& object, absl::string_view kind) {
+  return absl::StrCat(RepositoryPath(object.repository), "/refs/",
+                      PercentEncode(object.branch), kind,
                       "?path=", PercentEncode(object.path));
 }
 
@@ -204,10 +221,7 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
     const CallContext& context, const ObjectPath& object) {
   const auto response = SendOk(
       context,
-      Request("statObject", HttpMethod::kGet,
-              absl::StrCat(RepositoryPath(object.repository), "/refs/",
-                           PercentEncode(object.branch),
-                           "/objects/stat?path=", PercentEncode(object.path))));
+      Request("statObject", HttpMethod::kGet, OnRef(object, "/objects/stat")));
   if (ReasonOf(response.status()) == Reason::kNotFound) {
     if (DetailsOf(response.status()).resource_type == "repository") {
       return response.status();
@@ -218,6 +232,86 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
   auto stats = ParseObjectStats(response->body);
   if (!stats) return UnreadableAnswer("statObject", *response);
   return stats;
+}
+
+absl::StatusOr<MultipartUpload> RestClient::CreatePresignMultipartUpload(
+    const CallContext& context, const ObjectPath& object, int parts) {
+  constexpr char kOperation[] = "createPresignMultipartUpload";
+  const auto response =
+      SendOk(context, Request(kOperation, HttpMethod::kPost,
+                              absl::StrCat(OnBranch(object, "/staging/pmpu"),
+                                           "&parts=", parts)));
+  if (!response.ok()) return response.status();
+  if (auto upload = ParseMultipartUpload(response->body)) {
+    return *std::move(upload);
+  }
+  return UnreadableAnswer(kOperation, *response);
+}
+
+absl::StatusOr<std::string> RestClient::UploadPart(
+    const CallContext& context, const ObjectPath& object,
+    const MultipartUpload& upload, int number) {
+  HttpRequest request =
+      Request("uploadPart", HttpMethod::kPut,
+              OfUpload(object, upload, absl::StrCat("/parts/", number)));
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = AddressToJson(upload);
+  request.repeatable = true;
+  const auto response = SendOk(context, std::move(request));
+  if (!response.ok()) return response.status();
+  if (auto url = ParsePresignedUrl(response->body)) return *std::move(url);
+  return UnreadableAnswer("uploadPart", *response);
+}
+
+absl::StatusOr<ObjectStats> RestClient::CompletePresignMultipartUpload(
+    const CallContext& context, const ObjectPath& object,
+    const MultipartUpload& upload, std::span<const StoredPart> parts,
+    const UserMetadata& user_metadata, const std::string& content_type) {
+  constexpr char kOperation[] = "completePresignMultipartUpload";
+  HttpRequest request =
+      Request(kOperation, HttpMethod::kPut, OfUpload(object, upload));
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = ToJson(upload, parts, user_metadata, content_type);
+  request.timeout = kCompleteTimeout;
+  const auto response = SendOk(context, std::move(request));
+  if (!response.ok()) return response.status();
+  auto stats = ParseObjectStats(response->body);
+  if (!stats) return UnreadableAnswer(kOperation, *response);
+  stats->physical_address = upload.physical_address;  // the reply's is relative
+  return *std::move(stats);
+}
+
+absl::Status RestClient::AbortPresignMultipartUpload(
+    const CallContext& context, const ObjectPath& object,
+    const MultipartUpload& upload) {
+  HttpRequest request = Request("abortPresignMultipartUpload",
+                                HttpMethod::kDelete, OfUpload(object, upload));
+  request.headers = {{"Content-Type", "application/json"}};
+  request.body = AddressToJson(upload);
+  return SendOk(context, std::move(request)).status();
+}
+
+absl::StatusOr<bool> RestClient::ReadFirstByte(const CallContext& context,
+                                               const ObjectPath& object) {
+  HttpRequest request =
+      Request("getObject", HttpMethod::kGet, OnRef(object, "/objects"));
+  request.headers = {{"Range", "bytes=0-0"}};
+  const auto response = Send(context, std::move(request));
+  if (!response.ok()) return response.status();
+  if (response->status == 410) return false;
+  if (response->status == 200 || response->status == 206) {
+    return !response->body.empty();
+  }
+  return AnswerToStatus("getObject", *response);
+}
+
+absl::Status RestClient::DeleteObject(const CallContext& context,
+                                      const ObjectPath& object) {
+  const absl::Status status =
+      SendOk(context, Request("deleteObject", HttpMethod::kDelete,
+                              OnBranch(object, "/objects")))
+          .status();
+  return ReasonOf(status) == Reason::kNotFound ? absl::OkStatus() : status;
 }
 
 absl::StatusOr<ObjectStats> RestClient::UploadObject(

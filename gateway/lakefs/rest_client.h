@@ -42,6 +42,24 @@ class RestClient final : public LakefsApi {
                                  bool if_absent) override;
   absl::StatusOr<std::optional<ObjectStats>> StatObject(
       const CallContext& context, const ObjectPath& object) override;
+  absl::StatusOr<MultipartUpload> CreatePresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object, int parts) override;
+  absl::StatusOr<std::string> UploadPart(const CallContext& context,
+                                         const ObjectPath& object,
+                                         const MultipartUpload& upload,
+                                         int number) override;
+  absl::StatusOr<ObjectStats> CompletePresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object,
+      const MultipartUpload& upload, std::span<const StoredPart> parts,
+      const UserMetadata& user_metadata,
+      const std::string& content_type) override;
+  absl::Status AbortPresignMultipartUpload(
+      const CallContext& context, const ObjectPath& object,
+      const MultipartUpload& upload) override;
+  absl::StatusOr<bool> ReadFirstByte(const CallContext& context,
+                                     const ObjectPath& object) override;
+  absl::Status DeleteObject(const CallContext& context,
+                            const ObjectPath& object) override;
   absl::StatusOr<ObjectStats> UploadObject(const CallContext& context,
                                            const ObjectPath& object,
                                            const UploadOptions& options,

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/base/clock.h"
 
@@ -33,6 +34,20 @@ struct StagingLocation {
   std::optional<WallTime> presigned_url_expiry;
 
   bool operator==(const StagingLocation&) const = default;
+};
+
+// A multipart upload that lakeFS has begun.
+struct MultipartUpload {
+  std::string upload_id;
+  std::string physical_address;
+  // Of the first parts, as many as were asked for; each a secret.
+  std::vector<std::string> presigned_urls;
+};
+
+// A part that the store has acknowledged.
+struct StoredPart {
+  int number = 0;  // from 1
+  std::string etag;
 };
 
 // What to link.

@@ -22,33 +22,31 @@ struct StoredObject {
   std::string etag;
 };
 
-// A part that the store has acknowledged.
-struct StoredPart {
-  int number = 0;  // from 1
-  std::string etag;
-};
-
-// One object on its way to a store in parts. Nothing of it is visible before
-// Complete.
+// Where the parts of one object go.
 //
 // Errors (of all methods): as those of ObjectStore.
 // Blocking: until the store has acknowledged, bounded by the call.
-class PartedUpload {
+class PartTarget {
  public:
-  virtual ~PartedUpload() = default;
+  virtual ~PartTarget() = default;
 
   // Puts part `number`. One attempt; the same part again replaces the first.
   // Threads: any, several parts at once.
   virtual absl::StatusOr<StoredPart> PutPart(const CallContext& context,
                                              int number, const Rope& bytes) = 0;
 
+  // Drops what was put. OK also if there is nothing (any more).
+  virtual absl::Status Abort(const CallContext& context) = 0;
+};
+
+// One object on its way to a store that puts its parts together by itself.
+// Nothing of it is visible before Complete.
+class PartedUpload : public PartTarget {
+ public:
   // Puts the parts, all of them and in order, together. One attempt; repeating
   // one whose answer was lost is harmless.
   virtual absl::StatusOr<StoredObject> Complete(
       const CallContext& context, std::span<const StoredPart> parts) = 0;
-
-  // Drops what was put. OK also if there is nothing (any more).
-  virtual absl::Status Abort(const CallContext& context) = 0;
 };
 
 // Where the bytes of an object are put.
@@ -73,5 +71,9 @@ class ObjectStore {
       const CallContext& context, const StagingLocation& location,
       int64_t part_bytes) = 0;
 };
+
+// Whether the store refused the right to put, not the bytes: what a URL that
+// has expired looks like.
+bool UrlRefused(const absl::Status& status);
 
 }  // namespace lakefs::gateway

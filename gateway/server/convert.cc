@@ -19,6 +19,16 @@ pb::Plan ToProto(Plan plan) {
       return pb::PLAN_UNSPECIFIED;
     case Plan::kSinglePut:
       return pb::PLAN_SINGLE_PUT;
+    case Plan::kMultipart:
+      return pb::PLAN_MULTIPART;
+    case Plan::kAzureBlocks:
+      return pb::PLAN_AZURE_BLOCKS;
+    case Plan::kSpooledPut:
+      return pb::PLAN_SPOOLED_PUT;
+    case Plan::kDirectS3:
+      return pb::PLAN_DIRECT_S3;
+    case Plan::kLocalFile:
+      return pb::PLAN_LOCAL_FILE;
     case Plan::kThroughLakefs:
       return pb::PLAN_THROUGH_LAKEFS;
   }
@@ -52,7 +62,9 @@ UploadRequest FromProto(const pb::UploadHeader& header) {
                                           header.user_metadata().end()},
                         .if_absent = header.if_absent(),
                         .force = header.force(),
-                        .request_id = header.request_id()};
+                        .request_id = header.request_id(),
+                        .sha256_follows = header.sha256_follows(),
+                        .md5_follows = header.md5_follows()};
   if (header.has_size_bytes()) request.size_bytes = header.size_bytes();
   if (header.has_mtime()) request.mtime = ToWallTime(header.mtime());
   return request;
@@ -126,6 +138,18 @@ pb::UploadResult ToProto(const UploadReport& report) {
   out.mutable_elapsed()->set_nanos(
       static_cast<int32_t>((report.elapsed - whole).count()));
   return out;
+}
+
+pb::UploadProgress::Phase ToProto(UploadProgress::Phase phase) {
+  switch (phase) {
+    case UploadProgress::Phase::kUploading:
+      return pb::UploadProgress::PHASE_UPLOADING;
+    case UploadProgress::Phase::kCompleting:
+      return pb::UploadProgress::PHASE_COMPLETING;
+    case UploadProgress::Phase::kLinking:
+      return pb::UploadProgress::PHASE_LINKING;
+  }
+  return pb::UploadProgress::PHASE_UNSPECIFIED;
 }
 
 pb::Outcome ToProto(Outcome outcome) {

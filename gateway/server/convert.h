@@ -3,6 +3,7 @@
 
 #include "gateway/staging/body_source.h"
 #include "gateway/staging/outcome.h"
+#include "gateway/staging/upload_progress.h"
 #include "gateway/staging/upload_request.h"
 #include "lakefs/staging/v1/staging.pb.h"
 
@@ -20,6 +21,7 @@ Finish FromProto(const pb::UploadFinish& finish);
 pb::StagingLocation ToProto(const StagingLocation& location);
 pb::ObjectStats ToProto(const ObjectStats& stats);
 pb::UploadResult ToProto(const UploadReport& report);
+pb::UploadProgress::Phase ToProto(UploadProgress::Phase phase);
 pb::Outcome ToProto(Outcome outcome);
 
 }  // namespace lakefs::gateway

@@ -36,13 +36,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Work work_;
 };
 
-// The one chunk of an UploadObject.
+// The one chunk of an UploadObject. It is in memory already, and so needs no
+// grant.
 class MessageSource final : public BodySource {
  public:
   explicit MessageSource(const pb::UploadObjectRequest& request)
       : request_(request) {}
 
-  absl::StatusOr<BodyEvent> Next(const CallContext&) override {
+  void Grant(int64_t) override {}
+  void Withdraw() override {}
+  bool CanRewind() const override { return false; }
+  void Rewind(int64_t) override {}
+
+  absl::StatusOr<BodyEvent> Next(const CallContext&, TimePoint) override {
     if (!std::exchange(sent_, true) && !request_.data().empty()) {
       return Chunk{.write_offset = 0, .data = request_.data()};
     }
@@ -130,10 +136,14 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     pb::UploadObjectResponse* response) {
   const auto work = [this, request, response](const CallContext& call) {
     const TimePoint start = call.clock().Now();
-    const UploadRequest upload = FromProto(request->header());
+    UploadRequest upload = FromProto(request->header());
+    const auto size = static_cast<int64_t>(request->data().size());
+    if (!upload.size_bytes) upload.size_bytes = size;
     MessageSource source(*request);
+    UploadProgress progress;
     absl::InsecureBitGen random;
-    UploadReport report = deps_.uploads.Run(call, upload, source, random);
+    UploadReport report =
+        deps_.uploads.Run(call, upload, source, progress, random);
     if (report.link.status.ok()) *response->mutable_result() = ToProto(report);
     return FinishLink(call, "UploadObject", start, std::move(report.link),
                       upload.object);

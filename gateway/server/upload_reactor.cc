@@ -8,8 +8,18 @@
 #include "gateway/server/status_details.h"
 
 namespace lakefs::gateway {
+namespace {
 
 constexpr char kMethod[] = "UploadAndLink";
+
+// Progress is looked at so often, and told if it has changed: under 5 a second.
+constexpr std::chrono::milliseconds kLookEvery{250};
+
+// It is told at least so often, changed or not: within 20 s, so that meshes do
+// not end the stream as idle.
+constexpr std::chrono::seconds kTellEvery{15};
+
+}  // namespace
 
 UploadReactor::UploadReactor(CallContext context, UploadSession& session,
                              WorkerPool& pool)
@@ -17,7 +27,8 @@ UploadReactor::UploadReactor(CallContext context, UploadSession& session,
       start_(context_.clock().Now()),
       session_(session),
       pool_(pool),
-      stream_([this] { StartRead(&message_); }) {
+      stream_([this] { StartRead(&message_); },
+              [this](int64_t offset) { SendRewind(offset); }) {
   StartRead(&message_);
 }
 
@@ -38,7 +49,7 @@ void UploadReactor::OnCancel() {
   stream_.PushEnd();
 }
 
-void UploadReactor::OnDone() { delete this; }
+void UploadReactor::OnDone() { LetGo(); }
 
 void UploadReactor::Begin() {
   if (!message_.has_header()) {
@@ -47,23 +58,28 @@ void UploadReactor::Begin() {
                             Reason::kBadFrameOrder));
   }
   begun_ = true;
+  const bool progress = message_.header().progress();
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
+  if (progress) {
+    absl::MutexLock lock(&mu_);
+    ++holds_;
+    SetAlarm();
+  }
   const bool runs =
       pool_.TryRun([this, request = std::move(request)] { Run(request); });
   if (!runs) {
-    return Refuse(MakeError(absl::StatusCode::kResourceExhausted,
-                            "as many uploads as --max-uploads allows are under "
-                            "way",
-                            Reason::kTooManyUploads));
+    Refuse(MakeError(absl::StatusCode::kResourceExhausted,
+                     "as many uploads as --max-uploads allows are under way",
+                     Reason::kTooManyUploads));
   }
-  StartRead(&message_);
 }
 
 void UploadReactor::Run(const UploadRequest& request) {
   absl::InsecureBitGen random;
-  UploadReport report = session_.Run(context_, request, stream_, random);
+  UploadReport report =
+      session_.Run(context_, request, stream_, progress_, random);
   // A message out of order cancels nothing that is linked, but is told rather
   // than what it led to.
   if (const auto order = stream_.order_error();
@@ -72,18 +88,102 @@ void UploadReactor::Run(const UploadRequest& request) {
   }
   LogCall(context_, kMethod, start_, report.link.status, &report.link);
   if (!report.link.status.ok()) {
-    return Finish(ToGrpcStatus(NameResource(report.link, request.object),
-                               report.attempts));
+    return End(ToGrpcStatus(NameResource(report.link, request.object),
+                            report.attempts));
   }
-  *response_.mutable_result() = ToProto(report);
-  StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+  {
+    absl::MutexLock lock(&mu_);
+    *result_.emplace().mutable_result() = ToProto(report);
+  }
+  End(grpc::Status::OK);
 }
 
 void UploadReactor::Refuse(const absl::Status& status) {
   over_ = true;
   const LinkReport report = NotCommitted(status);
   LogCall(context_, kMethod, start_, status, &report);
-  Finish(ToGrpcStatus(report, 0));
+  End(ToGrpcStatus(report, 0));
+}
+
+void UploadReactor::SendRewind(int64_t offset) {
+  absl::MutexLock lock(&mu_);
+  rewind_ = offset;
+  Write();
+}
+
+void UploadReactor::End(const grpc::Status& status) {
+  absl::MutexLock lock(&mu_);
+  status_ = status;
+  alarm_.Cancel();
+  Write();
+}
+
+void UploadReactor::OnWriteDone(bool) {
+  // One that failed means a caller that is gone; OnCancel tells.
+  absl::MutexLock lock(&mu_);
+  writing_ = false;
+  Write();
+}
+
+// Writes what is most urgent, if nothing is being written.
+void UploadReactor::Write() {
+  if (writing_) return;
+  if (status_) {
+    writing_ = true;
+    if (!result_) return Finish(*status_);
+    response_ = *std::move(result_);
+    return StartWriteAndFinish(&response_, grpc::WriteOptions(), *status_);
+  }
+  response_.Clear();
+  if (rewind_) {
+    response_.mutable_rewind()->set_offset(*std::exchange(rewind_, {}));
+  } else if (std::exchange(progress_waits_, false)) {
+    *response_.mutable_progress() = *told_;
+  } else {
+    return;
+  }
+  writing_ = true;
+  StartWrite(&response_);
+}
+
+void UploadReactor::Tick(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (ok && !status_) {
+      NoteProgress();
+      Write();
+      return SetAlarm();
+    }
+  }
+  LetGo();
+}
+
+void UploadReactor::NoteProgress() {
+  pb::UploadProgress now;
+  now.set_phase(ToProto(progress_.phase));
+  now.set_received_bytes(progress_.received_bytes);
+  now.set_stored_bytes(progress_.stored_bytes);
+  const TimePoint time = context_.clock().Now();
+  const bool changed = !told_ || told_->phase() != now.phase() ||
+                       told_->received_bytes() != now.received_bytes() ||
+                       told_->stored_bytes() != now.stored_bytes();
+  if (!changed && time - told_at_ < kTellEvery) return;
+  told_ = std::move(now);
+  told_at_ = time;
+  progress_waits_ = true;
+}
+
+void UploadReactor::SetAlarm() {
+  alarm_.Set(std::chrono::system_clock::now() + kLookEvery,
+             [this](bool ok) { Tick(ok); });
+}
+
+void UploadReactor::LetGo() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (--holds_ > 0) return;
+  }
+  delete this;
 }
 
 }  // namespace lakefs::gateway

@@ -1,8 +1,13 @@
 // One UploadAndLink on gRPC's callback API.
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "gateway/server/call_runner.h"
 #include "gateway/server/upload_stream.h"
 #include "gateway/staging/upload_session.h"
@@ -14,7 +19,9 @@ namespace lakefs::gateway {
 // own threads fill its stream. A stream that sends nothing holds no thread
 // until its header has come.
 //
-// Owns itself: gRPC's OnDone, the last thing to happen, deletes it.
+// Messages to the caller go one at a time; of progress only the latest waits.
+//
+// Owns itself: the last of OnDone and the alarm deletes it.
 class UploadReactor final : public grpc::ServerBidiReactor<
                                 ::lakefs::staging::v1::UploadAndLinkRequest,
                                 ::lakefs::staging::v1::UploadAndLinkResponse> {
@@ -22,23 +29,46 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   UploadReactor(CallContext context, UploadSession& session, WorkerPool& pool);
 
   void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
  private:
+  using Response = ::lakefs::staging::v1::UploadAndLinkResponse;
+
   void Begin();
   void Run(const UploadRequest& request);
   void Refuse(const absl::Status& status);
+  void SendRewind(int64_t offset);
+  void End(const grpc::Status& status);
+  void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Tick(bool ok);
+  void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LetGo();
 
   const CallContext context_;
   const TimePoint start_;
   UploadSession& session_;
   WorkerPool& pool_;
   ::lakefs::staging::v1::UploadAndLinkRequest message_;  // being read
-  ::lakefs::staging::v1::UploadAndLinkResponse response_;
-  bool begun_ = false;  // the header has come
-  bool over_ = false;   // refused; both are for gRPC's reads, one at a time
+  bool begun_ = false;                                   // the header has come
+  bool over_ = false;  // refused; both are for gRPC's reads, one at a time
   UploadStream stream_;
+  UploadProgress progress_;
+
+  absl::Mutex mu_;
+  Response response_ ABSL_GUARDED_BY(mu_);  // being written
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<int64_t> rewind_ ABSL_GUARDED_BY(mu_);
+  std::optional<::lakefs::staging::v1::UploadProgress> told_
+      ABSL_GUARDED_BY(mu_);  // the last progress that was sent
+  bool progress_waits_ ABSL_GUARDED_BY(mu_) = false;
+  TimePoint told_at_ ABSL_GUARDED_BY(mu_);
+  std::optional<Response> result_ ABSL_GUARDED_BY(mu_);
+  std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mu_);  // the end
+  int holds_ ABSL_GUARDED_BY(mu_) = 1;
+  grpc::Alarm alarm_;
 };
 
 }  // namespace lakefs::gateway

@@ -18,11 +18,11 @@ constexpr std::chrono::milliseconds kHalfCloseGrace{500};
 
 bool UploadStream::Push(pb::UploadAndLinkRequest message) {
   absl::MutexLock lock(&mu_);
+  reading_ = false;
   if (message.has_chunk() && !finish_) {
-    chunks_.push_back(FromProto(std::move(*message.mutable_chunk())));
-    waiting_bytes_ += chunks_.back().data.size();
+    Take(FromProto(std::move(*message.mutable_chunk())));
   } else if (message.has_finish() && !finish_) {
-    finish_ = FromProto(message.finish());
+    if (!rewound_to_) finish_ = FromProto(message.finish());
   } else if (message.has_header()) {
     Fail("a second header came; exactly one is taken, first");
   } else if (finish_) {
@@ -30,8 +30,14 @@ bool UploadStream::Push(pb::UploadAndLinkRequest message) {
   } else {
     Fail("a message came that is neither header, chunk nor finish");
   }
-  reading_ = error_.ok() && waiting_bytes_ < kMaxWaitingBytes;
-  return reading_;
+  return StartRead();
+}
+
+void UploadStream::Take(Chunk chunk) {
+  if (rewound_to_ && *rewound_to_ != chunk.write_offset) return;
+  rewound_to_.reset();
+  credit_ -= static_cast<int64_t>(chunk.data.size());
+  chunks_.push_back(std::move(chunk));
 }
 
 void UploadStream::PushEnd() {
@@ -45,33 +51,67 @@ absl::Status UploadStream::order_error() const {
   return error_;
 }
 
-absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context) {
-  bool read_more = false;
-  std::optional<Chunk> chunk;
+void UploadStream::Grant(int64_t bytes) {
   {
     absl::MutexLock lock(&mu_);
-    context.clock().WaitUntil(mu_, context.deadline(),
-                              absl::Condition(this, &UploadStream::Ready));
-    if (chunks_.empty() && finish_ && !open_after_finish_) {
-      AwaitHalfClose(context);
-    }
-    if (!error_.ok()) return error_;
-    if (!chunks_.empty()) {
-      chunk = std::move(chunks_.front());
-      chunks_.pop_front();
-      waiting_bytes_ -= chunk->data.size();
-      read_more = !reading_ && !ended_ && waiting_bytes_ < kMaxWaitingBytes;
-      reading_ |= read_more;
-    } else if (finish_) {
-      return *finish_;
-    }
+    // What came unasked after a Withdraw is the upload's to account for.
+    credit_ = std::max<int64_t>(credit_, 0) + bytes;
+    if (!StartRead()) return;
   }
-  if (read_more) read_more_();
-  if (chunk) return *std::move(chunk);
+  read_more_();
+}
+
+void UploadStream::Withdraw() {
+  absl::MutexLock lock(&mu_);
+  credit_ = 0;
+}
+
+bool UploadStream::StartRead() {
+  if (reading_ || ended_ || !error_.ok()) return false;
+  // Behind the finish only the half-close is read, from who makes one.
+  reading_ = finish_ ? !open_after_finish_ : credit_ > 0 || rewound_to_;
+  return reading_;
+}
+
+absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
+                                             TimePoint until) {
+  absl::MutexLock lock(&mu_);
+  context.clock().WaitUntil(mu_, std::min(until, context.deadline()),
+                            absl::Condition(this, &UploadStream::Ready));
+  if (chunks_.empty() && finish_ && !open_after_finish_) {
+    AwaitHalfClose(context);
+  }
+  if (!error_.ok()) return error_;
+  if (!chunks_.empty()) {
+    Chunk chunk = std::move(chunks_.front());
+    chunks_.pop_front();
+    return chunk;
+  }
+  if (finish_) return *finish_;
   if (absl::Status over = context.Over(); !over.ok()) return over;
+  if (!ended_) return Silence{};
   return MakeError(absl::StatusCode::kInvalidArgument,
                    "the stream ended without finish; the upload is discarded",
                    Reason::kIncompleteUpload);
+}
+
+bool UploadStream::CanRewind() const {
+  absl::MutexLock lock(&mu_);
+  return open_after_finish_ && !ended_;
+}
+
+void UploadStream::Rewind(int64_t offset) {
+  bool read = false;
+  {
+    absl::MutexLock lock(&mu_);
+    chunks_.clear();
+    finish_.reset();
+    credit_ = 0;
+    rewound_to_ = offset;
+    read = StartRead();
+  }
+  send_rewind_(offset);
+  if (read) read_more_();
 }
 
 void UploadStream::AwaitHalfClose(const CallContext& context) {

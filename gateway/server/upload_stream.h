@@ -14,30 +14,28 @@
 
 namespace lakefs::gateway {
 
-// A small bounded queue that also holds the order of the messages: chunks, one
-// finish, nothing behind it.
+// A queue as long as what the upload has granted, which also holds the order of
+// the messages: chunks, one finish, nothing behind it.
 //
-// Reading is asked for, not done, here: whoever is told that there is room
-// starts the next read.
+// Reading is asked for, not done, here. A read that was started cannot be taken
+// back, and brings in a whole chunk; so none is started without a grant.
 //
-// Threads: Push… by gRPC's threads, Next by the upload's.
+// Threads: Push… by gRPC's threads, the rest by the upload's.
 class UploadStream final : public BodySource {
  public:
-  // Bytes that may wait. 4 MiB is as good as 16; one waiting chunk costs a
-  // fifth of the speed.
-  static constexpr size_t kMaxWaitingBytes = 4 << 20;
-
-  // `read_more` starts one read; it is called under no lock. The first read is
-  // under way already.
-  explicit UploadStream(std::function<void()> read_more)
-      : read_more_(std::move(read_more)) {}
+  // `read_more` starts one read, `send_rewind` sends that message; both are
+  // called under no lock. No read is under way.
+  UploadStream(std::function<void()> read_more,
+               std::function<void(int64_t offset)> send_rewind)
+      : read_more_(std::move(read_more)),
+        send_rewind_(std::move(send_rewind)) {}
 
   // The caller may be asked to send again, and so half-closes only when it has
   // its result. To be called before the first Push.
   void KeepOpenAfterFinish() { open_after_finish_ = true; }
 
   // Takes a message that was read. Returns whether the next read is to be
-  // started now; else it is when there is room again.
+  // started now; else it is when there is a grant.
   bool Push(::lakefs::staging::v1::UploadAndLinkRequest message);
 
   // The caller has half-closed, or is gone: nothing more will be read.
@@ -46,20 +44,31 @@ class UploadStream final : public BodySource {
   // Why the messages were out of order, if they were.
   absl::Status order_error() const;
 
-  absl::StatusOr<BodyEvent> Next(const CallContext& context) override;
+  void Grant(int64_t bytes) override;
+  void Withdraw() override;
+  absl::StatusOr<BodyEvent> Next(const CallContext& context,
+                                 TimePoint until) override;
+  bool CanRewind() const override;
+  void Rewind(int64_t offset) override;
 
  private:
   bool Ready() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // Whether a read is to be started; if so, it counts as started.
+  bool StartRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Take(Chunk chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AwaitHalfClose(const CallContext& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fail(absl::string_view message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::function<void()> read_more_;
+  const std::function<void(int64_t)> send_rewind_;
   bool open_after_finish_ = false;
   mutable absl::Mutex mu_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mu_);
-  size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  bool reading_ ABSL_GUARDED_BY(mu_) = true;
+  int64_t credit_ ABSL_GUARDED_BY(mu_) = 0;  // granted, and not come
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;
+  // Where the caller is to begin again; what comes before that is dropped.
+  std::optional<int64_t> rewound_to_ ABSL_GUARDED_BY(mu_);
   std::optional<Finish> finish_ ABSL_GUARDED_BY(mu_);
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status error_ ABSL_GUARDED_BY(mu_);

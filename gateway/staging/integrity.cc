@@ -32,7 +32,7 @@ std::string Hex(uint32_t value) {
 
 }  // namespace
 
-absl::Status Integrity::Add(const Chunk& chunk) {
+absl::StatusOr<uint32_t> Integrity::Check(const Chunk& chunk) const {
   if (chunk.write_offset != size_bytes_) {
     return Invalid(Reason::kBadFrameOrder,
                    absl::StrCat("chunk.write_offset is ", chunk.write_offset,
@@ -57,9 +57,13 @@ absl::Status Integrity::Add(const Chunk& chunk) {
                    absl::StrCat("more bytes came than the ", *announced_,
                                 " of header.size_bytes"));
   }
-  crc32c_ = ConcatCrc32c(crc32c_, crc, size);
-  size_bytes_ += static_cast<int64_t>(size);
-  return absl::OkStatus();
+  return crc;
+}
+
+void Integrity::Extend(absl::string_view data, std::optional<uint32_t> crc32c) {
+  const uint32_t crc = crc32c ? *crc32c : Crc32c(data);
+  crc32c_ = ConcatCrc32c(crc32c_, crc, data.size());
+  size_bytes_ += static_cast<int64_t>(data.size());
 }
 
 absl::Status Integrity::Check(const Finish& finish) const {
@@ -82,41 +86,60 @@ absl::Status Integrity::Check(const Finish& finish) const {
   return absl::OkStatus();
 }
 
-struct Digester::Contexts {
-  EVP_MD_CTX* sha256 = EVP_MD_CTX_new();
-  EVP_MD_CTX* md5 = EVP_MD_CTX_new();
-  ~Contexts() {
-    EVP_MD_CTX_free(sha256);
-    EVP_MD_CTX_free(md5);
+struct Digester::Context {
+  explicit Context(const EVP_MD* type) {
+    EVP_DigestInit_ex(evp, type, nullptr);
   }
+  Context(const Context& other) { EVP_MD_CTX_copy_ex(evp, other.evp); }
+  ~Context() { EVP_MD_CTX_free(evp); }
+
+  absl::Status Check(absl::string_view name, const std::string& said) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(evp, digest, &size);
+    const absl::string_view computed(reinterpret_cast<char*>(digest), size);
+    if (said == computed) return absl::OkStatus();
+    return DigestMismatch(name, said, computed);
+  }
+
+  EVP_MD_CTX* const evp = EVP_MD_CTX_new();
 };
 
-Digester::Digester() : contexts_(std::make_unique<Contexts>()) {
-  EVP_DigestInit_ex(contexts_->sha256, EVP_sha256(), nullptr);
-  EVP_DigestInit_ex(contexts_->md5, EVP_md5(), nullptr);
+Digester::Digester(bool sha256, bool md5) {
+  if (sha256) sha256_ = std::make_unique<Context>(EVP_sha256());
+  if (md5) md5_ = std::make_unique<Context>(EVP_md5());
 }
 
 Digester::~Digester() = default;
+Digester::Digester(Digester&&) noexcept = default;
+Digester& Digester::operator=(Digester&&) noexcept = default;
+
+Digester Digester::Clone() const {
+  Digester clone(false, false);
+  if (sha256_) clone.sha256_ = std::make_unique<Context>(*sha256_);
+  if (md5_) clone.md5_ = std::make_unique<Context>(*md5_);
+  return clone;
+}
 
 void Digester::Add(absl::string_view data) {
-  EVP_DigestUpdate(contexts_->sha256, data.data(), data.size());
-  EVP_DigestUpdate(contexts_->md5, data.data(), data.size());
+  for (Context* context : {sha256_.get(), md5_.get()}) {
+    if (context) EVP_DigestUpdate(context->evp, data.data(), data.size());
+  }
 }
 
 absl::Status Digester::Check(const Finish& finish) {
-  const auto compare = [](EVP_MD_CTX* context, absl::string_view name,
-                          const std::optional<std::string>& said) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context, digest, &size);
-    const absl::string_view computed(reinterpret_cast<char*>(digest), size);
-    return !said || *said == computed ? absl::OkStatus()
-                                      : DigestMismatch(name, *said, computed);
+  const auto check = [](Context* context, absl::string_view name,
+                        const std::optional<std::string>& said) {
+    if (!said) return absl::OkStatus();
+    if (context) return context->Check(name, *said);
+    return InvalidRequest(
+        {{absl::StrCat("finish.", name),
+          absl::StrCat("cannot be checked any more; set header.", name,
+                       "_follows so that it is computed while the bytes "
+                       "come")}});
   };
-  if (auto s = compare(contexts_->sha256, "sha256", finish.sha256); !s.ok()) {
-    return s;
-  }
-  return compare(contexts_->md5, "md5", finish.md5);
+  if (auto s = check(sha256_.get(), "sha256", finish.sha256); !s.ok()) return s;
+  return check(md5_.get(), "md5", finish.md5);
 }
 
 }  // namespace lakefs::gateway

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "gateway/staging/body_source.h"
 
@@ -19,12 +20,15 @@ class Integrity {
   explicit Integrity(std::optional<int64_t> announced)
       : announced_(announced) {}
 
-  // Takes the next chunk.
+  // The CRC32C of a chunk, if it is the next one and as its caller says.
   // Errors: INVALID_ARGUMENT with BAD_FRAME_ORDER if its offset is not where
-  // the last one ended, INVALID_REQUEST if it is empty or over 4 MiB,
+  // the last bytes ended, INVALID_REQUEST if it is empty or over 4 MiB,
   // CHECKSUM_MISMATCH if its crc32c is wrong, SIZE_MISMATCH if the object grows
   // past the announced size.
-  absl::Status Add(const Chunk& chunk);
+  absl::StatusOr<uint32_t> Check(const Chunk& chunk) const;
+
+  // Takes the next bytes; `crc32c` is theirs, if it is known.
+  void Extend(absl::string_view data, std::optional<uint32_t> crc32c = {});
 
   // Compares the whole with what the caller says of it.
   // Errors: INVALID_ARGUMENT with SIZE_MISMATCH or CHECKSUM_MISMATCH.
@@ -34,30 +38,35 @@ class Integrity {
   uint32_t crc32c() const { return crc32c_; }
 
  private:
-  const std::optional<int64_t> announced_;
+  std::optional<int64_t> announced_;
   int64_t size_bytes_ = 0;
   uint32_t crc32c_ = 0;
 };
 
 // SHA-256 and MD5 of the whole object. They cost several times what moving the
-// bytes does, so they are computed only where the caller may give a digest to
-// compare with.
+// bytes does, so they are computed only where the caller gives one to compare
+// with.
 class Digester {
  public:
-  Digester();
+  Digester(bool sha256, bool md5);
   ~Digester();
-  Digester(const Digester&) = delete;
-  Digester& operator=(const Digester&) = delete;
+  Digester(Digester&&) noexcept;
+  Digester& operator=(Digester&&) noexcept;
+
+  // One that has seen the same bytes.
+  Digester Clone() const;
 
   void Add(absl::string_view data);
 
   // Compares with the digests that the caller gave; ends the digester.
-  // Errors: INVALID_ARGUMENT, CHECKSUM_MISMATCH.
+  // Errors: INVALID_ARGUMENT with CHECKSUM_MISMATCH, or with INVALID_REQUEST if
+  // there is a digest that was not computed.
   absl::Status Check(const Finish& finish);
 
  private:
-  struct Contexts;
-  std::unique_ptr<Contexts> contexts_;
+  struct Context;
+  std::unique_ptr<Context> sha256_;
+  std::unique_ptr<Context> md5_;
 };
 
 }  // namespace lakefs::gateway

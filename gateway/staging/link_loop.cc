@@ -33,14 +33,16 @@ class Link {
   LinkReport Run(Placement placement) {
     Adopt(std::move(placement));
     while (true) {
-      const LinkAnswer answer = lakefs_.LinkPhysicalAddress(
-          context_, request_.object, Metadata(), conditional_);
+      const LinkAnswer answer = Attempt();
       if (answer.stats.ok()) {
         budget_.Succeeded();
-        return Committed(*answer.stats);
+        if (auto report = AfterSuccess(*answer.stats)) {
+          return *std::move(report);
+        }
+      } else {
+        failure_ = answer.stats.status();
+        if (auto report = AfterFailure(answer)) return *std::move(report);
       }
-      failure_ = answer.stats.status();
-      if (auto report = AfterFailure(answer)) return *std::move(report);
       if (++links_ == options_.max_links) return Failed(failure_);
     }
   }
@@ -48,6 +50,34 @@ class Link {
  private:
   using Ended = std::optional<LinkReport>;
   static constexpr std::nullopt_t kLinkAgain = std::nullopt;
+
+  LinkAnswer Attempt() {
+    if (const auto& multipart = placement_.multipart) {
+      return {.stats = lakefs_.CompletePresignMultipartUpload(
+                  context_, request_.object, multipart->upload,
+                  multipart->parts, request_.user_metadata,
+                  request_.content_type)};
+    }
+    return lakefs_.LinkPhysicalAddress(context_, request_.object, Metadata(),
+                                       conditional_);
+  }
+
+  Ended AfterSuccess(const ObjectStats& stats) {
+    if (!unproven_bytes_) return Committed(stats);
+    visible_ = true;
+    const absl::StatusOr<bool> bytes = ReadBack();
+    if (!bytes.ok()) return CannotTell(bytes.status());
+    if (*bytes) return Committed(stats);
+    // There were none: the upload had been dropped. What was linked misleads
+    // every reader, and must not stay.
+    failure_ = MakeError(absl::StatusCode::kDataLoss,
+                         "the store has dropped the parts of the upload",
+                         Reason::kStoreRejected);
+    const auto deleted = lakefs_.DeleteObject(Probe(), request_.object);
+    if (!deleted.ok()) return CannotTell(deleted);
+    unproven_bytes_ = visible_ = unconditional_lost_ = false;
+    return NewRound(std::nullopt);
+  }
 
   Ended AfterFailure(const LinkAnswer& answer) {
     switch (ReasonOf(failure_)) {
@@ -61,6 +91,8 @@ class Link {
         return AfterRejection();
       case Reason::kUpstreamUnreachable:
         return BackOff();
+      case Reason::kStoreRejected:
+        return AfterStoreRefused();
       default:
         return Ambiguous(failure_) ? AfterLostAnswer() : Failed(failure_);
     }
@@ -127,9 +159,33 @@ class Link {
     return Failed(ReasonOf(branch) == Reason::kNotFound ? branch : failure_);
   }
 
+  // The store would not put the parts together.
+  Ended AfterStoreRefused() {
+    if (!placement_.multipart) return Failed(failure_);
+    const bool gone =
+        DetailsOf(failure_).metadata["storeErrorCode"] == "NoSuchUpload";
+    if (gone && Lost() && placement_.relinkable) {
+      placement_.multipart.reset();
+      unproven_bytes_ = true;
+      return kLinkAgain;
+    }
+    if (!gone) {
+      ErrorDetails details = DetailsOf(failure_);
+      details.reason = Reason::kChecksumMismatch;
+      failure_ =
+          MakeError(absl::StatusCode::kDataLoss,
+                    absl::StrCat("the store does not have the parts that it "
+                                 "acknowledged: ",
+                                 failure_.message()),
+                    std::move(details));
+    }
+    return NewRound(std::nullopt);
+  }
+
   Ended ProveOurs() {
     placement_ = ours_.at(seen_->physical_address);
     if (!placement_.relinkable) return Committed(*seen_);
+    placement_.multipart.reset();  // an entry comes after its object
     conditional_ = false;
     return kLinkAgain;
   }
@@ -150,7 +206,10 @@ class Link {
     }
     absl::StatusOr<Placement> placement = place_(where);
     if (!placement.ok()) {
-      failure_ = placement.status();
+      // That the bytes cannot be had again says less than why they are needed.
+      const bool lost = absl::IsDataLoss(failure_) &&
+                        ReasonOf(placement.status()) == Reason::kLinkConflict;
+      if (!lost) failure_ = placement.status();
       return Failed(failure_);
     }
     ++rounds_;
@@ -199,6 +258,26 @@ class Link {
     const bool is_before = before_.object && before_.object->physical_address ==
                                                  seen_->physical_address;
     return is_before ? Sight::kBefore : Sight::kAnothers;
+  }
+
+  // Whether the object at the path has bytes.
+  absl::StatusOr<bool> ReadBack() {
+    Backoff backoff = backoff_;
+    while (true) {
+      const auto bytes = lakefs_.ReadFirstByte(context_, request_.object);
+      if (bytes.ok() || !Transient(bytes.status())) return bytes;
+      const RetryVerdict verdict =
+          WaitToRetry(context_, bytes.status(), backoff, budget_);
+      if (verdict == RetryVerdict::kRetried) continue;
+      if (verdict != RetryVerdict::kBudget && FindOut()) continue;
+      return bytes;
+    }
+  }
+
+  // For a last request, whether or not the call is over.
+  CallContext Probe() const {
+    return context_.Over().ok() ? context_
+                                : context_.Detached(options_.find_out);
   }
 
   // The call has ended. If a link of it is in flight, goes on for a bounded
@@ -334,6 +413,7 @@ class Link {
   std::optional<StagingLocation> try_here_;
   std::optional<ObjectStats> seen_;  // by the last stat
   bool visible_ = false;             // ours stood there when last looked
+  bool unproven_bytes_ = false;      // linked on the word of a lost complete
   bool conditional_lost_ = false;    // an attempt whose answer is unknown
   bool unconditional_lost_ = false;  // the same, sent without the condition
   bool finding_out_ = false;         // the call is over, with `over_`

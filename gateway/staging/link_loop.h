@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/random/bit_gen_ref.h"
 #include "gateway/base/backoff.h"
@@ -25,10 +26,19 @@ struct LinkRequest {
   bool if_absent = false;
 };
 
+// A multipart upload whose parts the store has acknowledged.
+struct StoredMultipart {
+  MultipartUpload upload;
+  std::vector<StoredPart> parts;
+};
+
 // The object's bytes, acknowledged by the store at an address.
 struct Placement {
   StagingLocation location;
   std::string checksum;
+  // Set if the parts are yet to be put together. Then the first link is
+  // lakeFS's complete, which does both.
+  std::optional<StoredMultipart> multipart;
   // Whether the address can be linked again after a link that failed. Where it
   // cannot (v0.90 to v1.21), a stat may be believed instead.
   bool relinkable = true;
@@ -83,6 +93,17 @@ struct LinkOptions {
 //                    |                 |   else NOT_COMMITTED
 //  never left        |                 | back off, link A again
 //  anything else     |                 | NOT_COMMITTED
+//
+// A complete is a link without a condition, with these rows of its own:
+//
+//  lost, 5xx         | A               | link A: its parts are together
+//                    | else            | as above, but complete again
+//  NoSuchUpload      |                 | if a complete was lost before, it has
+//                    |                 |   done the store's half: link A, then
+//                    |                 |   read a byte back before believing
+//                    |                 |   it; no bytes: new address
+//                    |                 | else new address
+//  InvalidPart       |                 | the store has lost a part: new address
 //
 // On releases that take an address once, "link again" is a new round with a
 // new address, and a stat that shows A is believed.

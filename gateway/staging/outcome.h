@@ -21,7 +21,16 @@ enum class Outcome {
 enum class Advice { kRetryCall, kRestart, kFixRequest, kGiveUp };
 
 // How the bytes go to the store.
-enum class Plan { kNone, kSinglePut, kThroughLakefs };
+enum class Plan {
+  kNone,         // not chosen yet
+  kSinglePut,    // one PUT to a presigned URL
+  kMultipart,    // presigned multipart upload
+  kAzureBlocks,  // Put Block and Put Block List on one SAS
+  kSpooledPut,   // spooled to an unlinked temporary file, then one PUT
+  kDirectS3,     // the gateway's own store credentials
+  kLocalFile,    // a file on a volume shared with lakeFS
+  kThroughLakefs,
+};
 
 // How a link ended. `status` is OK exactly if `outcome` is kCommitted or
 // kSuperseded.

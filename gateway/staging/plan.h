@@ -7,29 +7,57 @@
 #include "absl/status/statusor.h"
 #include "gateway/lakefs/types.h"
 #include "gateway/staging/outcome.h"
-#include "gateway/staging/upload_request.h"
 
 namespace lakefs::gateway {
 
 struct PlanOptions {
-  // Largest object that is held in memory for a single PUT. 64 MiB.
-  int64_t single_put_bytes = 64 << 20;
+  // Size of a part, and of the largest object that is put at once. Parts of 5,
+  // 8 and 16 MiB are equally fast, and smaller ones take less memory.
+  int64_t part_bytes = 8 << 20;
+  // No part may be larger: half of the memory budget.
+  int64_t largest_part_bytes = 64 << 20;
+  // What the spool takes in all.
+  int64_t spool_bytes = int64_t{8} << 30;
+  // Whether the gateway has S3 credentials of its own, and whether it shares
+  // the volume of a local store.
+  bool direct_s3 = false;
+  bool local_file = false;
+};
+
+// What is known of an object's size when a plan is chosen.
+struct KnownSize {
+  int64_t bytes = 0;
+  bool exact = false;  // else the object has that many bytes or more
 };
 
 // The plan for an upload to this server. A pure function.
 //
-//  the server       | the object                    | plan
-//  -----------------+-------------------------------+------------------------
-//  presigns         | up to single_put_bytes, or    | SINGLE_PUT
-//                   |   of a size not known yet     |
-//  presigns         | larger                        | FAILED_PRECONDITION,
-//                   |                               |   OBJECT_TOO_LARGE
-//  does not presign | any                           | THROUGH_LAKEFS
-absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server,
-                                const UploadRequest& request,
-                                const PlanOptions& options);
+//  the server            | the object                   | plan
+//  ----------------------+------------------------------+---------------------
+//  presigns              | fits in one part             | SINGLE_PUT
+//  presigns, Azure       | larger, or not known yet     | AZURE_BLOCKS
+//  presigns, S3, offers  | larger, or not known yet,    | MULTIPART
+//    multipart           |   without if_absent          |
+//  presigns, S3          | else, up to 5 GiB            | SPOOLED_PUT
+//  presigns, S3          | else                         | FAILED_PRECONDITION
+//  presigns, Google      | larger, up to 5 TiB          | SPOOLED_PUT
+//  not, S3               | any, with keys of our own    | DIRECT_S3
+//  not, local            | any, on a volume shared      | LOCAL_FILE
+//  not                   | any                          | THROUGH_LAKEFS
+//
+// A complete takes no condition, so if_absent on S3 needs a single PUT.
+//
+// Errors: FAILED_PRECONDITION, OBJECT_TOO_LARGE where no way is left.
+absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool if_absent,
+                                KnownSize size, const PlanOptions& options);
 
-// The error of an object that is larger than a single PUT may be.
-absl::Status ObjectTooLarge(int64_t size_bytes, const PlanOptions& options);
+// The size of the parts of an object: `part_bytes`, and more only if
+// `max_parts` would not do otherwise. Not known: `part_bytes`.
+//
+// Errors: FAILED_PRECONDITION, OBJECT_TOO_LARGE if parts would have to be
+// larger than memory allows.
+absl::StatusOr<int64_t> PartBytes(std::optional<int64_t> size_bytes,
+                                  int64_t max_parts,
+                                  const PlanOptions& options);
 
 }  // namespace lakefs::gateway

@@ -1,7 +1,6 @@
 #include "gateway/staging/through_lakefs.h"
 
-#include <algorithm>
-#include <cstring>
+#include <functional>
 #include <utility>
 
 #include "absl/random/uniform_int_distribution.h"
@@ -14,47 +13,47 @@ namespace {
 
 constexpr std::chrono::seconds kFindOut{5};
 
-// Hands the chunks to the HTTP client, checking each; at the end the whole, so
-// that a wrong object breaks the request off and lakeFS never links it.
+// What is read at a time: nothing has to be held, since nothing can be sent a
+// second time.
+constexpr int64_t kPartBytes = 1 << 20;
+
+// Hands the bytes to the HTTP client. The last of them only when the whole has
+// been checked, so that a wrong object breaks the request off and lakeFS never
+// links it.
 class CheckedBody {
  public:
-  CheckedBody(const CallContext& context, BodySource& source,
-              Integrity& integrity)
-      : context_(context), source_(source), integrity_(integrity) {}
+  explicit CheckedBody(PartReader& reader) : reader_(reader) {}
 
   absl::StatusOr<size_t> Read(std::span<char> buffer) {
-    if (ended_) return 0;
-    if (offset_ == chunk_.data.size()) {
-      auto event = source_.Next(context_);
-      if (!event.ok()) return event.status();
-      if (const auto* finish = std::get_if<Finish>(&*event)) {
-        ended_ = true;
-        if (auto s = integrity_.Check(*finish); !s.ok()) return s;
-        if (auto s = digester_.Check(*finish); !s.ok()) return s;
-        return 0;
+    while (true) {
+      if (read_) {
+        const auto n = read_(buffer);
+        if (!n.ok() || *n > 0) return n;
       }
-      chunk_ = std::get<Chunk>(*std::move(event));
-      offset_ = 0;
-      if (auto s = integrity_.Add(chunk_); !s.ok()) return s;
-      digester_.Add(chunk_.data);
+      if (reader_.ended()) return 0;
+      read_ = nullptr;
+      part_ = Part();
+      auto part = reader_.Next(kPartBytes);
+      if (!part.ok()) return part.status();
+      part_ = *std::move(part);
+      if (reader_.ended()) {
+        const bool whole = part_.offset == 0;
+        const auto s = reader_.CheckDigests(whole ? &part_.bytes : nullptr);
+        if (!s.ok()) return s;
+        checked_ = true;
+      }
+      read_ = part_.bytes.Reader();
     }
-    const size_t n = std::min(buffer.size(), chunk_.data.size() - offset_);
-    std::memcpy(buffer.data(), chunk_.data.data() + offset_, n);
-    offset_ += n;
-    return n;
   }
 
-  // Whether the caller's end was read, and so all of the object sent.
-  bool ended() const { return ended_; }
+  // Whether all of the object may have been sent.
+  bool ended() const { return checked_; }
 
  private:
-  const CallContext& context_;
-  BodySource& source_;
-  Integrity& integrity_;
-  Digester digester_;
-  Chunk chunk_;
-  size_t offset_ = 0;
-  bool ended_ = false;
+  PartReader& reader_;
+  Part part_;
+  std::function<absl::StatusOr<size_t>(std::span<char>)> read_;
+  bool checked_ = false;
 };
 
 std::string NewUploadId(absl::BitGenRef random) {
@@ -88,8 +87,8 @@ LinkReport Unknown(const UploadRequest& request, const absl::Status& why) {
 }  // namespace
 
 LinkReport ThroughLakefs::Run(const CallContext& context,
-                              const UploadRequest& request, BodySource& source,
-                              Integrity& integrity, absl::BitGenRef random) {
+                              const UploadRequest& request, PartReader& reader,
+                              absl::BitGenRef random) {
   if (request.mtime) {
     return NotCommitted(MakeError(
         absl::StatusCode::kFailedPrecondition,
@@ -103,20 +102,20 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
                         .if_absent = request.if_absent,
                         .force = request.force};
   options.user_metadata[kUploadIdKey] = upload_id;
-  CheckedBody body(context, source, integrity);
+  CheckedBody body(reader);
   const auto stats = lakefs_.UploadObject(
       context, request.object, options,
       {.size_bytes = std::nullopt,
        .read = [&body](std::span<char> buffer) { return body.Read(buffer); }});
   if (stats.ok()) {
-    if (stats->size_bytes.value_or(integrity.size_bytes()) !=
-        integrity.size_bytes()) {
-      return {.status = MakeError(
-                  absl::StatusCode::kDataLoss,
-                  absl::StrCat("lakeFS stored ", *stats->size_bytes, " of ",
-                               integrity.size_bytes(), " bytes"),
-                  Reason::kSizeMismatch),
-              .outcome = Outcome::kUnknown};
+    const int64_t size_bytes = reader.integrity().size_bytes();
+    if (stats->size_bytes.value_or(size_bytes) != size_bytes) {
+      return {
+          .status = MakeError(absl::StatusCode::kDataLoss,
+                              absl::StrCat("lakeFS stored ", *stats->size_bytes,
+                                           " of ", size_bytes, " bytes"),
+                              Reason::kSizeMismatch),
+          .outcome = Outcome::kUnknown};
     }
     return {.outcome = Outcome::kCommitted, .object = *stats};
   }

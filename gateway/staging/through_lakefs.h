@@ -2,9 +2,8 @@
 #pragma once
 
 #include "absl/random/bit_gen_ref.h"
-#include "gateway/staging/body_source.h"
-#include "gateway/staging/integrity.h"
 #include "gateway/staging/link_loop.h"
+#include "gateway/staging/part_reader.h"
 #include "gateway/staging/upload_request.h"
 
 namespace lakefs::gateway {
@@ -24,11 +23,9 @@ class ThroughLakefs {
   ThroughLakefs(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget)
       : lakefs_(lakefs), link_loop_(link_loop), budget_(budget) {}
 
-  // Takes the body to its end, unless lakeFS refuses before. `integrity` holds
-  // the size and the checksum afterwards.
+  // Takes the body from `reader` to its end, unless lakeFS refuses before.
   LinkReport Run(const CallContext& context, const UploadRequest& request,
-                 BodySource& source, Integrity& integrity,
-                 absl::BitGenRef random);
+                 PartReader& reader, absl::BitGenRef random);
 
  private:
   LinkReport AfterFailure(const CallContext& context,

@@ -20,6 +20,10 @@ struct UploadRequest {
   bool force = false;
   std::optional<WallTime> mtime;
   std::string request_id;
+  // Whether the finish will bring a digest. Needed for objects over one part,
+  // whose bytes are gone when it comes.
+  bool sha256_follows = false;
+  bool md5_follows = false;
 };
 
 // Limits of a request. Those of lakeFS's own are its own; the others keep a

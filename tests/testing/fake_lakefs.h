@@ -22,6 +22,11 @@ class FakeLakefs final : public LakefsApi {
   absl::Status branch;
   std::deque<absl::StatusOr<StagingLocation>> addresses;
   std::deque<absl::StatusOr<ObjectStats>> uploads;
+  std::deque<absl::StatusOr<MultipartUpload>> multiparts;
+  std::deque<absl::StatusOr<std::string>> part_urls;
+  std::deque<absl::StatusOr<ObjectStats>> completes;
+  std::vector<StoredPart> completed;
+  std::deque<absl::StatusOr<bool>> reads;
   // Called before each answer, with the line that is noted.
   std::function<void(const std::string&)> on_call;
   std::vector<std::string> calls;
@@ -64,6 +69,40 @@ class FakeLakefs final : public LakefsApi {
   Stats StatObject(const CallContext&, const ObjectPath&) override {
     Note("stat");
     return Take(stats);
+  }
+  absl::StatusOr<MultipartUpload> CreatePresignMultipartUpload(
+      const CallContext&, const ObjectPath&, int parts) override {
+    Note("create " + std::to_string(parts));
+    return Take(multiparts);
+  }
+  absl::StatusOr<std::string> UploadPart(const CallContext&, const ObjectPath&,
+                                         const MultipartUpload&,
+                                         int number) override {
+    Note("part url " + std::to_string(number));
+    return Take(part_urls);
+  }
+  absl::StatusOr<ObjectStats> CompletePresignMultipartUpload(
+      const CallContext&, const ObjectPath&, const MultipartUpload& upload,
+      std::span<const StoredPart> parts, const UserMetadata&,
+      const std::string&) override {
+    Note("complete " + upload.physical_address);
+    completed.assign(parts.begin(), parts.end());
+    return Take(completes);
+  }
+  absl::Status AbortPresignMultipartUpload(
+      const CallContext&, const ObjectPath&,
+      const MultipartUpload& upload) override {
+    Note("abort " + upload.physical_address);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<bool> ReadFirstByte(const CallContext&,
+                                     const ObjectPath&) override {
+    Note("read");
+    return Take(reads);
+  }
+  absl::Status DeleteObject(const CallContext&, const ObjectPath&) override {
+    Note("delete");
+    return absl::OkStatus();
   }
   absl::StatusOr<ObjectStats> UploadObject(const CallContext&,
                                            const ObjectPath&,

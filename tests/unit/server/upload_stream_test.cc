@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <vector>
 
 #include "tests/testing/matchers.h"
 
@@ -25,45 +26,105 @@ pb::UploadAndLinkRequest FinishOf(int64_t size) {
 
 class UploadStreamTest : public ::testing::Test {
  protected:
+  absl::StatusOr<BodyEvent> Next() {
+    return stream_.Next(context_, context_.deadline());
+  }
+  pb::UploadAndLinkRequest ChunkAt(int64_t offset, size_t size) {
+    pb::UploadAndLinkRequest message = ChunkOf(size);
+    message.mutable_chunk()->set_write_offset(offset);
+    return message;
+  }
+
   RealClock clock_;
   CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
   int reads_asked_ = 0;
-  UploadStream stream_{[this] { ++reads_asked_; }};
+  std::vector<int64_t> rewinds_;
+  UploadStream stream_{[this] { ++reads_asked_; },
+                       [this](int64_t offset) { rewinds_.push_back(offset); }};
 };
 
 TEST_F(UploadStreamTest, ChunksThenFinishComeOutInOrder) {
+  stream_.Grant(10);
   EXPECT_TRUE(stream_.Push(ChunkOf(1)));
-  EXPECT_TRUE(stream_.Push(FinishOf(1)));
+  EXPECT_TRUE(stream_.Push(FinishOf(1))) << "for the half-close";
   stream_.PushEnd();
-  auto first = stream_.Next(context_);
+  auto first = Next();
   ASSERT_THAT(first, IsOk());
   EXPECT_EQ(std::get<Chunk>(*first).data, "x");
-  auto second = stream_.Next(context_);
+  auto second = Next();
   ASSERT_THAT(second, IsOk());
   EXPECT_EQ(std::get<Finish>(*second).size_bytes, 1);
 }
 
-TEST_F(UploadStreamTest, ReadingStopsWhenFullAndGoesOnWhenThereIsRoom) {
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(stream_.Push(ChunkOf(1 << 20)));
-  EXPECT_FALSE(stream_.Push(ChunkOf(1 << 20))) << "4 MiB wait";
+TEST_F(UploadStreamTest, NoReadIsStartedWithoutAGrant) {
   EXPECT_EQ(reads_asked_, 0);
-  EXPECT_THAT(stream_.Next(context_), IsOk());
+  stream_.Grant(100);
   EXPECT_EQ(reads_asked_, 1);
-  EXPECT_THAT(stream_.Next(context_), IsOk());
+  stream_.Grant(100);
   EXPECT_EQ(reads_asked_, 1) << "one read is under way already";
+  EXPECT_TRUE(stream_.Push(ChunkOf(150)));
+  EXPECT_FALSE(stream_.Push(ChunkOf(50))) << "all that was granted has come";
+  EXPECT_THAT(Next(), IsOk());
+  EXPECT_EQ(reads_asked_, 1) << "taking it grants nothing";
+  stream_.Grant(1);
+  EXPECT_EQ(reads_asked_, 2);
+}
+
+TEST_F(UploadStreamTest, AfterAWithdrawalTheReadUnderWayIsTheLast) {
+  stream_.Grant(100);
+  stream_.Withdraw();
+  EXPECT_FALSE(stream_.Push(ChunkOf(10)));
+  EXPECT_THAT(Next(), IsOk()) << "what it brought is not lost";
+  stream_.Grant(1);
+  EXPECT_EQ(reads_asked_, 2);
+}
+
+TEST_F(UploadStreamTest, SilenceEndsAWaitThatIsNotTheCalls) {
+  const auto event =
+      stream_.Next(context_, clock_.Now() + std::chrono::milliseconds(5));
+  ASSERT_THAT(event, IsOk());
+  EXPECT_TRUE(std::holds_alternative<Silence>(*event));
+}
+
+TEST_F(UploadStreamTest, ARewindDropsAllUpToItsOffset) {
+  stream_.KeepOpenAfterFinish();
+  EXPECT_TRUE(stream_.CanRewind());
+  stream_.Grant(100);
+  stream_.Push(ChunkAt(0, 10));
+  stream_.Push(ChunkAt(10, 10));
+  stream_.Rewind(10);
+  EXPECT_EQ(rewinds_, std::vector<int64_t>{10});
+  EXPECT_TRUE(stream_.Push(ChunkAt(20, 10))) << "was on its way";
+  EXPECT_TRUE(stream_.Push(FinishOf(30)));
+  stream_.Push(ChunkAt(10, 7));
+  const auto event = Next();
+  ASSERT_THAT(event, IsOk());
+  EXPECT_EQ(std::get<Chunk>(*event).write_offset, 10);
+  EXPECT_EQ(std::get<Chunk>(*event).data.size(), 7U);
+  stream_.Push(FinishOf(17));
+  const auto finish = Next();
+  ASSERT_THAT(finish, IsOk());
+  EXPECT_EQ(std::get<Finish>(*finish).size_bytes, 17);
+}
+
+TEST_F(UploadStreamTest, WhoHasHalfClosedCannotRewind) {
+  EXPECT_FALSE(stream_.CanRewind());
+  stream_.KeepOpenAfterFinish();
+  stream_.PushEnd();
+  EXPECT_FALSE(stream_.CanRewind());
 }
 
 TEST_F(UploadStreamTest, WhatFollowsFinishIsAnError) {
   stream_.Push(FinishOf(0));
   EXPECT_FALSE(stream_.Push(ChunkOf(1)));
-  EXPECT_THAT(stream_.Next(context_), HasReason(Reason::kBadFrameOrder));
+  EXPECT_THAT(Next(), HasReason(Reason::kBadFrameOrder));
 }
 
 TEST_F(UploadStreamTest, AnEndWithoutFinishIsIncomplete) {
   stream_.Push(ChunkOf(1));
   stream_.PushEnd();
-  EXPECT_THAT(stream_.Next(context_), IsOk());
-  EXPECT_THAT(stream_.Next(context_), HasReason(Reason::kIncompleteUpload));
+  EXPECT_THAT(Next(), IsOk());
+  EXPECT_THAT(Next(), HasReason(Reason::kIncompleteUpload));
 }
 
 TEST_F(UploadStreamTest, ACancelledCallEndsTheWait) {
@@ -71,29 +132,29 @@ TEST_F(UploadStreamTest, ACancelledCallEndsTheWait) {
     context_.Cancel();
     stream_.PushEnd();
   });
-  EXPECT_THAT(stream_.Next(context_), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(Next(), StatusIs(absl::StatusCode::kCancelled));
   canceller.join();
 }
 
 TEST_F(UploadStreamTest, TheDeadlineEndsTheWait) {
   const CallContext soon =
       context_.WithDeadline(clock_.Now() + std::chrono::milliseconds(20));
-  EXPECT_THAT(stream_.Next(soon),
+  EXPECT_THAT(stream_.Next(soon, context_.deadline()),
               StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(UploadStreamTest, ACallerThatDoesNotHalfCloseIsNotWaitedForLong) {
   stream_.Push(FinishOf(0));
   const TimePoint start = clock_.Now();
-  EXPECT_THAT(stream_.Next(context_), IsOk());
+  EXPECT_THAT(Next(), IsOk());
   EXPECT_LT(clock_.Now() - start, seconds(10));
 }
 
 TEST_F(UploadStreamTest, ACallerThatMayBeAskedAgainIsNotWaitedForAtAll) {
   stream_.KeepOpenAfterFinish();
-  stream_.Push(FinishOf(0));
+  EXPECT_FALSE(stream_.Push(FinishOf(0)));
   const TimePoint start = clock_.Now();
-  EXPECT_THAT(stream_.Next(context_), IsOk());
+  EXPECT_THAT(Next(), IsOk());
   EXPECT_LT(clock_.Now() - start, std::chrono::milliseconds(400));
 }
 

@@ -13,10 +13,17 @@ Chunk At(int64_t offset, std::string data) {
   return {.write_offset = offset, .data = std::move(data)};
 }
 
+// Takes a chunk as an upload does.
+absl::Status Add(Integrity& integrity, const Chunk& chunk) {
+  const auto crc32c = integrity.Check(chunk);
+  if (crc32c.ok()) integrity.Extend(chunk.data, *crc32c);
+  return crc32c.status();
+}
+
 TEST(IntegrityTest, FollowsSizeAndChecksumOverTheChunks) {
   Integrity integrity(std::nullopt);
-  EXPECT_THAT(integrity.Add(At(0, "hel")), IsOk());
-  EXPECT_THAT(integrity.Add(At(3, "lo")), IsOk());
+  EXPECT_THAT(Add(integrity, At(0, "hel")), IsOk());
+  EXPECT_THAT(Add(integrity, At(3, "lo")), IsOk());
   EXPECT_EQ(integrity.size_bytes(), 5);
   EXPECT_EQ(integrity.crc32c(), Crc32c("hello"));
   EXPECT_THAT(integrity.Check({.size_bytes = 5, .crc32c = Crc32c("hello")}),
@@ -26,20 +33,20 @@ TEST(IntegrityTest, FollowsSizeAndChecksumOverTheChunks) {
 TEST(IntegrityTest, AGapAnOverlapAndARepeatAreOutOfOrder) {
   for (const int64_t offset : {0, 2, 4}) {
     Integrity integrity(std::nullopt);
-    ASSERT_THAT(integrity.Add(At(0, "abc")), IsOk());
-    EXPECT_THAT(integrity.Add(At(offset, "d")),
+    ASSERT_THAT(Add(integrity, At(0, "abc")), IsOk());
+    EXPECT_THAT(Add(integrity, At(offset, "d")),
                 HasReason(Reason::kBadFrameOrder));
   }
 }
 
 TEST(IntegrityTest, TheAnnouncedSizeIsMetExactly) {
   Integrity more(2);
-  EXPECT_THAT(more.Add(At(0, "abc")), HasReason(Reason::kSizeMismatch));
+  EXPECT_THAT(Add(more, At(0, "abc")), HasReason(Reason::kSizeMismatch));
   Integrity less(4);
-  ASSERT_THAT(less.Add(At(0, "abc")), IsOk());
+  ASSERT_THAT(Add(less, At(0, "abc")), IsOk());
   EXPECT_THAT(less.Check({.size_bytes = 3}), HasReason(Reason::kSizeMismatch));
   Integrity said(3);
-  ASSERT_THAT(said.Add(At(0, "abc")), IsOk());
+  ASSERT_THAT(Add(said, At(0, "abc")), IsOk());
   EXPECT_THAT(said.Check({.size_bytes = 4}), HasReason(Reason::kSizeMismatch));
   EXPECT_THAT(said.Check({.size_bytes = 3}), IsOk());
 }
@@ -48,18 +55,18 @@ TEST(IntegrityTest, WrongChecksumsAreCaught) {
   Integrity integrity(std::nullopt);
   Chunk wrong = At(0, "abc");
   wrong.crc32c = 1;
-  EXPECT_THAT(integrity.Add(wrong), HasReason(Reason::kChecksumMismatch));
-  ASSERT_THAT(integrity.Add(At(0, "abc")), IsOk());
+  EXPECT_THAT(Add(integrity, wrong), HasReason(Reason::kChecksumMismatch));
+  ASSERT_THAT(Add(integrity, At(0, "abc")), IsOk());
   EXPECT_THAT(integrity.Check({.size_bytes = 3, .crc32c = 1}),
               HasReason(Reason::kChecksumMismatch));
 }
 
 TEST(IntegrityTest, ChunksOf1ByteTo4MiBAreTaken) {
   Integrity integrity(std::nullopt);
-  EXPECT_THAT(integrity.Add(At(0, "")), HasReason(Reason::kInvalidRequest));
-  EXPECT_THAT(integrity.Add(At(0, std::string((4 << 20) + 1, 'x'))),
+  EXPECT_THAT(Add(integrity, At(0, "")), HasReason(Reason::kInvalidRequest));
+  EXPECT_THAT(Add(integrity, At(0, std::string((4 << 20) + 1, 'x'))),
               HasReason(Reason::kInvalidRequest));
-  EXPECT_THAT(integrity.Add(At(0, std::string(4 << 20, 'x'))), IsOk());
+  EXPECT_THAT(Add(integrity, At(0, std::string(4 << 20, 'x'))), IsOk());
 }
 
 // Source of the digests: sha256sum and md5sum of "hello".
@@ -69,7 +76,7 @@ TEST(DigesterTest, TheCallersDigestsAreCompared) {
   const std::string md5 =
       absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592");
   const auto check = [](const Finish& finish) {
-    Digester digester;
+    Digester digester(true, true);
     digester.Add("hel");
     digester.Add("lo");
     return digester.Check(finish);
@@ -80,6 +87,25 @@ TEST(DigesterTest, TheCallersDigestsAreCompared) {
               HasReason(Reason::kChecksumMismatch));
   EXPECT_THAT(check({.sha256 = sha256, .md5 = "short"}),
               HasReason(Reason::kChecksumMismatch));
+}
+
+TEST(DigesterTest, ACloneGoesOnByItself) {
+  Digester digester(false, true);
+  digester.Add("hel");
+  Digester clone = digester.Clone();
+  digester.Add("p");
+  clone.Add("lo");
+  const std::string md5 =
+      absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592");
+  EXPECT_THAT(clone.Check({.md5 = md5}), IsOk());
+  EXPECT_THAT(digester.Check({.md5 = md5}),
+              HasReason(Reason::kChecksumMismatch));
+}
+
+TEST(DigesterTest, ADigestThatWasNotComputedCannotBeChecked) {
+  Digester digester(true, false);
+  EXPECT_THAT(digester.Check({.md5 = std::string(16, 'x')}),
+              HasReason(Reason::kInvalidRequest));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "tests/testing/fake_body.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"
@@ -14,16 +15,6 @@ namespace {
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 
-class ListSource final : public BodySource {
- public:
-  std::deque<absl::StatusOr<BodyEvent>> events;
-  absl::StatusOr<BodyEvent> Next(const CallContext&) override {
-    auto event = std::move(events.front());
-    events.pop_front();
-    return event;
-  }
-};
-
 class ThroughLakefsTest : public ::testing::Test {
  protected:
   ThroughLakefsTest() {
@@ -31,7 +22,8 @@ class ThroughLakefsTest : public ::testing::Test {
     source_.events.push_back(Finish{.size_bytes = 5});
   }
   LinkReport Run() {
-    return through_.Run(context_, request_, source_, integrity_, random_);
+    PartReader reader(context_, request_, source_, memory_, spool_, progress_);
+    return through_.Run(context_, request_, reader, random_);
   }
   ObjectStats Entry(const std::string& upload_id) {
     return {.path = "p",
@@ -60,8 +52,10 @@ class ThroughLakefsTest : public ::testing::Test {
   FakeLakefs lakefs_;
   LinkLoop loop_{lakefs_, budget_};
   ThroughLakefs through_{lakefs_, loop_, budget_};
-  ListSource source_;
-  Integrity integrity_{std::nullopt};
+  FakeBody source_;
+  MemoryBudget memory_{16 << 20};
+  Spool spool_{{}};
+  UploadProgress progress_;
   UploadRequest request_{.object = {"repo", "main", "p"}};
 };
 

@@ -1,0 +1,245 @@
+#include "gateway/staging/part_reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+namespace {
+
+int64_t SizeOf(const Rope& rope) {
+  return static_cast<int64_t>(rope.size_bytes());
+}
+
+int64_t BytesInMemory(const Part& part) {
+  return SizeOf(part.bytes) - (part.file ? part.file->size_bytes() : 0);
+}
+
+}  // namespace
+
+PartReader::PartReader(const CallContext& context, const UploadRequest& request,
+                       BodySource& source, MemoryBudget& budget, Spool& spool,
+                       UploadProgress& progress, PartReaderOptions options)
+    : context_(context),
+      request_(request),
+      source_(source),
+      budget_(budget),
+      spool_(spool),
+      progress_(progress),
+      options_(options),
+      ledger_{Integrity(request.size_bytes),
+              Digester(request.sha256_follows, request.md5_follows)},
+      part_ledger_(ledger_.Clone()) {
+  HearCaller();
+}
+
+absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
+  part_ledger_ = ledger_.Clone();
+  Part part{.number = next_number_++, .offset = ledger_.integrity.size_bytes()};
+  Append(part, part_bytes, std::exchange(carry_, {}), std::nullopt);
+  // With its last byte known to be in, the end is read along with a part.
+  while (!ended() && (SizeOf(part.bytes) < part_bytes ||
+                      (Expected() == 0 && carry_.empty()))) {
+    if (auto s = EnsureCredit(part, part_bytes); !s.ok()) return s;
+    auto event = source_.Next(context_, patient_until_);
+    absl::Status taken = event.status();
+    if (!taken.ok()) return taken;
+    if (auto* chunk = std::get_if<Chunk>(&*event)) {
+      taken = Take(part, part_bytes, std::move(*chunk));
+    } else if (auto* finish = std::get_if<Finish>(&*event)) {
+      taken = TakeEnd(std::move(*finish));
+    } else {
+      HearCaller();  // or rather not: but it is asked again as late
+      if (!gave_way_ && budget_.pressed()) taken = GiveWay(part);
+    }
+    if (!taken.ok()) return taken;
+  }
+  part.memory = held_.Split(BytesInMemory(part));
+  if (ended()) held_.Release();
+  return part;
+}
+
+absl::Status PartReader::CheckDigests(const Rope* whole) {
+  if (!finish_ || (!finish_->sha256 && !finish_->md5)) return absl::OkStatus();
+  if (whole == nullptr) return ledger_.digester.Check(*finish_);
+  Digester digester(finish_->sha256.has_value(), finish_->md5.has_value());
+  const auto read = whole->Reader();
+  std::string buffer(256 * 1024, '\0');
+  while (true) {
+    const auto n = read({buffer.data(), buffer.size()});
+    if (!n.ok()) return n.status();
+    if (*n == 0) return digester.Check(*finish_);
+    digester.Add({buffer.data(), *n});
+  }
+}
+
+bool PartReader::Restart() {
+  if (!source_.CanRewind()) return false;
+  if (ended()) first_crc32c_ = ledger_.integrity.crc32c();
+  source_.Withdraw();
+  source_.Rewind(0);
+  held_.Release();
+  credit_ = 0;
+  carry_.clear();
+  finish_.reset();
+  next_number_ = 1;
+  ledger_ = {Integrity(request_.size_bytes),
+             Digester(request_.sha256_follows, request_.md5_follows)};
+  began_ = live_ = gave_way_ = asked_for_end_ = false;
+  HearCaller();
+  return true;
+}
+
+void PartReader::HearCaller() {
+  patient_until_ = context_.clock().Now() + options_.patience;
+}
+
+// Bytes that may still come.
+int64_t PartReader::Expected() const {
+  if (!request_.size_bytes) return std::numeric_limits<int64_t>::max();
+  return *request_.size_bytes - ledger_.integrity.size_bytes() -
+         static_cast<int64_t>(carry_.size());
+}
+
+// Sees to it that the source may take the next chunk.
+absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
+  const int64_t expected = Expected();
+  if (expected <= credit_) {
+    // All is granted; what is left to be read is the end, which takes no
+    // memory.
+    if (!std::exchange(asked_for_end_, true)) source_.Grant(1);
+    return absl::OkStatus();
+  }
+  if (gave_way_) return absl::OkStatus();  // until something comes by itself
+  const int64_t first = std::min(options_.first_bytes, expected);
+  if (!began_) {
+    began_ = true;
+    return Obtain(MemoryBudget::Door::kSmall, first);
+  }
+  if (credit_ == 0) {
+    live_ = true;
+    const int64_t lacking = part_bytes - SizeOf(part.bytes);
+    return Obtain(MemoryBudget::Door::kLarge, std::min(lacking, expected));
+  }
+  // One part ahead, but only if it costs nobody a wait.
+  if (live_ && credit_ <= part_bytes / 2) {
+    const int64_t ahead = std::min(part_bytes, expected - credit_);
+    if (auto memory = budget_.TryReserve(ahead)) Credit(*std::move(memory));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PartReader::Obtain(MemoryBudget::Door door, int64_t bytes) {
+  auto memory = budget_.Reserve(context_, door, bytes);
+  if (!memory.ok()) return memory.status();
+  Credit(*std::move(memory));
+  HearCaller();  // the wait was ours
+  return absl::OkStatus();
+}
+
+void PartReader::Credit(MemoryBudget::Reservation memory) {
+  const int64_t bytes = memory.bytes();
+  held_.Add(std::move(memory));
+  credit_ += bytes;
+  source_.Grant(bytes);
+}
+
+absl::Status PartReader::Take(Part& part, int64_t part_bytes, Chunk chunk) {
+  HearCaller();
+  const auto crc32c = ledger_.integrity.Check(chunk);
+  if (!crc32c.ok()) return crc32c.status();
+  credit_ -= static_cast<int64_t>(chunk.data.size());
+  if (credit_ < 0) {
+    held_.Add(budget_.Overdraw(-credit_));
+    credit_ = 0;
+  }
+  Append(part, part_bytes, std::move(chunk.data), *crc32c);
+  progress_.received_bytes = std::max<int64_t>(
+      progress_.received_bytes,
+      ledger_.integrity.size_bytes() + static_cast<int64_t>(carry_.size()));
+  if (!std::exchange(gave_way_, false)) return absl::OkStatus();
+  // The caller goes on. Its chunk came without memory, so it must not wait for
+  // more with the chunk in its hands.
+  const int64_t lacking = std::min(part_bytes - SizeOf(part.bytes), Expected());
+  if (lacking <= 0) return absl::OkStatus();
+  if (auto memory = budget_.TryReserve(lacking)) {
+    Credit(*std::move(memory));
+    return absl::OkStatus();
+  }
+  began_ = live_ = false;
+  if (ToSpool(part).ok()) held_.Shrink(static_cast<int64_t>(carry_.size()));
+  return absl::OkStatus();
+}
+
+// Fills the part, and keeps what is too much for the next. `crc32c` is of all
+// the data, if it is known.
+void PartReader::Append(Part& part, int64_t part_bytes, std::string data,
+                        std::optional<uint32_t> crc32c) {
+  const auto room = static_cast<size_t>(part_bytes - SizeOf(part.bytes));
+  if (data.size() > room) {
+    carry_ = data.substr(room);
+    data.resize(room);
+    crc32c.reset();
+  }
+  ledger_.integrity.Extend(data, crc32c);
+  ledger_.digester.Add(data);
+  part.bytes.Append(std::move(data));
+}
+
+absl::Status PartReader::TakeEnd(Finish finish) {
+  const Integrity& integrity = ledger_.integrity;
+  if (auto s = integrity.Check(finish); !s.ok()) return s;
+  if (first_crc32c_ && *first_crc32c_ != integrity.crc32c()) {
+    return MakeError(absl::StatusCode::kInvalidArgument,
+                     "the bytes that were sent again are not those that were "
+                     "sent first",
+                     Reason::kChecksumMismatch);
+  }
+  finish_ = std::move(finish);
+  source_.Withdraw();
+  credit_ = 0;
+  return absl::OkStatus();
+}
+
+// Hands all memory back, since the caller stalls and others wait.
+absl::Status PartReader::GiveWay(Part& part) {
+  source_.Withdraw();
+  credit_ = 0;
+  if (SizeOf(part.bytes) > 0 && source_.CanRewind()) {
+    source_.Rewind(part.offset);
+    ledger_ = part_ledger_.Clone();
+    part.bytes = Rope();
+    part.file.reset();
+  } else if (BytesInMemory(part) > 0) {
+    if (auto s = ToSpool(part); !s.ok()) {
+      return Annotate(s,
+                      "the caller sent nothing while other uploads waited for "
+                      "memory, and its bytes could not be kept");
+    }
+  }
+  held_.Release();
+  gave_way_ = true;
+  asked_for_end_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status PartReader::ToSpool(Part& part) {
+  if (!part.file) {
+    auto file = spool_.Create();
+    if (!file.ok()) return file.status();
+    part.file = *std::move(file);
+  }
+  for (const Rope::Piece& piece : part.bytes.pieces()) {
+    if (piece.fd >= 0) continue;
+    if (auto s = part.file->Append(piece.text); !s.ok()) return s;
+  }
+  part.bytes = Rope();
+  part.bytes.AppendFile(part.file->fd(), 0,
+                        static_cast<uint64_t>(part.file->size_bytes()));
+  return absl::OkStatus();
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,147 @@
+#include "gateway/staging/part_sender.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "gateway/base/error.h"
+#include "gateway/staging/repeat.h"
+
+namespace lakefs::gateway {
+
+PartSender::PartSender(const CallContext& context, PartTarget& target,
+                       WorkerPool& pool, RetryBudget& budget,
+                       UploadProgress& progress, PartSenderOptions options)
+    : scope_(context),
+      target_(target),
+      pool_(pool),
+      budget_(budget),
+      progress_(progress),
+      options_(options) {}
+
+PartSender::~PartSender() {
+  scope_.Cancel();
+  absl::MutexLock lock(&mu_);
+  waiting_.clear();
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return senders_ == 0;
+  };
+  mu_.Await(absl::Condition(&idle));
+}
+
+absl::Status PartSender::Send(Part part) {
+  absl::MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  waiting_.push_back(std::move(part));
+  StartSenders();
+  WaitUntilHeld(options_.waiting_parts, MaxSenders());
+  return failure_;
+}
+
+absl::StatusOr<std::vector<StoredPart>> PartSender::Finish() {
+  absl::MutexLock lock(&mu_);
+  WaitUntilHeld(0, 0);
+  if (!failure_.ok()) return failure_;
+  std::sort(stored_.begin(), stored_.end(),
+            [](const StoredPart& a, const StoredPart& b) {
+              return a.number < b.number;
+            });
+  return stored_;
+}
+
+int64_t PartSender::sent_bytes() const {
+  absl::MutexLock lock(&mu_);
+  return sent_bytes_;
+}
+
+int64_t PartSender::resent_bytes() const {
+  absl::MutexLock lock(&mu_);
+  return resent_bytes_;
+}
+
+// Blocks until no more parts than these wait and are being sent, the upload
+// has failed, or the call is over. Meanwhile starts senders.
+void PartSender::WaitUntilHeld(size_t waiting, int sending) {
+  const auto done = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return !failure_.ok() ||
+           (waiting_.size() <= waiting && sending_ <= sending);
+  };
+  const CallContext& context = scope_.context();
+  while (!done()) {
+    const TimePoint look_again = context.clock().Now() + options_.slow;
+    context.clock().WaitUntil(mu_, std::min(look_again, context.deadline()),
+                              absl::Condition(&done));
+    // A sender ends with the call, and then says so; only if none was to be had
+    // there is nobody to do it.
+    if (const auto over = context.Over(); !over.ok() && senders_ == 0) {
+      failure_.Update(over);
+    }
+    StartSenders();
+  }
+}
+
+int PartSender::MaxSenders() const {
+  return usual_ >= options_.far ? options_.far_senders : options_.near_senders;
+}
+
+// Starts another sender if there is a part for it and the ones at work are not
+// quick enough.
+void PartSender::StartSenders() {
+  const TimePoint now = scope_.context().clock().Now();
+  while (!waiting_.empty() && senders_ < MaxSenders() && failure_.ok()) {
+    const bool slow = usual_ >= options_.slow ||
+                      (sending_ > 0 && now - last_start_ >= options_.slow);
+    if (senders_ > 0 && !slow) return;
+    // No more than there are parts that nobody has taken yet.
+    const int idle = senders_ - sending_;
+    if (idle >= static_cast<int>(waiting_.size())) return;
+    if (!pool_.TryRun([this] { SendParts(); })) return;
+    ++senders_;
+    last_start_ = now;
+  }
+}
+
+void PartSender::SendParts() {
+  absl::MutexLock lock(&mu_);
+  Clock& clock = scope_.context().clock();
+  while (!waiting_.empty() && failure_.ok()) {
+    Part part = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++sending_;
+    const TimePoint start = last_start_ = clock.Now();
+    mu_.Unlock();
+    auto stored = SendOne(part);
+    const auto size = static_cast<int64_t>(part.bytes.size_bytes());
+    part = Part();  // its memory is free before the next one is asked for
+    mu_.Lock();
+    --sending_;
+    if (stored.ok()) {
+      // Half of what the last ones took: follows a change in a few parts.
+      const Duration took = clock.Now() - start;
+      usual_ = usual_ == Duration::zero() ? took : (usual_ + took) / 2;
+      progress_.stored_bytes += size;
+      stored_.push_back(*std::move(stored));
+    } else if (failure_.ok()) {
+      failure_ = stored.status();
+      waiting_.clear();
+      scope_.Cancel();
+    }
+  }
+  --senders_;
+}
+
+absl::StatusOr<StoredPart> PartSender::SendOne(const Part& part) {
+  absl::InsecureBitGen random;
+  bool again = false;
+  return Repeat(scope_.context(), budget_, random, [&] {
+    {
+      absl::MutexLock lock(&mu_);
+      const auto size = static_cast<int64_t>(part.bytes.size_bytes());
+      sent_bytes_ += size;
+      if (std::exchange(again, true)) resent_bytes_ += size;
+    }
+    return target_.PutPart(scope_.context(), part.number, part.bytes);
+  });
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,20 @@
+// How far an upload is, for whoever looks on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace lakefs::gateway {
+
+// Written by the upload's threads, read by any.
+struct UploadProgress {
+  enum class Phase { kUploading, kCompleting, kLinking };
+
+  std::atomic<Phase> phase{Phase::kUploading};
+  // Taken from the caller, each byte once.
+  std::atomic<int64_t> received_bytes{0};
+  // Acknowledged by the store, for the present address.
+  std::atomic<int64_t> stored_bytes{0};
+};
+
+}  // namespace lakefs::gateway
