@@ -168,8 +168,7 @@ absl::Status StoreError(absl::string_view operation,
   const bool other_bytes =
       code == "BadDigest" || code == "InvalidDigest" || code == "Md5Mismatch";
   if (response.status >= 500 || response.status == 429 ||
-      response.status == 408 || other_bytes || code == "SlowDown" ||
-      code == "InternalError") {
+      response.status == 408 || other_bytes) {
     details.reason = Reason::kUpstreamUnavailable;
     return MakeError(absl::StatusCode::kUnavailable, message,
                      std::move(details));
