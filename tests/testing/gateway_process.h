@@ -26,6 +26,7 @@ class GatewayProcess {
   const std::string& address() const { return address_; }
   std::unique_ptr<::lakefs::staging::v1::Staging::Stub> NewStub() const;
   std::string Log() const;
+  pid_t pid() const { return pid_; }
 
  private:
   pid_t pid_ = -1;
