@@ -2,12 +2,9 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <fstream>
 #include <thread>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/upload_call.h"
@@ -24,21 +21,6 @@ constexpr int kStalled = 256;
 constexpr int kLive = 32;
 constexpr size_t kMiB = 1 << 20;
 constexpr size_t kLiveBytes = 24 * kMiB;
-
-// Peak RSS, in bytes.
-int64_t PeakRss(pid_t pid) {
-  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    const std::vector<std::string> fields =
-        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-    int64_t kib = 0;
-    if (fields.size() > 1 && fields[0] == "VmHWM:" &&
-        absl::SimpleAtoi(fields[1], &kib)) {
-      return kib * 1024;
-    }
-  }
-  return -1;
-}
 
 // A caller that sends 1 MiB, and the rest only when it is told to.
 struct Stalled {
@@ -121,12 +103,12 @@ class MemoryTest : public ::testing::Test {
 
 TEST_F(MemoryTest, CallersThatStallStopNobodyAndGoOnWhenTheyWish) {
   const auto alone = RunLive("alone");
-  const int64_t before = PeakRss(gateway_->pid());
+  const int64_t before = gateway_->PeakRssBytes();
   Stall();
   const auto among = RunLive("among");
-  const int64_t during = PeakRss(gateway_->pid());
+  const int64_t during = gateway_->PeakRssBytes();
   GoOn(kStalled);
-  const int64_t after = PeakRss(gateway_->pid());
+  const int64_t after = gateway_->PeakRssBytes();
   std::cout << "alone " << alone.count() << " s, among " << among.count()
             << " s; peak " << before / kMiB << ", " << during / kMiB << ", "
             << after / kMiB << " MiB\n";

@@ -13,7 +13,9 @@
 #include <iterator>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace lakefs::gateway::testing {
@@ -100,6 +102,21 @@ std::unique_ptr<::lakefs::staging::v1::Staging::Stub> GatewayProcess::NewStub()
 std::string GatewayProcess::Log() const {
   std::ifstream file(log_file_);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int64_t GatewayProcess::PeakRssBytes() const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    const std::vector<std::string> fields =
+        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    int64_t kib = 0;
+    if (fields.size() > 1 && fields[0] == "VmHWM:" &&
+        absl::SimpleAtoi(fields[1], &kib)) {
+      return kib * 1024;
+    }
+  }
+  ADD_FAILURE() << "the kernel does not tell";
+  return -1;
 }
 
 }  // namespace lakefs::gateway::testing

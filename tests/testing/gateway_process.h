@@ -26,7 +26,8 @@ class GatewayProcess {
   const std::string& address() const { return address_; }
   std::unique_ptr<::lakefs::staging::v1::Staging::Stub> NewStub() const;
   std::string Log() const;
-  pid_t pid() const { return pid_; }
+  // The most memory that was resident so far.
+  int64_t PeakRssBytes() const;
 
  private:
   pid_t pid_ = -1;
