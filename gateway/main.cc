@@ -10,6 +10,8 @@
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/lakefs/rest_client.h"
+#include "gateway/objectstore/direct_s3_store.h"
+#include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
 #include "gateway/server/server.h"
 #include "gateway/settings.h"
@@ -51,6 +53,27 @@ Credentials CredentialsOf(const Settings& settings) {
   return Credentials::Keys(settings.access_key_id, settings.secret_access_key);
 }
 
+// The ways to a store that the gateway has of its own, if it was given them.
+std::unique_ptr<ObjectStore> DirectS3(const Settings& settings,
+                                      const StoreOptions& options,
+                                      HttpClient& http) {
+  if (settings.s3_access_key_id.empty()) return nullptr;
+  return std::make_unique<DirectS3Store>(
+      http, DirectS3Options{
+                .endpoint = settings.s3_endpoint,
+                .keys = {.region = settings.s3_region,
+                         .access_key_id = settings.s3_access_key_id,
+                         .secret_access_key = settings.s3_secret_access_key,
+                         .session_token = settings.s3_session_token},
+                .store = options});
+}
+
+std::unique_ptr<ObjectStore> LocalFile(const Settings& settings) {
+  if (settings.local_store.empty()) return nullptr;
+  return std::make_unique<LocalStore>(LocalStoreOptions{
+      .lakefs_root = settings.local_store, .mount = settings.local_mount});
+}
+
 // Says early that lakeFS does not answer; it may come up later, so the gateway
 // serves all the same.
 void TryLakefs(Clock& clock, ServerInfo& server_info) {
@@ -77,7 +100,11 @@ int Run(const Settings& settings) {
   CurlHttpClient http;
   Credentials credentials = CredentialsOf(settings);
   RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http, credentials);
-  PresignedStore store(http);
+  const StoreOptions store_options{.content_md5 = settings.content_md5};
+  PresignedStore store(http, store_options);
+  const std::unique_ptr<ObjectStore> direct_s3 =
+      DirectS3(settings, store_options, http);
+  const std::unique_ptr<ObjectStore> local_file = LocalFile(settings);
   RetryBudget lakefs_budget({}, clock);
   RetryBudget store_budget({}, clock);
   ServerInfo server_info(lakefs, lakefs_budget);
@@ -91,13 +118,17 @@ int Run(const Settings& settings) {
   UploadSession uploads(
       {.mover = {.lakefs = lakefs,
                  .presigned_store = store,
+                 .direct_s3 = direct_s3.get(),
+                 .local_file = local_file.get(),
                  .lakefs_budget = lakefs_budget,
                  .store_budget = store_budget,
                  .background = background,
                  .part_pool = part_senders,
                  .spool = spool,
                  .plan = {.largest_part_bytes = memory.LargestPart(),
-                          .spool_bytes = settings.spool_bytes}},
+                          .spool_bytes = settings.spool_bytes,
+                          .direct_s3 = direct_s3 != nullptr,
+                          .local_file = local_file != nullptr}},
        .server_info = server_info,
        .link_loop = link_loop,
        .memory = memory});

@@ -32,7 +32,8 @@ struct Field {
   std::string help;
   Parser parse;
   From from = From::kAnywhere;
-  std::string lakectl_variable;  // lakeFS's own name for it
+  // Names that others have for it; the first that is set counts.
+  Values other_variables;
 };
 
 Parser Text(std::string Settings::*member) {
@@ -85,13 +86,39 @@ std::string ParseListen(const Values& values, Settings& settings) {
   return "";
 }
 
-std::string ParseEndpoint(const Values& values, Settings& settings) {
-  const std::string& url = values.back();
-  if (!absl::StartsWith(url, "http://") && !absl::StartsWith(url, "https://")) {
-    return "is not an http:// or https:// URL";
+Parser Url(std::string Settings::*member) {
+  return [member](const Values& values, Settings& settings) -> std::string {
+    absl::string_view url = values.back();
+    if (!absl::StartsWith(url, "http://") &&
+        !absl::StartsWith(url, "https://")) {
+      return "is not an http:// or https:// URL";
+    }
+    if (absl::StrContains(url, "@")) return "must not hold credentials";
+    absl::ConsumeSuffix(&url, "/");
+    settings.*member = std::string(url);
+    return "";
+  };
+}
+
+Parser Switch(bool Settings::*member) {
+  return [member](const Values& values, Settings& settings) -> std::string {
+    return absl::SimpleAtob(values.back(), &(settings.*member))
+               ? ""
+               : "is neither true nor false";
+  };
+}
+
+// The folder as lakeFS names it, and "=" and where it is here.
+std::string ParseLocalStore(const Values& values, Settings& settings) {
+  const std::vector<absl::string_view> folders =
+      absl::StrSplit(values.back(), absl::MaxSplits('=', 1));
+  for (absl::string_view folder : folders) {
+    if (folder.size() < 2 || folder.front() != '/' || folder.back() == '/') {
+      return "is not /FOLDER, or /FOLDER=/MOUNT, without a slash at the end";
+    }
   }
-  if (absl::StrContains(url, "@")) return "must not hold credentials";
-  settings.lakefs_endpoint = url;
+  settings.local_store = std::string(folders.front());
+  settings.local_mount = std::string(folders.back());
   return "";
 }
 
@@ -113,17 +140,59 @@ const std::vector<Field>& Fields() {
        "Address to serve on: 127.0.0.1:PORT (0: any free port) or unix:/path; "
        "repeatable [127.0.0.1:8765]",
        ParseListen},
-      {"lakefs-endpoint", "URL of lakeFS, such as https://lakefs.example.com",
-       ParseEndpoint, From::kAnywhere, "LAKECTL_SERVER_ENDPOINT_URL"},
-      {"access-key-id", "Access key to lakeFS", Text(&Settings::access_key_id),
-       From::kEnvironmentAndFile, "LAKECTL_CREDENTIALS_ACCESS_KEY_ID"},
-      {"secret-access-key", "Its secret", Text(&Settings::secret_access_key),
-       From::kEnvironmentAndFile, "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"},
+      {"lakefs-endpoint",
+       "URL of lakeFS, such as https://lakefs.example.com",
+       Url(&Settings::lakefs_endpoint),
+       From::kAnywhere,
+       {"LAKECTL_SERVER_ENDPOINT_URL"}},
+      {"access-key-id",
+       "Access key to lakeFS",
+       Text(&Settings::access_key_id),
+       From::kEnvironmentAndFile,
+       {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID"}},
+      {"secret-access-key",
+       "Its secret",
+       Text(&Settings::secret_access_key),
+       From::kEnvironmentAndFile,
+       {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"}},
       {"token", "Bearer token to lakeFS, instead of keys",
        Text(&Settings::token), From::kEnvironmentAndFile},
       {"token-file",
        "File with a bearer token to lakeFS; read again when it is refused",
        Text(&Settings::token_file)},
+      {"content-md5",
+       "Have the store check each PUT by its MD5; three times the CPU [false]",
+       Switch(&Settings::content_md5)},
+      {"s3-endpoint",
+       "S3 for lakeFS without presign, such as http://minio:9000, with keys of "
+       "our own [Amazon's]",
+       Url(&Settings::s3_endpoint),
+       From::kAnywhere,
+       {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}},
+      {"s3-region",
+       "Its region [us-east-1]",
+       Text(&Settings::s3_region),
+       From::kAnywhere,
+       {"AWS_REGION", "AWS_DEFAULT_REGION"}},
+      {"s3-access-key-id",
+       "Access key to it",
+       Text(&Settings::s3_access_key_id),
+       From::kEnvironmentAndFile,
+       {"AWS_ACCESS_KEY_ID"}},
+      {"s3-secret-access-key",
+       "Its secret",
+       Text(&Settings::s3_secret_access_key),
+       From::kEnvironmentAndFile,
+       {"AWS_SECRET_ACCESS_KEY"}},
+      {"s3-session-token",
+       "Session token of temporary keys",
+       Text(&Settings::s3_session_token),
+       From::kEnvironmentAndFile,
+       {"AWS_SESSION_TOKEN"}},
+      {"local-store",
+       "Folder of lakeFS's local store on a shared volume: /FOLDER, or "
+       "/FOLDER=/MOUNT if it is mounted elsewhere here",
+       ParseLocalStore},
       {"memory-bytes",
        "Memory for the bytes of all uploads together; without it they wait "
        "[134217728]",
@@ -252,8 +321,10 @@ absl::Status ApplyLakectlYaml(const std::string& path, Settings& settings) {
 absl::Status ApplyEnvironment(const Environment& environment,
                               Settings& settings) {
   for (const Field& field : Fields()) {
-    for (const std::string& name :
-         {field.lakectl_variable, VariableOf(field)}) {
+    // The later one wins: our own name last, and before it the first of others.
+    Values names(field.other_variables.rbegin(), field.other_variables.rend());
+    names.push_back(VariableOf(field));
+    for (const std::string& name : names) {
       const auto it = environment.find(name);
       if (it == environment.end() || it->second.empty()) continue;
       if (auto s = Apply(field, {it->second}, name, settings); !s.ok()) {
@@ -269,6 +340,12 @@ absl::Status CheckComplete(const Settings& settings) {
     return absl::InvalidArgumentError(
         "lakefs-endpoint is missing: set LAKECTL_SERVER_ENDPOINT_URL or "
         "--lakefs-endpoint, or write ~/.lakectl.yaml");
+  }
+  if (!settings.s3_access_key_id.empty() &&
+      settings.s3_secret_access_key.empty()) {
+    return absl::InvalidArgumentError(
+        "s3-secret-access-key is missing: set AWS_SECRET_ACCESS_KEY beside "
+        "AWS_ACCESS_KEY_ID, or neither");
   }
   const bool has_token =
       !settings.token.empty() || !settings.token_file.empty();
@@ -323,8 +400,8 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   for (const Field& field : Fields()) {
     if (field.from == From::kAnywhere) continue;
     absl::StrAppend(&footer, "  ", VariableOf(field));
-    if (!field.lakectl_variable.empty()) {
-      absl::StrAppend(&footer, ", ", field.lakectl_variable);
+    for (const std::string& name : field.other_variables) {
+      absl::StrAppend(&footer, ", ", name);
     }
     absl::StrAppend(&footer, "\n");
   }

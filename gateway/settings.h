@@ -22,6 +22,16 @@ struct Settings {
   std::string token;              // a secret
   std::string token_file;
 
+  bool content_md5 = false;
+  std::string s3_endpoint;
+  std::string s3_region = "us-east-1";
+  std::string s3_access_key_id;
+  std::string s3_secret_access_key;  // a secret
+  std::string s3_session_token;      // a secret
+  // The folder of a local store as lakeFS names it, and where it is here.
+  std::string local_store;
+  std::string local_mount;
+
   int64_t memory_bytes = 128 << 20;
   std::string spool_dir;
   int64_t spool_bytes = int64_t{8} << 30;

@@ -184,6 +184,13 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
     Set(CURLOPT_POSTFIELDS, request.body.c_str());
   }
   Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method));
+  if (request.sigv4 != nullptr) {
+    const AwsSigV4& keys = *request.sigv4;
+    Set(CURLOPT_AWS_SIGV4,
+        absl::StrCat("aws:amz:", keys.region, ":s3").c_str());
+    Set(CURLOPT_USERNAME, keys.access_key_id.c_str());
+    Set(CURLOPT_PASSWORD, keys.secret_access_key.c_str());
+  }
 }
 
 curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
@@ -197,6 +204,15 @@ curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
         header.value.empty() ? absl::StrCat(header.name, ";")
                              : absl::StrCat(header.name, ": ", header.value);
     list = curl_slist_append(list, line.c_str());
+  }
+  if (request.sigv4 != nullptr) {
+    // Without this curl signs the hash of an empty body.
+    list = curl_slist_append(list, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+    const std::string& token = request.sigv4->session_token;
+    if (!token.empty()) {
+      list = curl_slist_append(
+          list, absl::StrCat("x-amz-security-token: ", token).c_str());
+    }
   }
   if (!has_content_type) list = curl_slist_append(list, "Content-Type:");
   if (request.stream && !request.stream->size_bytes) {

@@ -32,6 +32,15 @@ struct HttpBody {
   std::function<absl::StatusOr<size_t>(std::span<char> buffer)> read;
 };
 
+// Keys that a request to S3 is signed with (AWS Signature Version 4), the body
+// left out. All but the region are secrets.
+struct AwsSigV4 {
+  std::string region;
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;  // empty: none
+};
+
 struct HttpRequest {
   // lakeFS's operationId, or "storePut" and the like; for logs and metrics.
   absl::string_view operation;
@@ -39,6 +48,9 @@ struct HttpRequest {
   // May be a presigned URL: a secret. Sent byte for byte.
   std::string url;
   std::vector<HttpHeader> headers;
+  // Signs the request; its path and query must be in canonical form. Must
+  // outlive the exchange.
+  const AwsSigV4* sigv4 = nullptr;
 
   // A body in one string; or, if `stream` is set, that.
   std::string body;

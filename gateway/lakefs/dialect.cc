@@ -41,6 +41,7 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .conditional_link = is_signed || version >= std::pair(1, 12),
       .relinkable = is_signed || before_presign,
       .part_urls = unknown || version >= std::pair(1, 55),
+      .form_upload = !unknown && version < std::pair(1, 0),
       .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)
                        ? 1'000
                        : 10'000,

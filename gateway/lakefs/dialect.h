@@ -21,6 +21,8 @@ struct Dialect {
   // URLs of parts can be had one at a time (v1.55); before, all come with the
   // upload, and die together.
   bool part_urls = false;
+  // uploadObject takes the bytes only as multipart/form-data (before v1.0).
+  bool form_upload = false;
   // The largest number of a part.
   int max_parts = 10'000;
 };

@@ -52,6 +52,30 @@ std::string OnRef(const ObjectPath& object, absl::string_view kind) {
                       "?path=", PercentEncode(object.path));
 }
 
+// The body as the one file of a form.
+HttpBody AsForm(HttpBody body, const std::string& boundary) {
+  return {.size_bytes = std::nullopt,
+          .read = [read = std::move(body.read),
+                   head = absl::StrCat(
+                       "--", boundary,
+                       "\r\nContent-Disposition: form-data; name=\"content\"; "
+                       "filename=\"content\"\r\nContent-Type: "
+                       "application/octet-stream\r\n\r\n"),
+                   tail = absl::StrCat("\r\n--", boundary, "--\r\n"),
+                   ended = false](std::span<char> buffer) mutable
+          -> absl::StatusOr<size_t> {
+            if (head.empty() && !ended) {
+              const auto n = read(buffer);
+              if (!n.ok() || *n > 0) return n;
+              ended = true;
+            }
+            std::string& rest = ended ? tail : head;
+            const size_t n = rest.copy(buffer.data(), buffer.size());
+            rest.erase(0, n);
+            return n;
+          }};
+}
+
 absl::Status BadMetadata(absl::string_view key) {
   return InvalidRequest(
       {{"user_metadata",
@@ -323,9 +347,15 @@ absl::StatusOr<ObjectStats> RestClient::UploadObject(
                            options.force ? "&force=true" : ""));
   request.stream = std::move(body);
   request.timeout = std::chrono::milliseconds(0);  // the call's deadline alone
-  request.headers = {{"Content-Type", options.content_type.empty()
-                                          ? "application/octet-stream"
-                                          : options.content_type}};
+  std::string content_type = options.content_type.empty()
+                                 ? "application/octet-stream"
+                                 : options.content_type;
+  if (!options.form_boundary.empty()) {
+    request.stream = AsForm(*std::move(request.stream), options.form_boundary);
+    content_type =
+        absl::StrCat("multipart/form-data; boundary=", options.form_boundary);
+  }
+  request.headers = {{"Content-Type", std::move(content_type)}};
   if (options.if_absent) request.headers.push_back({"If-None-Match", "*"});
   if (const auto added = AddMetadataHeaders(options.user_metadata, request);
       !added.ok()) {

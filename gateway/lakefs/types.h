@@ -80,6 +80,9 @@ struct UploadOptions {
   std::string content_type;  // empty: application/octet-stream
   bool if_absent = false;
   bool force = false;
+  // Set for releases before v1.0, which take the bytes only as a form: a text
+  // that does not occur in them.
+  std::string form_boundary;
 };
 
 // What a server tells of itself (getConfig, or getStorageConfig and

@@ -353,7 +353,8 @@ bool ObjectMover::Presigned() const {
 }
 
 ObjectStore& ObjectMover::Store() const {
-  return Presigned() ? deps_.presigned_store : *deps_.direct_store;
+  if (plan_ == Plan::kDirectS3) return *deps_.direct_s3;
+  return plan_ == Plan::kLocalFile ? *deps_.local_file : deps_.presigned_store;
 }
 
 }  // namespace lakefs::gateway

@@ -19,7 +19,8 @@ namespace lakefs::gateway {
 struct MoverDependencies {
   LakefsApi& lakefs;
   ObjectStore& presigned_store;
-  ObjectStore* direct_store = nullptr;  // S3 by keys, or a shared volume
+  ObjectStore* direct_s3 = nullptr;   // by keys of our own, if there are
+  ObjectStore* local_file = nullptr;  // on a shared volume, if there is
   RetryBudget& lakefs_budget;
   RetryBudget& store_budget;
   WorkerPool& background;  // for questions and URLs asked for ahead

@@ -6,6 +6,7 @@
 #include "absl/random/uniform_int_distribution.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/lakefs/dialect.h"
 #include "gateway/staging/repeat.h"
 
 namespace lakefs::gateway {
@@ -87,7 +88,8 @@ LinkReport Unknown(const UploadRequest& request, const absl::Status& why) {
 }  // namespace
 
 LinkReport ThroughLakefs::Run(const CallContext& context,
-                              const UploadRequest& request, PartReader& reader,
+                              const UploadRequest& request,
+                              const ServerConfig& server, PartReader& reader,
                               absl::BitGenRef random) {
   if (request.mtime) {
     return NotCommitted(MakeError(
@@ -102,6 +104,7 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
                         .if_absent = request.if_absent,
                         .force = request.force};
   options.user_metadata[kUploadIdKey] = upload_id;
+  if (DialectOf(server).form_upload) options.form_boundary = upload_id;
   CheckedBody body(reader);
   const auto stats = lakefs_.UploadObject(
       context, request.object, options,

@@ -25,7 +25,8 @@ class ThroughLakefs {
 
   // Takes the body from `reader` to its end, unless lakeFS refuses before.
   LinkReport Run(const CallContext& context, const UploadRequest& request,
-                 PartReader& reader, absl::BitGenRef random);
+                 const ServerConfig& server, PartReader& reader,
+                 absl::BitGenRef random);
 
  private:
   LinkReport AfterFailure(const CallContext& context,

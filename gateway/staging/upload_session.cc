@@ -75,7 +75,7 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
   if (!plan.ok()) return NotCommitted(plan.status());
   upload.plan = *plan;
   if (*plan == Plan::kThroughLakefs) {
-    return through_lakefs_.Run(upload.context, request, upload.reader,
+    return through_lakefs_.Run(upload.context, request, *server, upload.reader,
                                upload.random);
   }
   return MoveAndLink(upload, *server);

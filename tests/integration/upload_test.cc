@@ -64,7 +64,7 @@ class LocalUploadTest : public UploadTest {
   LocalUploadTest() : UploadTest({.store = StoreKind::kLocal}) {}
 };
 
-constexpr size_t kSizes[] = {0, 1, 8 << 20, 64 << 20};
+constexpr size_t kSizes[] = {0, 1, (8 << 20) - 1};
 
 TEST_F(UploadTest, ObjectsOfKnownAndUnknownSizeArriveByteForByte) {
   for (const size_t size : kSizes) {
@@ -271,9 +271,12 @@ TEST_F(BadInputTest, EachMistakeIsNamedAndNothingIsLinked) {
        [](Messages& m) { m[0].mutable_header()->set_size_bytes(9 << 20); },
        invalid, "SIZE_MISMATCH", "header.size_bytes"},
       {"announced too large",
-       [](Messages& m) { m[0].mutable_header()->set_size_bytes(65 << 20); },
+       [](Messages& m) {
+         m[0].mutable_header()->set_size_bytes((5ll << 30) + 1);
+         m[0].mutable_header()->set_if_absent(true);
+       },
        grpc::StatusCode::FAILED_PRECONDITION, "OBJECT_TOO_LARGE",
-       "--single-put-bytes"},
+       "at most 5368709120 bytes"},
       {"message over 4 MiB",
        [](Messages& m) {
          m[1].mutable_chunk()->set_data(std::string(5 << 20, 'x'));

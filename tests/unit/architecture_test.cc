@@ -33,7 +33,7 @@ const std::map<std::string, Names> kForeign = {
     {"lakefs/staging/v1/", {"server"}},
     {"google/", {"server"}},
     {"nlohmann/", {"base", "lakefs"}},
-    {"openssl/", {"staging"}},
+    {"openssl/", {"objectstore", "staging"}},
     {"spdlog/", {"base"}},
     {"yaml-cpp/", {""}},
     {"CLI/", {""}},

@@ -23,7 +23,7 @@ class ThroughLakefsTest : public ::testing::Test {
   }
   LinkReport Run() {
     PartReader reader(context_, request_, source_, memory_, spool_, progress_);
-    return through_.Run(context_, request_, reader, random_);
+    return through_.Run(context_, request_, lakefs_.config, reader, random_);
   }
   ObjectStats Entry(const std::string& upload_id) {
     return {.path = "p",

@@ -1,0 +1,195 @@
+#include "gateway/objectstore/direct_s3_store.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// The text of the first element of that name; empty if there is none. S3's
+// answers are flat where we look, and hold no escapes there.
+std::string Element(absl::string_view xml, absl::string_view name) {
+  const std::string open = absl::StrCat("<", name, ">");
+  const size_t begin = xml.find(open);
+  if (begin == absl::string_view::npos) return "";
+  xml.remove_prefix(begin + open.size());
+  return std::string(xml.substr(0, xml.find('<')));
+}
+
+absl::Status Unreadable(absl::string_view operation) {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat("the object store answered ", operation,
+                                " with a body that cannot be read"),
+                   Reason::kUpstreamConnectionLost);
+}
+
+bool IsNoSuchUpload(const absl::Status& status) {
+  return DetailsOf(status).metadata["storeErrorCode"] == "NoSuchUpload";
+}
+
+}  // namespace
+
+// A multipart upload that S3 has begun.
+class DirectS3Store::Multipart final : public PartedUpload {
+ public:
+  Multipart(DirectS3Store& store, std::string url, std::string upload_id)
+      : store_(store), url_(std::move(url)), upload_id_(std::move(upload_id)) {}
+
+  absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
+                                     const Rope& bytes) override {
+    const auto response = store_.client_.Put(
+        context,
+        store_.Request("storePutPart", HttpMethod::kPut,
+                       Url(absl::StrCat("partNumber=", number, "&"))),
+        bytes);
+    if (!response.ok()) return response.status();
+    return StoredPart{.number = number, .etag = EtagOf(*response)};
+  }
+
+  absl::StatusOr<StoredObject> Complete(
+      const CallContext& context, std::span<const StoredPart> parts) override {
+    HttpRequest request = store_.Request("storeCompleteMultipartUpload",
+                                         HttpMethod::kPost, Url(""));
+    request.headers = {{"Content-Type", "application/xml"}};
+    request.body = "<CompleteMultipartUpload>";
+    for (const StoredPart& part : parts) {
+      absl::StrAppend(&request.body, "<Part><PartNumber>", part.number,
+                      "</PartNumber><ETag>\"", part.etag, "\"</ETag></Part>");
+    }
+    request.body += "</CompleteMultipartUpload>";
+    const auto response = store_.client_.Send(context, std::move(request));
+    if (!response.ok()) {
+      return lost_ && IsNoSuchUpload(response.status())
+                 ? AsItStands(context, response.status())
+                 : Lost(response.status());
+    }
+    // The store may find out that it fails after it has said 200.
+    if (absl::StrContains(response->body, "<Error>")) {
+      HttpResponse failure = *response;
+      failure.status = 500;
+      return Lost(StoreError("storeCompleteMultipartUpload", failure));
+    }
+    const std::string etag = EtagInXml(Element(response->body, "ETag"));
+    if (etag.empty()) {
+      return Lost(Unreadable("storeCompleteMultipartUpload"));
+    }
+    return StoredObject{.checksum = etag, .etag = etag};
+  }
+
+  absl::Status Abort(const CallContext& context) override {
+    const absl::Status status =
+        store_.client_
+            .Send(context, store_.Request("storeAbortMultipartUpload",
+                                          HttpMethod::kDelete, Url("")))
+            .status();
+    return IsNoSuchUpload(status) ? absl::OkStatus() : status;
+  }
+
+ private:
+  std::string Url(absl::string_view parameters) const {
+    return absl::StrCat(url_, "?", parameters,
+                        "uploadId=", PercentEncode(upload_id_));
+  }
+
+  absl::Status Lost(const absl::Status& failure) {
+    lost_ = true;
+    return failure;
+  }
+
+  // A complete whose answer was lost may have worked. Nobody else puts to this
+  // address, so what stands there is it.
+  absl::StatusOr<StoredObject> AsItStands(const CallContext& context,
+                                          const absl::Status& failure) {
+    HttpRequest request = store_.Request("storeGet", HttpMethod::kGet, url_);
+    request.headers = {{"Range", "bytes=0-0"}};
+    const auto response = store_.client_.Send(context, std::move(request));
+    if (!response.ok()) {
+      return ReasonOf(response.status()) == Reason::kStoreRejected
+                 ? failure
+                 : response.status();
+    }
+    const std::string etag = EtagOf(*response);
+    if (etag.empty()) return failure;
+    return StoredObject{.checksum = etag, .etag = etag};
+  }
+
+  static std::string EtagInXml(std::string text) {
+    absl::string_view etag = text;
+    for (const absl::string_view quote : {"&quot;", "&#34;", "\""}) {
+      absl::ConsumePrefix(&etag, quote);
+      absl::ConsumeSuffix(&etag, quote);
+    }
+    return std::string(etag);
+  }
+
+  DirectS3Store& store_;
+  const std::string url_;
+  const std::string upload_id_;
+  bool lost_ = false;  // an answer to Complete
+};
+
+DirectS3Store::DirectS3Store(HttpClient& http, DirectS3Options options)
+    : options_(std::move(options)), client_(http, options_.store) {}
+
+absl::StatusOr<StoredObject> DirectS3Store::Put(const CallContext& context,
+                                                const StagingLocation& location,
+                                                const Rope& bytes) {
+  auto url = UrlOf(location);
+  if (!url.ok()) return url.status();
+  const auto response = client_.Put(
+      context, Request("storePut", HttpMethod::kPut, *std::move(url)), bytes);
+  if (!response.ok()) return response.status();
+  return StoredObject{.checksum = ChecksumOf(*response),
+                      .etag = EtagOf(*response)};
+}
+
+absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(
+    const CallContext& context, const StagingLocation& location, int64_t) {
+  constexpr char kOperation[] = "storeCreateMultipartUpload";
+  auto url = UrlOf(location);
+  if (!url.ok()) return url.status();
+  const auto response = client_.Send(
+      context,
+      Request(kOperation, HttpMethod::kPost, absl::StrCat(*url, "?uploads=")));
+  if (!response.ok()) return response.status();
+  std::string upload_id = Element(response->body, "UploadId");
+  if (upload_id.empty()) return Unreadable(kOperation);
+  return std::make_unique<Multipart>(*this, *std::move(url),
+                                     std::move(upload_id));
+}
+
+absl::StatusOr<std::string> DirectS3Store::UrlOf(
+    const StagingLocation& location) const {
+  absl::string_view address = location.physical_address;
+  const bool is_s3 = absl::ConsumePrefix(&address, "s3://");
+  const size_t slash = address.find('/');
+  if (!is_s3 || slash == 0 || slash == absl::string_view::npos) {
+    return MakeError(absl::StatusCode::kInternal,
+                     "lakeFS gave out an address that is not s3://bucket/key, "
+                     "and the gateway's own S3 keys are of no use there",
+                     Reason::kUpstreamUnimplemented);
+  }
+  std::string url =
+      options_.endpoint.empty()
+          ? absl::StrCat("https://s3.", options_.keys.region, ".amazonaws.com")
+          : options_.endpoint;
+  for (const absl::string_view segment : absl::StrSplit(address, '/')) {
+    absl::StrAppend(&url, "/", PercentEncode(segment));
+  }
+  return url;
+}
+
+HttpRequest DirectS3Store::Request(absl::string_view operation,
+                                   HttpMethod method, std::string url) const {
+  return {.operation = operation,
+          .method = method,
+          .url = std::move(url),
+          .sigv4 = &options_.keys};
+}
+
+}  // namespace lakefs::gateway

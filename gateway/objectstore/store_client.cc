@@ -1,0 +1,182 @@
+#include "gateway/objectstore/store_client.h"
+
+#include <openssl/evp.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "gateway/base/crc32c.h"
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// The text of <Code> in an error's XML; empty if there is none.
+std::string CodeInXml(absl::string_view body) {
+  const size_t begin = body.find("<Code>");
+  if (begin == absl::string_view::npos) return "";
+  body.remove_prefix(begin + 6);
+  const size_t end = body.find("</Code>");
+  return end == absl::string_view::npos ? "" : Excerpt(body.substr(0, end));
+}
+
+absl::Status OtherBytes(absl::string_view what) {
+  return MakeError(absl::StatusCode::kDataLoss,
+                   absl::StrCat("the object store acknowledged other bytes "
+                                "than were sent: ",
+                                what),
+                   Reason::kChecksumMismatch);
+}
+
+// Calls `take` with the rope's bytes, piece by piece.
+template <typename Take>
+absl::Status ForEachPiece(const Rope& bytes, Take take) {
+  const auto read = bytes.Reader();
+  std::string buffer(256 * 1024, '\0');
+  while (true) {
+    const auto n = read({buffer.data(), buffer.size()});
+    if (!n.ok()) return n.status();
+    if (*n == 0) return absl::OkStatus();
+    take(absl::string_view(buffer.data(), *n));
+  }
+}
+
+absl::StatusOr<std::string> Md5Of(const Rope& bytes) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> md5(
+      EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(md5.get(), EVP_md5(), nullptr);
+  const auto read = ForEachPiece(bytes, [&md5](absl::string_view piece) {
+    EVP_DigestUpdate(md5.get(), piece.data(), piece.size());
+  });
+  if (!read.ok()) return read;
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(md5.get(), digest, &size);
+  return std::string(reinterpret_cast<char*>(digest), size);
+}
+
+// Google's "crc32c=BASE64,md5=BASE64": the CRC32C, big-endian.
+std::optional<uint32_t> GoogleCrc32c(absl::string_view header) {
+  for (absl::string_view field : absl::StrSplit(header, ',')) {
+    field = absl::StripAsciiWhitespace(field);
+    std::string crc;
+    if (!absl::ConsumePrefix(&field, "crc32c=") ||
+        !absl::Base64Unescape(field, &crc) || crc.size() != 4) {
+      continue;
+    }
+    uint32_t value = 0;
+    for (const char c : crc) value = value << 8 | static_cast<uint8_t>(c);
+    return value;
+  }
+  return std::nullopt;
+}
+
+bool IsMd5Hex(absl::string_view etag) {
+  return etag.size() == 32 &&
+         etag.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
+}
+
+}  // namespace
+
+absl::StatusOr<HttpResponse> StoreClient::Send(const CallContext& context,
+                                               HttpRequest request) {
+  const uint64_t size = request.stream ? request.stream->size_bytes.value_or(0)
+                                       : request.body.size();
+  request.timeout =
+      options_.timeout +
+      std::chrono::seconds(size / options_.least_rate_bytes_per_second);
+  auto response = http_.Send(context, request);
+  if (!response.ok()) return response;
+  if (response->status < 200 || response->status >= 300) {
+    return StoreError(request.operation, *response);
+  }
+  return response;
+}
+
+absl::StatusOr<HttpResponse> StoreClient::Put(const CallContext& context,
+                                              HttpRequest request,
+                                              const Rope& bytes) {
+  std::string md5;
+  if (options_.content_md5) {
+    auto computed = Md5Of(bytes);
+    if (!computed.ok()) return computed.status();
+    md5 = *std::move(computed);
+    request.headers.push_back({"Content-MD5", absl::Base64Escape(md5)});
+  }
+  bytes.AttachTo(request);
+  auto response = Send(context, std::move(request));
+  if (!response.ok()) return response;
+  if (auto s = CheckStored(*response, bytes, md5); !s.ok()) return s;
+  return response;
+}
+
+absl::Status StoreClient::CheckStored(const HttpResponse& response,
+                                      const Rope& bytes,
+                                      const std::string& md5) {
+  if (const auto said = GoogleCrc32c(response.Header("x-goog-hash"))) {
+    uint32_t crc = 0;
+    const auto read = ForEachPiece(bytes, [&crc](absl::string_view piece) {
+      crc = ConcatCrc32c(crc, Crc32c(piece), piece.size());
+    });
+    if (!read.ok()) return read;
+    if (crc != *said) return OtherBytes("its CRC32C differs");
+  }
+  if (md5.empty()) return absl::OkStatus();
+  const std::string etag = EtagOf(response);
+  if (etag == absl::BytesToHexString(md5)) {
+    etags_are_md5_ = true;
+  } else if (etags_are_md5_ && IsMd5Hex(etag)) {
+    return OtherBytes("its ETag is another MD5");
+  }
+  return absl::OkStatus();
+}
+
+std::string ChecksumOf(const HttpResponse& response) {
+  std::string md5;
+  if (absl::Base64Unescape(response.Header("content-md5"), &md5) &&
+      md5.size() == 16) {
+    return absl::BytesToHexString(md5);
+  }
+  return EtagOf(response);
+}
+
+std::string EtagOf(const HttpResponse& response) {
+  absl::string_view etag = absl::StripAsciiWhitespace(response.Header("etag"));
+  absl::ConsumePrefix(&etag, "W/");
+  absl::ConsumePrefix(&etag, "\"");
+  absl::ConsumeSuffix(&etag, "\"");
+  return std::string(absl::StripAsciiWhitespace(etag));
+}
+
+absl::Status StoreError(absl::string_view operation,
+                        const HttpResponse& response) {
+  ErrorDetails details;
+  details.metadata = {{"operation", std::string(operation)},
+                      {"upstreamHttpStatus", absl::StrCat(response.status)}};
+  std::string code = CodeInXml(response.body);
+  if (code.empty()) code = Excerpt(response.Header("x-ms-error-code"));
+  if (!code.empty()) details.metadata["storeErrorCode"] = code;
+  const std::string message = absl::StrCat(
+      "the object store answered ", operation, " with ", response.status,
+      code.empty() ? "" : absl::StrCat(": ", code));
+  const bool other_bytes =
+      code == "BadDigest" || code == "InvalidDigest" || code == "Md5Mismatch";
+  if (response.status >= 500 || response.status == 429 ||
+      response.status == 408 || other_bytes) {
+    details.reason = Reason::kUpstreamUnavailable;
+    return MakeError(absl::StatusCode::kUnavailable, message,
+                     std::move(details));
+  }
+  details.reason = Reason::kStoreRejected;
+  return MakeError(response.status == 403 ? absl::StatusCode::kPermissionDenied
+                                          : absl::StatusCode::kInternal,
+                   message, std::move(details));
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,68 @@
+// Requests to object stores, and what their answers mean.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "absl/status/statusor.h"
+#include "gateway/http/http_client.h"
+#include "gateway/http/rope.h"
+
+namespace lakefs::gateway {
+
+struct StoreOptions {
+  // Bound on one exchange: `timeout` and the time that its bytes take at
+  // `least_rate`. A store that stalls longer is given up and asked again.
+  std::chrono::milliseconds timeout{60'000};
+  int64_t least_rate_bytes_per_second = 256 * 1024;
+
+  // Whether each PUT carries a Content-MD5, which the store checks. It costs
+  // three times what moving the bytes does.
+  bool content_md5 = false;
+};
+
+// Sends requests to a store, and checks what it says of the bytes that it got:
+// Google's CRC32C always; with content_md5 also an ETag, if the ETags of this
+// store are proven to be MD5s by one that was.
+//
+// Errors: PERMISSION_DENIED or INTERNAL, STORE_REJECTED with storeErrorCode if
+// the store refused; DATA_LOSS, CHECKSUM_MISMATCH if it acknowledged other
+// bytes; those that Transient() knows otherwise, among them a Content-MD5 that
+// did not fit, since it may have been the wire's fault.
+//
+// Threads: any.
+class StoreClient {
+ public:
+  StoreClient(HttpClient& http, StoreOptions options)
+      : http_(http), options_(options) {}
+
+  // Sends `request` with the body that it has; its timeout is set here.
+  absl::StatusOr<HttpResponse> Send(const CallContext& context,
+                                    HttpRequest request);
+
+  // Sends `bytes` as the body of `request`.
+  absl::StatusOr<HttpResponse> Put(const CallContext& context,
+                                   HttpRequest request, const Rope& bytes);
+
+ private:
+  absl::Status CheckStored(const HttpResponse& response, const Rope& bytes,
+                           const std::string& md5);
+
+  HttpClient& http_;
+  const StoreOptions options_;
+  std::atomic<bool> etags_are_md5_{false};
+};
+
+// The checksum for lakeFS from the reply to a PUT of a whole object: the
+// Content-MD5 in hex where there is one, else the ETag without quotes, spaces
+// and W/. Empty if the reply has neither.
+std::string ChecksumOf(const HttpResponse& response);
+
+// The ETag of a reply without quotes, spaces and W/; empty if it has none.
+std::string EtagOf(const HttpResponse& response);
+
+// The error of a store's answer, whatever its status.
+absl::Status StoreError(absl::string_view operation,
+                        const HttpResponse& response);
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,301 @@
+// Objects of all sizes, over every form of store and range of releases.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "gateway/base/crc32c.h"
+#include "tests/emulator/emulator.h"
+#include "tests/testing/gateway_process.h"
+#include "tests/testing/upload_call.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int64_t kMiB = 1 << 20;
+
+// A gateway before an emulated lakeFS.
+class Stage {
+ public:
+  explicit Stage(EmulatorOptions options, std::vector<std::string> flags = {},
+                 std::map<std::string, std::string> environment = {})
+      : emulator(options) {
+    EXPECT_TRUE(emulator.Start().ok());
+    emulator.CreateRepository("quickstart");
+    gateway = std::make_unique<GatewayProcess>(emulator.endpoint(),
+                                               std::move(flags), environment);
+    stub = gateway->NewStub();
+  }
+  ~Stage() {
+    EXPECT_THAT(emulator.UnconsumedFaults(), IsEmpty());
+    EXPECT_EQ(emulator.OpenMultipartUploads(), 0);
+  }
+
+  CallEnd Put(const std::string& path, const std::string& data,
+              bool known = false, bool if_absent = false) {
+    pb::UploadHeader header = HeaderFor(path, if_absent);
+    if (known) header.set_size_bytes(static_cast<int64_t>(data.size()));
+    return Upload(*stub, header, data);
+  }
+  std::optional<std::string> Read(const std::string& path) {
+    return emulator.ReadObject("quickstart", "main", path);
+  }
+  void Break(const std::string& operation, Fault::Kind kind, int times = 1,
+             int skip = 0, int status = 503) {
+    Fault fault;
+    fault.operation = operation;
+    fault.kind = kind;
+    fault.times = times;
+    fault.skip = skip;
+    fault.status = status;
+    emulator.AddFault(fault);
+  }
+  int Count(const std::string& operation) {
+    int count = 0;
+    for (const JournalEntry& entry : emulator.Journal()) {
+      count += entry.operation == operation;
+    }
+    return count;
+  }
+
+  Emulator emulator;
+  std::unique_ptr<GatewayProcess> gateway;
+  std::unique_ptr<pb::Staging::Stub> stub;
+};
+
+struct StoreForm {
+  const char* name;
+  EmulatorOptions options;
+  pb::Plan large;  // what an object over one part goes by
+};
+
+const StoreForm kForms[] = {
+    {"v1.84 s3", {}, pb::PLAN_MULTIPART},
+    {"v1.21 s3", {.dialect = Dialect::kV1_21}, pb::PLAN_MULTIPART},
+    {"v0.101 s3", {.dialect = Dialect::kV0_101}, pb::PLAN_SPOOLED_PUT},
+    {"v0.66 s3", {.dialect = Dialect::kV0_66}, pb::PLAN_THROUGH_LAKEFS},
+    {"azure", {.store = StoreKind::kAzure}, pb::PLAN_AZURE_BLOCKS},
+    {"gcs", {.store = StoreKind::kGcs}, pb::PLAN_SPOOLED_PUT},
+    {"local", {.store = StoreKind::kLocal}, pb::PLAN_THROUGH_LAKEFS},
+};
+
+class EngineTest : public ::testing::TestWithParam<StoreForm> {};
+
+TEST_P(EngineTest, ObjectsOfAllSizesArriveByteForByte) {
+  Stage stage(GetParam().options);
+  for (const int64_t size : {5 * kMiB - 1, 5 * kMiB, 5 * kMiB + 1, 8 * kMiB,
+                             8 * kMiB + 1, 24 * kMiB, 100 * kMiB}) {
+    const std::string data = Bytes(static_cast<size_t>(size));
+    for (const bool known : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << size << (known ? " known" : ""));
+      const CallEnd end = stage.Put("o", data, known);
+      ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+      EXPECT_EQ(end.result.object().size_bytes(), size);
+      EXPECT_EQ(end.result.bytes_resent(), 0);
+      EXPECT_TRUE(stage.Read("o") == data);
+      if (size > 8 * kMiB) {
+        EXPECT_EQ(end.result.plan(), GetParam().large);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, EngineTest, ::testing::ValuesIn(kForms),
+                         [](const auto& info) {
+                           std::string name = info.param.name;
+                           for (char& c : name) {
+                             if (!std::isalnum(c)) c = '_';
+                           }
+                           return name;
+                         });
+
+TEST(DirectS3Test, ObjectsGoByKeysOfOurOwnWherePresignIsOff) {
+  EmulatorOptions options{.dialect = Dialect::kV0_66};
+  Emulator emulator(options);
+  ASSERT_TRUE(emulator.Start().ok());
+  emulator.CreateRepository("quickstart");
+  GatewayProcess gateway(
+      emulator.endpoint(), {"--s3-endpoint=" + emulator.store_endpoint()},
+      {{"AWS_ACCESS_KEY_ID", options.store_access_key_id},
+       {"AWS_SECRET_ACCESS_KEY", options.store_secret_access_key}});
+  const auto stub = gateway.NewStub();
+  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
+    const std::string data = Bytes(static_cast<size_t>(size));
+    const CallEnd end = Upload(*stub, HeaderFor("o"), data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_EQ(end.result.plan(), pb::PLAN_DIRECT_S3);
+    EXPECT_TRUE(emulator.ReadObject("quickstart", "main", "o") == data);
+  }
+}
+
+TEST(LocalFileTest, ObjectsAreWrittenToTheSharedVolume) {
+  const std::filesystem::path folder =
+      std::filesystem::path(::testing::TempDir()) / "local_file_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  Stage stage({.store = StoreKind::kLocal, .local_path = folder.string()},
+              {"--local-store=" + folder.string()});
+  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
+    const std::string data = Bytes(static_cast<size_t>(size));
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
+    EXPECT_TRUE(stage.Read("o") == data);
+  }
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder)) {
+    EXPECT_NE(entry.path().filename().string().front(), '.')
+        << "a temporary file is left";
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(IfAbsentTest, OverOnePartOnS3GoesByOneSpooledPut) {
+  Stage stage({});
+  const std::string data = Bytes(20 * kMiB);
+  const CallEnd end = stage.Put("o", data, false, true);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.plan(), pb::PLAN_SPOOLED_PUT);
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_EQ(stage.Put("o", data, true, true).reason, "OBJECT_EXISTS");
+  pb::UploadHeader header = HeaderFor("p", true);
+  header.set_size_bytes((5ll << 30) + 1);
+  const CallEnd refused = Upload(*stage.stub, header, "x");
+  EXPECT_EQ(refused.reason, "OBJECT_TOO_LARGE");
+  EXPECT_THAT(refused.status.error_message(), HasSubstr("if_absent"));
+}
+
+TEST(SpoolTest, AFullSpoolIsAClearErrorAndLeavesNothing) {
+  Stage stage({.store = StoreKind::kGcs}, {"--spool-bytes=20000000"});
+  const CallEnd end = stage.Put("o", Bytes(24 * kMiB));
+  EXPECT_EQ(end.reason, "OBJECT_TOO_LARGE");
+  EXPECT_THAT(end.status.error_message(), HasSubstr("--spool-bytes"));
+  EXPECT_TRUE(stage.Put("o", Bytes(16 * kMiB)).status.ok());
+}
+
+TEST(PartFaultTest, APartThatFailsThreeTimesIsSentAgainAlone) {
+  Stage stage({});
+  stage.Break("storePutPart", Fault::Kind::kStatus, 3, 1);
+  const std::string data = Bytes(40 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_EQ(stage.Count("storePutPart"), 5 + 3);
+  EXPECT_EQ(end.result.bytes_resent(), 3 * 8 * kMiB);
+  EXPECT_EQ(end.result.rounds(), 1);
+}
+
+TEST(PartFaultTest, APartThatNeverWorksEndsTheUploadAndLeavesNothing) {
+  Stage stage({});
+  stage.Break("storePutPart", Fault::Kind::kStatus, 1, 1, 400);
+  const CallEnd end = stage.Put("o", Bytes(40 * kMiB));
+  EXPECT_EQ(end.reason, "STORE_REJECTED");
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+  EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
+  EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+TEST(PartFaultTest, URLsThatExpireInTheMiddleAreAskedForAgain) {
+  Stage stage({.presign_lifetime = std::chrono::seconds(1)});
+  Fault slow;
+  slow.operation = "storePutPart";
+  slow.kind = Fault::Kind::kSlow;
+  slow.delay = std::chrono::milliseconds(700);
+  slow.times = 3;
+  stage.emulator.AddFault(slow);
+  const std::string data = Bytes(64 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+TEST(PartFaultTest, AStoreThatAcknowledgesAPartItLostIsCaught) {
+  Stage stage({});
+  stage.Break("storePutPart", Fault::Kind::kWrongETag, 1, 1);
+  const CallEnd end = stage.Put("o", Bytes(40 * kMiB));
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::DATA_LOSS)
+      << end.status.error_message();
+  EXPECT_EQ(end.reason, "CHECKSUM_MISMATCH");
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+  EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+TEST(ContentMd5Test, AStoreThatGetsOtherBytesIsFoundOutAndAskedAgain) {
+  Stage stage({}, {"--content-md5=true"});
+  stage.Break("storePutPart", Fault::Kind::kCorrupt, 1, 1);
+  const std::string data = Bytes(40 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_EQ(end.result.bytes_resent(), 8 * kMiB);
+}
+
+TEST(ContentMd5Test, AnETagThatIsNoLongerTheMd5IsDataLoss) {
+  Stage stage({}, {"--content-md5=true"});
+  ASSERT_TRUE(stage.Put("proof", "that ETags are MD5s here").status.ok());
+  stage.Break("storePut", Fault::Kind::kWrongETag);
+  const CallEnd end = stage.Put("o", Bytes(kMiB));
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+TEST(CompleteTest, ALostAnswerOfACompleteThatWorkedIsFoundOut) {
+  for (const Fault::Kind kind :
+       {Fault::Kind::kResetAfter, Fault::Kind::kStatusAfter,
+        Fault::Kind::kTruncate, Fault::Kind::kGarbage}) {
+    Stage stage({});
+    stage.Break("completePresignMultipartUpload", kind);
+    const std::string data = Bytes(20 * kMiB);
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_EQ(end.result.outcome(), pb::OUTCOME_COMMITTED);
+    EXPECT_EQ(end.result.rounds(), 1);
+    EXPECT_TRUE(stage.Read("o") == data);
+    EXPECT_EQ(stage.Count("storePutPart"), 3);
+  }
+}
+
+TEST(CompleteTest, ACompleteThatFailedBeforeItsEffectIsSentAgain) {
+  for (const Fault::Kind kind :
+       {Fault::Kind::kResetBefore, Fault::Kind::kStatus}) {
+    Stage stage({});
+    stage.Break("completePresignMultipartUpload", kind, 2);
+    const std::string data = Bytes(20 * kMiB);
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_TRUE(stage.Read("o") == data);
+    EXPECT_EQ(stage.Count("completePresignMultipartUpload"), 3);
+    EXPECT_EQ(stage.Count("storePutPart"), 3);
+  }
+}
+
+TEST(CallerTest, ACallerThatVanishesLeavesNothingBehind) {
+  Stage stage({});
+  {
+    grpc::ClientContext context;
+    const auto stream = stage.stub->UploadAndLink(&context);
+    auto messages = MessagesOf(HeaderFor("o"), Bytes(60 * kMiB));
+    messages.pop_back();
+    for (const auto& message : messages) ASSERT_TRUE(stream->Write(message));
+    while (stage.Count("storePutPart") < 5) std::this_thread::yield();
+    context.TryCancel();
+    (void)stream->Finish();
+  }
+  const auto limit =
+      std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (stage.emulator.OpenMultipartUploads() > 0 &&
+         std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
+  EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
