@@ -239,9 +239,10 @@ absl::Status Apply(const Field& field, const Values& values,
   }
   const std::string wrong = field.parse(values, settings);
   if (wrong.empty()) return absl::OkStatus();
-  // A secret's value is never shown.
-  const std::string value =
-      field.from == From::kAnywhere ? absl::StrCat("=", values.back()) : "";
+  // A secret's value is never shown, nor a URL's that may hold one.
+  const bool shown =
+      field.from == From::kAnywhere && !absl::StrContains(values.back(), "@");
+  const std::string value = shown ? absl::StrCat("=", values.back()) : "";
   return absl::InvalidArgumentError(absl::StrCat(source, value, " ", wrong));
 }
 

@@ -1,0 +1,193 @@
+"""The manifests are what Kubernetes takes, and agree with the gateway."""
+
+import glob
+import os
+import re
+import unittest
+
+import schemas
+import sources_digest
+
+RENDERED = sorted(glob.glob(
+    os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
+# Settings that the manifests use and `--help` does not show yet.
+NOT_YET = {"admin-listen", "allow-plaintext", "memory-bytes", "spool-bytes",
+           "spool-dir", "unix-mode"}
+UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def size(quantity):
+    return int(quantity[:-2]) * UNITS[quantity[-2:]]
+
+
+def seconds(span):
+    return int(span[:-1]) * SECONDS[span[-1]]
+
+
+class Gateway:
+    """A gateway's container in a rendered pod, and the settings it gets."""
+
+    def __init__(self, name, pod, container, settings):
+        self.name, self.pod, self.container = name, pod, container
+        self.settings = dict(settings)
+        for argument in container["args"]:
+            flag, _, value = argument[2:].partition("=")
+            self.settings[flag] = value or "true"
+
+
+def from_variable(name):
+    return name.removeprefix("LAKEFS_STAGING_").lower().replace("_", "-")
+
+
+def gateways():
+    for path in RENDERED:
+        resources = schemas.documents(path)
+        settings = {
+            from_variable(name): value
+            for resource in resources if resource["kind"] == "ConfigMap"
+            for name, value in resource["data"].items()
+            if name.startswith("LAKEFS_STAGING_")}
+        for resource in resources:
+            if resource["kind"] in ("Deployment", "Job"):
+                pod = resource["spec"]["template"]["spec"]
+                for container in (pod["containers"] +
+                                  pod.get("initContainers", [])):
+                    if container["name"] == "lakefs-staging-gateway":
+                        yield Gateway(os.path.basename(path), pod, container,
+                                      settings)
+
+
+class ManifestsTest(unittest.TestCase):
+    def test_what_is_rendered_is_up_to_date(self):
+        overlays = os.listdir(
+            os.path.join(schemas.ROOT, "deploy/kubernetes/overlays"))
+        self.assertEqual([os.path.basename(p)[:-5] for p in RENDERED],
+                         sorted(overlays))
+        for path in RENDERED:
+            first = schemas.read(path).split("\n", 1)[0]
+            self.assertEqual(
+                first, f"# deploy/kubernetes {sources_digest.digest()}",
+                "run tests/deploy/render")
+
+    def test_all_that_is_rendered_keeps_to_the_schemas(self):
+        for path in RENDERED:
+            for document in schemas.documents(path):
+                with self.subTest(path=path, kind=document["kind"]):
+                    self.assertEqual(schemas.mistakes(document), [])
+
+    def test_schemas_refuse_what_is_wrong(self):
+        document = {"apiVersion": "v1", "kind": "Service",
+                    "metadata": {"name": "x"}, "spec": {"prots": []}}
+        self.assertEqual(len(schemas.mistakes(document)), 1)
+        self.assertEqual(schemas.mistakes({"apiVersion": "v1", "kind": "Pdo"}),
+                         ["no schema for v1/Pdo"])
+
+    def test_kustomizations_are_right_and_name_every_file(self):
+        named = set()
+        for path in sources_digest.files():
+            if os.path.basename(path) != "kustomization.yaml":
+                continue
+            named.add(path)
+            (document,) = schemas.documents(path)
+            self.assertEqual(schemas.mistakes(document), [], path)
+            for entry in (document.get("resources", []) +
+                          document.get("components", []) +
+                          [p["path"] for p in document.get("patches", [])]):
+                target = os.path.normpath(
+                    os.path.join(os.path.dirname(path), entry))
+                self.assertTrue(
+                    os.path.exists(os.path.join(schemas.ROOT, target)), entry)
+                named.add(target)
+        self.assertEqual([p for p in sources_digest.files() if p not in named],
+                         [])
+
+    def test_every_gateway_is_found(self):
+        self.assertEqual(
+            sorted(g.name for g in gateways()),
+            ["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
+             "sidecar.yaml"])
+
+    def test_settings_are_the_gateways(self):
+        known = set(re.findall(r"^  --([a-z-]+) ",
+                               schemas.read("tests/golden/gateway_help.txt"),
+                               re.M))
+        for gateway in gateways():
+            self.assertLessEqual(set(gateway.settings), known | NOT_YET,
+                                 gateway.name)
+
+    def test_sidecars_are_native(self):
+        for gateway in gateways():
+            if gateway.name in ("job.yaml", "sidecar.yaml"):
+                self.assertIn(gateway.container,
+                              gateway.pod["initContainers"])
+                self.assertEqual(gateway.container["restartPolicy"], "Always")
+
+    def test_pods_wait_longer_than_the_drain(self):
+        for gateway in gateways():
+            sleep = gateway.container.get("lifecycle", {}).get(
+                "preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+            self.assertGreater(
+                gateway.pod["terminationGracePeriodSeconds"],
+                seconds(gateway.settings["drain-timeout"]) + int(sleep[1]) + 5)
+
+    def test_the_spool_fits_its_volume(self):
+        for gateway in gateways():
+            mounts = {m["mountPath"]: m["name"]
+                      for m in gateway.container["volumeMounts"]}
+            volume = mounts[gateway.settings["spool-dir"]]
+            (limit,) = [size(v["emptyDir"]["sizeLimit"])
+                        for v in gateway.pod["volumes"] if v["name"] == volume]
+            self.assertGreater(limit, int(gateway.settings["spool-bytes"]))
+
+    def test_memory_limit_holds_the_budget(self):
+        for gateway in gateways():
+            limit = size(gateway.container["resources"]["limits"]["memory"])
+            budget = int(gateway.settings["memory-bytes"])
+            # 20 MiB, 1.6 times the budget, 0.1 MiB for each of 256 uploads.
+            self.assertGreater(limit, (20 << 20) + 1.6 * budget + 25.6 * 2**20)
+
+    def test_gateways_are_probed_on_the_admin_port(self):
+        for gateway in gateways():
+            (port,) = [p["containerPort"] for p in gateway.container["ports"]
+                       if p["name"] == "admin"]
+            self.assertEqual(gateway.settings["admin-listen"],
+                             f"0.0.0.0:{port}")
+            for probe, path in (("startupProbe", "/healthz"),
+                                ("readinessProbe", "/readyz"),
+                                ("livenessProbe", "/healthz")):
+                self.assertEqual(gateway.container[probe]["httpGet"],
+                                 {"path": path, "port": "admin"})
+
+    def test_no_container_may_more_than_it_must(self):
+        seen = 0
+        for path in RENDERED:
+            for resource in schemas.documents(path):
+                if resource["kind"] not in ("Deployment", "Job"):
+                    continue
+                pod = resource["spec"]["template"]["spec"]
+                self.assertIs(pod["automountServiceAccountToken"], False)
+                for container in (pod["containers"] +
+                                  pod.get("initContainers", [])):
+                    seen += 1
+                    context = container["securityContext"]
+                    self.assertTrue(context["runAsNonRoot"])
+                    self.assertGreater(context["runAsUser"], 0)
+                    self.assertTrue(context["readOnlyRootFilesystem"])
+                    self.assertIs(context["allowPrivilegeEscalation"], False)
+                    self.assertEqual(context["capabilities"]["drop"], ["ALL"])
+                    self.assertEqual(context["seccompProfile"]["type"],
+                                     "RuntimeDefault")
+                    self.assertIn("memory", container["resources"]["limits"])
+        self.assertEqual(seen, 7)
+
+    def test_the_route_of_the_mesh_ends_no_upload(self):
+        (route,) = [d["spec"]["http"][0] for d in schemas.documents(
+            "tests/golden/kubernetes/istio.yaml")
+            if d["kind"] == "VirtualService"]
+        self.assertEqual(route["timeout"], "0s")
+        self.assertEqual(route["retries"], {"attempts": 0})
+
+
+if __name__ == "__main__":
+    unittest.main()

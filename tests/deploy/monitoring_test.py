@@ -1,0 +1,118 @@
+"""Alerts and dashboard ask only for what the gateway exports."""
+
+import json
+import re
+import unittest
+
+import promql
+import schemas
+
+# Labels that Prometheus adds, and those whose values tests/golden/metrics.txt
+# does not list in full.
+ADDED = {"instance", "job", "le"}
+OPEN = {"code", "operation", "result", "version"} | ADDED
+
+
+def exported():
+    """Of every series that is exported: its labels, and their values."""
+    text = schemas.read("tests/golden/metrics.txt")
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    series = {}
+    for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", text,
+                                   re.M):
+        values = series.setdefault(name, {})
+        for label, value in re.findall(r'([a-z_]+)="([^"]*)"', labels):
+            values.setdefault(label, set()).add(value)
+    for name, kind in kinds.items():
+        if kind == "histogram":
+            series[name + "_bucket"] = series.get(name + "_count", {})
+    return series
+
+
+def alerts():
+    (document,) = schemas.documents("deploy/monitoring/alerts.yaml")
+    return [rule for group in document["groups"] for rule in group["rules"]]
+
+
+def dashboard():
+    return json.loads(schemas.read("deploy/monitoring/dashboard.json"))
+
+
+def expressions():
+    for rule in alerts():
+        yield rule["alert"], rule["expr"]
+    for panel in dashboard()["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"]
+
+
+def mistakes(expression, series):
+    """What the expression asks for and is not exported."""
+    found, grouped = promql.selectors(expression)
+    wrong = [] if found else ["asks for nothing"]
+    known = set(ADDED)
+    for name, labels in found:
+        if name not in series:
+            wrong.append(f"no metric {name}")
+            continue
+        known |= set(series[name])
+        for label, match, value in labels:
+            if label not in ADDED and label not in series[name]:
+                wrong.append(f"{name} has no label {label}")
+            elif label not in OPEN and match in ("=", "!=") and \
+                    value not in series[name][label]:
+                wrong.append(f"{name}: {label} is never {value}")
+    return wrong + [f"no label {label}" for label in sorted(grouped - known)]
+
+
+class MonitoringTest(unittest.TestCase):
+    def test_expressions_ask_only_for_what_is_exported(self):
+        series = exported()
+        seen = 0
+        for where, expression in expressions():
+            seen += 1
+            self.assertEqual(mistakes(expression, series), [], where)
+        self.assertGreater(seen, 25)
+
+    def test_mistakes_are_found(self):
+        series = {"a_total": {"how": {"x"}}}
+        for wrong in ("b_total", 'a_total{how="y"}', 'a_total{who="x"}',
+                      "sum by (who) (rate(a_total[5m]))", "1 + 2"):
+            self.assertEqual(len(mistakes(wrong, series)), 1, wrong)
+        for right in ('a_total{how="x",instance=~"$i"} > 0.5 and a_total',
+                      "sum by (how) (rate(a_total[$__rate_interval])) / 2e3"):
+            self.assertEqual(mistakes(right, series), [], right)
+
+    def test_every_metric_is_on_the_dashboard(self):
+        shown = {re.sub("_(bucket|count|sum)$", "", name)
+                 for panel in dashboard()["panels"]
+                 for target in panel.get("targets", [])
+                 for name, _ in promql.selectors(target["expr"])[0]}
+        all_of_them = set(re.findall(
+            r"^# TYPE (\S+)", schemas.read("tests/golden/metrics.txt"), re.M))
+        self.assertEqual(all_of_them - shown, set())
+
+    def test_alerts_say_what_they_are(self):
+        names = [rule["alert"] for rule in alerts()]
+        self.assertEqual(len(names), len(set(names)))
+        for rule in alerts():
+            self.assertLessEqual(
+                set(rule), {"alert", "expr", "for", "labels", "annotations"})
+            self.assertIn(rule["labels"]["severity"], ("page", "ticket"))
+            self.assertTrue(rule["annotations"]["summary"])
+
+    def test_panels_do_not_overlap(self):
+        taken = set()
+        panels = dashboard()["panels"]
+        self.assertEqual(len({p["id"] for p in panels}), len(panels))
+        for panel in panels:
+            at = panel["gridPos"]
+            cells = {(x, y) for x in range(at["x"], at["x"] + at["w"])
+                     for y in range(at["y"], at["y"] + at["h"])}
+            self.assertFalse(cells & taken, panel["title"])
+            self.assertLessEqual(at["x"] + at["w"], 24)
+            taken |= cells
+
+
+if __name__ == "__main__":
+    unittest.main()
