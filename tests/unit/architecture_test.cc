@@ -18,12 +18,15 @@ const std::filesystem::path kRoot = LAKEFS_STAGING_SOURCE_DIR;
 // What each room may include of the others.
 const std::map<std::string, Names> kBelow = {
     {"base", {}},
-    {"http", {"base"}},
-    {"lakefs", {"base", "http"}},
-    {"objectstore", {"base", "http", "lakefs"}},
-    {"staging", {"base", "http", "lakefs", "objectstore"}},
-    {"server", {"base", "http", "lakefs", "objectstore", "staging"}},
-    {"", {"base", "http", "lakefs", "objectstore", "staging", "server", ""}},
+    {"metrics", {"base"}},
+    {"http", {"base", "metrics"}},
+    {"lakefs", {"base", "metrics", "http"}},
+    {"objectstore", {"base", "metrics", "http", "lakefs"}},
+    {"staging", {"base", "metrics", "http", "lakefs", "objectstore"}},
+    {"server", {"base", "metrics", "http", "lakefs", "objectstore", "staging"}},
+    {"",
+     {"base", "metrics", "http", "lakefs", "objectstore", "staging", "server",
+      ""}},
 };
 
 // Foreign headers by their beginning, and the rooms that may include them.
@@ -33,6 +36,7 @@ const std::map<std::string, Names> kForeign = {
     {"lakefs/staging/v1/", {"server"}},
     {"google/", {"server"}},
     {"nlohmann/", {"base", "lakefs"}},
+    {"prometheus/", {"metrics"}},
     {"openssl/", {"staging"}},
     {"spdlog/", {"base"}},
     {"yaml-cpp/", {""}},
