@@ -9,6 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
+#include "gateway/http/metered_http_client.h"
 #include "gateway/lakefs/rest_client.h"
 #include "gateway/objectstore/presigned_store.h"
 #include "gateway/server/server.h"
@@ -74,12 +75,18 @@ int Run(const Settings& settings) {
   signal(SIGPIPE, SIG_IGN);
 
   RealClock clock;
-  CurlHttpClient http;
+  Metrics metrics(kVersion);
+  CurlHttpClient curl;
+  MeteredHttpClient http(curl, metrics);
   Credentials credentials = CredentialsOf(settings);
   RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http, credentials);
   PresignedStore store(http);
   RetryBudget lakefs_budget({}, clock);
   RetryBudget store_budget({}, clock);
+  for (RetryBudget* budget : {&lakefs_budget, &store_budget}) {
+    budget->SetObserver(
+        [&metrics](RetryVerdict verdict) { metrics.RetryDecided(verdict); });
+  }
   ServerInfo server_info(lakefs, lakefs_budget);
   LinkLoop link_loop(lakefs, lakefs_budget);
   AddressLinker linker(lakefs, link_loop, lakefs_budget);
@@ -103,16 +110,16 @@ int Run(const Settings& settings) {
        .memory = memory});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
-  StagingService service(
-      {.clock = clock,
-       .lakefs = lakefs,
-       .lakefs_budget = lakefs_budget,
-       .uploads = uploads,
-       .linker = linker,
-       .unary_pool = unary_pool,
-       .upload_pool = upload_pool,
-       .calls = {.unary_timeout = settings.unary_timeout,
-                 .upload_timeout = settings.upload_timeout}});
+  CallRunner calls(clock, metrics, nullptr,
+                   {.unary_timeout = settings.unary_timeout,
+                    .upload_timeout = settings.upload_timeout});
+  StagingService service({.lakefs = lakefs,
+                          .lakefs_budget = lakefs_budget,
+                          .uploads = uploads,
+                          .linker = linker,
+                          .unary_pool = unary_pool,
+                          .upload_pool = upload_pool,
+                          .calls = calls});
   auto server = Server::Start(settings.listen, service);
   if (!server.ok()) {
     std::cerr << "lakefs-staging-gateway: " << server.status().message()

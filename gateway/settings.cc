@@ -17,6 +17,9 @@
 #include "absl/time/time.h"
 
 namespace lakefs::gateway {
+
+const char kVersion[] = LAKEFS_STAGING_VERSION;
+
 namespace {
 
 using Values = std::vector<std::string>;
@@ -305,7 +308,7 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
       "for callers of the gRPC service lakefs.staging.v1.Staging.",
       "lakefs-staging-gateway");
   app.set_version_flag("--version",
-                       "lakefs-staging-gateway " LAKEFS_STAGING_VERSION);
+                       absl::StrCat("lakefs-staging-gateway ", kVersion));
   std::string config_file;
   app.add_option("--config", config_file,
                  "YAML file of settings, by the names of the flags");

@@ -11,6 +11,9 @@
 
 namespace lakefs::gateway {
 
+// The version of the program, such as "0.1.0".
+extern const char kVersion[];
+
 // Every setting, with its default. The table in settings.cc gives each its
 // name, its help and its parser.
 struct Settings {

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "gateway/base/log.h"
+
 namespace lakefs::gateway {
 namespace {
 
@@ -49,8 +51,17 @@ absl::StatusOr<HttpResponse> MeteredHttpClient::Send(
   auto response =
       http_.Send(context, unknown ? Counted(request, object_bytes) : request);
   const std::chrono::duration<double> elapsed = context.clock().Now() - start;
-  metrics_.UpstreamFinished(request.operation, ResultOf(response),
-                            elapsed.count());
+  const absl::string_view result = ResultOf(response);
+  metrics_.UpstreamFinished(request.operation, result, elapsed.count());
+  if (LogEnabled(LogLevel::kDebug)) {
+    Log(LogLevel::kDebug, "exchange",
+        {{"call_id", context.call_id()},
+         {"operation", std::string(request.operation)},
+         {"url", std::string(WithoutQuery(request.url))},
+         {"status", int64_t{response.ok() ? response->status : 0}},
+         {"result", std::string(result)},
+         {"seconds", elapsed.count()}});
+  }
   if (response.ok() && response->status / 100 == 2 &&
       CarriesObject(request.operation)) {
     metrics_.Stored(object_bytes);

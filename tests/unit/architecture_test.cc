@@ -39,7 +39,7 @@ const std::map<std::string, Names> kForeign = {
     {"prometheus/", {"metrics"}},
     {"openssl/", {"staging"}},
     {"spdlog/", {"base"}},
-    {"yaml-cpp/", {""}},
+    {"yaml-cpp/", {"", "server"}},
     {"CLI/", {""}},
 };
 
