@@ -1,6 +1,7 @@
 // lakefs-staging-gateway: flags and environment, wiring, serve, drain.
 #include <malloc.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "gateway/http/metered_http_client.h"
 #include "gateway/lakefs/rest_client.h"
 #include "gateway/objectstore/presigned_store.h"
+#include "gateway/server/admin.h"
 #include "gateway/server/server.h"
 #include "gateway/settings.h"
 
@@ -69,6 +71,12 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   }
 }
 
+// The end of a start that failed.
+int Fail(const absl::Status& status) {
+  std::cerr << "lakefs-staging-gateway: " << status.message() << "\n";
+  return 2;
+}
+
 int Run(const Settings& settings) {
   SetLogLevel(settings.log_level);
   const sigset_t signals = BlockSignals();
@@ -120,21 +128,35 @@ int Run(const Settings& settings) {
                           .unary_pool = unary_pool,
                           .upload_pool = upload_pool,
                           .calls = calls});
-  auto server = Server::Start(settings.listen, service);
-  if (!server.ok()) {
-    std::cerr << "lakefs-staging-gateway: " << server.status().message()
-              << "\n";
-    return 2;
+  Readiness readiness(clock, lakefs, calls, /*own_credentials=*/true);
+  metrics.SetGauges([&] {
+    return MetricGauges{
+        .ready = readiness.Check() == Readiness::Verdict::kReady,
+        .memory_capacity_bytes = memory.capacity_bytes(),
+        .memory_used_bytes = memory.used_bytes(),
+        .memory_waiting_uploads = memory.waiting(),
+        .spool_capacity_bytes = spool.capacity_bytes(),
+        .spool_used_bytes = spool.used_bytes()};
+  });
+  std::unique_ptr<Admin> admin;
+  if (!settings.admin_listen.empty()) {
+    auto started = Admin::Start(settings.admin_listen, metrics, readiness,
+                                [] { kill(getpid(), SIGTERM); });
+    if (!started.ok()) return Fail(started.status());
+    admin = *std::move(started);
   }
+  auto server = Server::Start(settings.listen, service);
+  if (!server.ok()) return Fail(server.status());
   for (const std::string& address : (*server)->addresses()) {
     std::cout << "listening on " << address << std::endl;
   }
-  TryLakefs(clock, server_info);
+  if (admin) std::cout << "admin on " << admin->address() << std::endl;
+  background.TryRun([&] { TryLakefs(clock, server_info); });
 
   int received = 0;
   sigwait(&signals, &received);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
-  (*server)->Drain(settings.drain_timeout);
+  (*server)->Drain(calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }
@@ -146,10 +168,7 @@ int main(int argc, char** argv) {
   using namespace lakefs::gateway;
   TuneAllocator();
   const auto line = ReadSettings(argc, argv, ProcessEnvironment());
-  if (!line.ok()) {
-    std::cerr << "lakefs-staging-gateway: " << line.status().message() << "\n";
-    return 2;
-  }
+  if (!line.ok()) return Fail(line.status());
   if (!line->text.empty()) {
     std::cout << line->text;
     return 0;

@@ -70,21 +70,33 @@ Parser Span(std::chrono::milliseconds Settings::*member) {
   };
 }
 
+bool IsHostAndPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  return colon != absl::string_view::npos &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 &&
+         port <= 65535;
+}
+
 std::string ParseListen(const Values& values, Settings& settings) {
   settings.listen.clear();
   for (const std::string& value : values) {
     for (absl::string_view address : absl::StrSplit(value, ',')) {
-      const size_t colon = address.rfind(':');
-      int port = -1;
-      if (!absl::StartsWith(address, "unix:") &&
-          (colon == absl::string_view::npos ||
-           !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
-           port > 65535)) {
+      if (!absl::StartsWith(address, "unix:") && !IsHostAndPort(address)) {
         return "is neither HOST:PORT nor unix:/path";
       }
       settings.listen.emplace_back(address);
     }
   }
+  return "";
+}
+
+std::string ParseAdminListen(const Values& values, Settings& settings) {
+  const std::string& address = values.back();
+  if (address != "off" && !IsHostAndPort(address)) {
+    return "is neither HOST:PORT nor off";
+  }
+  settings.admin_listen = address == "off" ? "" : address;
   return "";
 }
 
@@ -116,6 +128,10 @@ const std::vector<Field>& Fields() {
        "Address to serve on: 127.0.0.1:PORT (0: any free port) or unix:/path; "
        "repeatable [127.0.0.1:8765]",
        ParseListen},
+      {"admin-listen",
+       "HOST:PORT of /metrics, /healthz, /readyz and /quitquitquit, or off "
+       "[127.0.0.1:8766]",
+       ParseAdminListen},
       {"lakefs-endpoint", "URL of lakeFS, such as https://lakefs.example.com",
        ParseEndpoint, From::kAnywhere, "LAKECTL_SERVER_ENDPOINT_URL"},
       {"access-key-id", "Access key to lakeFS", Text(&Settings::access_key_id),

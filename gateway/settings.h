@@ -18,6 +18,7 @@ extern const char kVersion[];
 // name, its help and its parser.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:8765"};
+  std::string admin_listen = "127.0.0.1:8766";  // empty: none
 
   std::string lakefs_endpoint;
   std::string access_key_id;

@@ -25,7 +25,8 @@ UploadReactor::UploadReactor(std::unique_ptr<Call> call, UploadSession& session,
       session_(session),
       pool_(pool),
       stream_([this] { StartRead(&message_); },
-              [this](int64_t offset) { SendRewind(offset); }) {
+              [this](int64_t offset) { SendRewind(offset); }),
+      wake_(context_, [this] { stream_.PushEnd(); }) {
   StartRead(&message_);
 }
 
@@ -42,10 +43,7 @@ void UploadReactor::OnReadDone(bool ok) {
   if (stream_.Push(std::move(message_))) StartRead(&message_);
 }
 
-void UploadReactor::OnCancel() {
-  context_.Cancel();
-  stream_.PushEnd();
-}
+void UploadReactor::OnCancel() { context_.Cancel(); }
 
 void UploadReactor::OnDone() { LetGo(); }
 

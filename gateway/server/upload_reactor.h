@@ -57,6 +57,7 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   bool begun_ = false;                                   // the header has come
   bool over_ = false;  // refused; both are for gRPC's reads, one at a time
   UploadStream stream_;
+  const CancelHook wake_;  // whoever cancels the call, its stream ends
   UploadProgress progress_;
 
   absl::Mutex mu_;

@@ -37,6 +37,7 @@ const std::map<std::string, Names> kForeign = {
     {"google/", {"server"}},
     {"nlohmann/", {"base", "lakefs"}},
     {"prometheus/", {"metrics"}},
+    {"httplib.h", {"server"}},
     {"openssl/", {"staging"}},
     {"spdlog/", {"base"}},
     {"yaml-cpp/", {"", "server"}},
