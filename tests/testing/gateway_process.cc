@@ -58,7 +58,7 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
 
   std::vector<std::string> args = {
       std::string(LAKEFS_STAGING_BINARY_DIR) + "/bin/lakefs-staging-gateway",
-      "--listen=127.0.0.1:0"};
+      "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"};
   args.insert(args.end(), flags.begin(), flags.end());
   std::vector<std::string> env = EnvironmentOf(lakefs_endpoint, environment);
   posix_spawn_file_actions_t actions;
@@ -73,11 +73,21 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
   EXPECT_EQ(spawned, 0) << args[0];
 
   std::string line;
-  for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
+  for (char c = 0; admin_.empty() && read(out[0], &c, 1) == 1;) {
+    if (c != '\n') {
+      line.push_back(c);
+      continue;
+    }
+    absl::string_view address = line;
+    if (absl::ConsumePrefix(&address, "listening on ") && address_.empty()) {
+      address_ = std::string(address);
+    } else if (absl::ConsumePrefix(&address, "admin on ")) {
+      admin_ = std::string(address);
+    }
+    line.clear();
+  }
   close(out[0]);
-  absl::string_view address = line;
-  EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line << Log();
-  address_ = std::string(address);
+  EXPECT_FALSE(address_.empty()) << line << Log();
 }
 
 GatewayProcess::~GatewayProcess() {
@@ -98,6 +108,8 @@ std::unique_ptr<::lakefs::staging::v1::Staging::Stub> GatewayProcess::NewStub()
   return ::lakefs::staging::v1::Staging::NewStub(grpc::CreateCustomChannel(
       address_, grpc::InsecureChannelCredentials(), arguments));
 }
+
+void GatewayProcess::Terminate() const { kill(pid_, SIGTERM); }
 
 std::string GatewayProcess::Log() const {
   std::ifstream file(log_file_);
