@@ -1,0 +1,179 @@
+// Callers of the gateway, for the benchmarks. Prints one line of JSON.
+//
+//   bench-load ADDRESS bulk STREAMS BYTES_EACH
+//   bench-load ADDRESS stream CALLERS SIZE SECONDS
+//   bench-load ADDRESS unary CALLERS SIZE SECONDS
+//   bench-load ADDRESS address CALLERS SECONDS
+#include <grpcpp/create_channel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/crc32c.h"
+#include "lakefs/staging/v1/staging.grpc.pb.h"
+
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using Clock = std::chrono::steady_clock;
+using lakefs::gateway::ConcatCrc32c;
+using lakefs::gateway::Crc32c;
+
+constexpr size_t kChunk = 1 << 20;
+
+std::unique_ptr<pb::Staging::Stub> NewStub(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+  return pb::Staging::NewStub(grpc::CreateCustomChannel(
+      address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+void Fill(pb::UploadHeader& header) {
+  header.mutable_object()->set_repository("repo");
+  header.mutable_object()->set_branch("main");
+  header.mutable_object()->set_path("o");
+}
+
+[[noreturn]] void Die(const std::string& why) {
+  std::cerr << "bench-load: " << why << "\n";
+  std::_Exit(1);
+}
+
+// Compares with what the sink says that it got, if it was told to look.
+void CheckSum(const pb::UploadResult& result, uint32_t crc32c) {
+  const std::string& said = result.object().checksum();
+  if (result.crc32c() != crc32c) Die("the gateway has another crc32c");
+  if (said.size() == 8 &&
+      said != absl::StrCat(absl::Hex(crc32c, absl::kZeroPad8))) {
+    Die("the store got other bytes");
+  }
+}
+
+pb::UploadResult UploadStream(pb::Staging::Stub& stub, const std::string& data,
+                              uint32_t chunk_crc, int64_t bytes) {
+  grpc::ClientContext context;
+  const auto stream = stub.UploadAndLink(&context);
+  pb::UploadAndLinkRequest message;
+  Fill(*message.mutable_header());
+  message.mutable_header()->set_size_bytes(bytes);
+  stream->Write(message);
+  const auto chunk = static_cast<int64_t>(data.size());
+  message.mutable_chunk()->set_data(data);
+  uint32_t crc = 0;
+  for (int64_t offset = 0; offset < bytes; offset += chunk) {
+    message.mutable_chunk()->set_write_offset(offset);
+    message.mutable_chunk()->set_crc32c(chunk_crc);
+    crc = ConcatCrc32c(crc, chunk_crc, data.size());
+    if (!stream->Write(message)) break;
+  }
+  message.mutable_finish()->set_size_bytes(bytes);
+  stream->Write(message);
+  stream->WritesDone();
+  pb::UploadAndLinkResponse response;
+  stream->Read(&response);
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) Die(status.error_message());
+  CheckSum(response.result(), crc);
+  return response.result();
+}
+
+void Bulk(const std::string& address, int streams, int64_t bytes) {
+  const std::string data(kChunk, 'x');
+  const uint32_t crc = Crc32c(data);
+  std::vector<std::unique_ptr<pb::Staging::Stub>> stubs;
+  for (int i = 0; i < streams; ++i) stubs.push_back(NewStub(address));
+  const auto start = Clock::now();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < streams; ++i) {
+    threads.emplace_back([&, i] { UploadStream(*stubs[i], data, crc, bytes); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::chrono::duration<double> took = Clock::now() - start;
+  std::cout << "{\"seconds\": " << took.count() << "}\n";
+}
+
+// Calls `once` by as many callers for so long.
+void Repeat(const std::string& address, int callers, double seconds,
+            const std::function<void(pb::Staging::Stub&)>& once) {
+  std::atomic<bool> stop = false;
+  std::vector<std::vector<double>> times(static_cast<size_t>(callers));
+  std::vector<std::thread> threads;
+  const auto start = Clock::now();
+  for (int i = 0; i < callers; ++i) {
+    threads.emplace_back([&, i] {
+      const auto stub = NewStub(address);
+      while (!stop) {
+        const auto begin = Clock::now();
+        once(*stub);
+        times[static_cast<size_t>(i)].push_back(
+            std::chrono::duration<double>(Clock::now() - begin).count());
+      }
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  const std::chrono::duration<double> took = Clock::now() - start;
+  std::vector<double> all;
+  for (const auto& list : times)
+    all.insert(all.end(), list.begin(), list.end());
+  std::sort(all.begin(), all.end());
+  std::cout << "{\"per_second\": "
+            << static_cast<double>(all.size()) / took.count()
+            << ", \"p50_us\": " << all[all.size() / 2] * 1e6 << "}\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) return 2;
+  const std::string address = argv[1];
+  const std::string mode = argv[2];
+  if (mode == "bulk") {
+    Bulk(address, std::atoi(argv[3]), std::atoll(argv[4]));
+    return 0;
+  }
+  const int callers = std::atoi(argv[3]);
+  if (mode == "address") {
+    Repeat(address, callers, std::atof(argv[4]), [](pb::Staging::Stub& stub) {
+      grpc::ClientContext context;
+      pb::GetPhysicalAddressRequest request;
+      request.mutable_object()->set_repository("repo");
+      request.mutable_object()->set_branch("main");
+      request.mutable_object()->set_path("o");
+      request.set_presign(true);
+      pb::GetPhysicalAddressResponse response;
+      const auto status = stub.GetPhysicalAddress(&context, request, &response);
+      if (!status.ok()) Die(status.error_message());
+    });
+    return 0;
+  }
+  if (argc < 6) return 2;
+  const std::string data(static_cast<size_t>(std::atoll(argv[4])), 'x');
+  const uint32_t crc = Crc32c(data);
+  const auto size = static_cast<int64_t>(data.size());
+  Repeat(address, callers, std::atof(argv[5]), [&](pb::Staging::Stub& stub) {
+    if (mode == "stream") {
+      UploadStream(stub, data, crc, size);
+      return;
+    }
+    grpc::ClientContext context;
+    pb::UploadObjectRequest request;
+    Fill(*request.mutable_header());
+    request.set_data(data);
+    request.set_crc32c(crc);
+    pb::UploadObjectResponse response;
+    const auto status = stub.UploadObject(&context, request, &response);
+    if (!status.ok()) Die(status.error_message());
+    CheckSum(response.result(), crc);
+  });
+}
