@@ -1,6 +1,7 @@
 // lakefs-staging-gateway: flags and environment, wiring, serve, drain.
 #include <malloc.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <iostream>
@@ -9,10 +10,12 @@
 #include "gateway/base/log.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
+#include "gateway/http/metered_http_client.h"
 #include "gateway/lakefs/rest_client.h"
 #include "gateway/objectstore/direct_s3_store.h"
 #include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
+#include "gateway/server/admin.h"
 #include "gateway/server/server.h"
 #include "gateway/settings.h"
 
@@ -91,13 +94,21 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   }
 }
 
+// The end of a start that failed.
+int Fail(const absl::Status& status) {
+  std::cerr << "lakefs-staging-gateway: " << status.message() << "\n";
+  return 2;
+}
+
 int Run(const Settings& settings) {
   SetLogLevel(settings.log_level);
   const sigset_t signals = BlockSignals();
   signal(SIGPIPE, SIG_IGN);
 
   RealClock clock;
-  CurlHttpClient http;
+  Metrics metrics(kVersion);
+  CurlHttpClient curl;
+  MeteredHttpClient http(curl, metrics);
   Credentials credentials = CredentialsOf(settings);
   RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http, credentials);
   const StoreOptions store_options{.content_md5 = settings.content_md5};
@@ -107,6 +118,10 @@ int Run(const Settings& settings) {
   const std::unique_ptr<ObjectStore> local_file = LocalFile(settings);
   RetryBudget lakefs_budget({}, clock);
   RetryBudget store_budget({}, clock);
+  for (RetryBudget* budget : {&lakefs_budget, &store_budget}) {
+    budget->SetObserver(
+        [&metrics](RetryVerdict verdict) { metrics.RetryDecided(verdict); });
+  }
   ServerInfo server_info(lakefs, lakefs_budget);
   LinkLoop link_loop(lakefs, lakefs_budget);
   AddressLinker linker(lakefs, link_loop, lakefs_budget);
@@ -134,31 +149,45 @@ int Run(const Settings& settings) {
        .memory = memory});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
-  StagingService service(
-      {.clock = clock,
-       .lakefs = lakefs,
-       .lakefs_budget = lakefs_budget,
-       .uploads = uploads,
-       .linker = linker,
-       .unary_pool = unary_pool,
-       .upload_pool = upload_pool,
-       .calls = {.unary_timeout = settings.unary_timeout,
-                 .upload_timeout = settings.upload_timeout}});
-  auto server = Server::Start(settings.listen, service);
-  if (!server.ok()) {
-    std::cerr << "lakefs-staging-gateway: " << server.status().message()
-              << "\n";
-    return 2;
+  CallRunner calls(clock, metrics, nullptr,
+                   {.unary_timeout = settings.unary_timeout,
+                    .upload_timeout = settings.upload_timeout});
+  StagingService service({.lakefs = lakefs,
+                          .lakefs_budget = lakefs_budget,
+                          .uploads = uploads,
+                          .linker = linker,
+                          .unary_pool = unary_pool,
+                          .upload_pool = upload_pool,
+                          .calls = calls});
+  Readiness readiness(clock, lakefs, calls, /*own_credentials=*/true);
+  metrics.SetGauges([&] {
+    return MetricGauges{
+        .ready = readiness.Check() == Readiness::Verdict::kReady,
+        .memory_capacity_bytes = memory.capacity_bytes(),
+        .memory_used_bytes = memory.used_bytes(),
+        .memory_waiting_uploads = memory.waiting(),
+        .spool_capacity_bytes = spool.capacity_bytes(),
+        .spool_used_bytes = spool.used_bytes()};
+  });
+  std::unique_ptr<Admin> admin;
+  if (!settings.admin_listen.empty()) {
+    auto started = Admin::Start(settings.admin_listen, metrics, readiness,
+                                [] { kill(getpid(), SIGTERM); });
+    if (!started.ok()) return Fail(started.status());
+    admin = *std::move(started);
   }
+  auto server = Server::Start(settings.listen, service);
+  if (!server.ok()) return Fail(server.status());
   for (const std::string& address : (*server)->addresses()) {
     std::cout << "listening on " << address << std::endl;
   }
-  TryLakefs(clock, server_info);
+  if (admin) std::cout << "admin on " << admin->address() << std::endl;
+  background.TryRun([&] { TryLakefs(clock, server_info); });
 
   int received = 0;
   sigwait(&signals, &received);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
-  (*server)->Drain(settings.drain_timeout);
+  (*server)->Drain(calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }
@@ -170,10 +199,7 @@ int main(int argc, char** argv) {
   using namespace lakefs::gateway;
   TuneAllocator();
   const auto line = ReadSettings(argc, argv, ProcessEnvironment());
-  if (!line.ok()) {
-    std::cerr << "lakefs-staging-gateway: " << line.status().message() << "\n";
-    return 2;
-  }
+  if (!line.ok()) return Fail(line.status());
   if (!line->text.empty()) {
     std::cout << line->text;
     return 0;

@@ -17,6 +17,9 @@
 #include "absl/time/time.h"
 
 namespace lakefs::gateway {
+
+const char kVersion[] = LAKEFS_STAGING_VERSION;
+
 namespace {
 
 using Values = std::vector<std::string>;
@@ -68,21 +71,33 @@ Parser Span(std::chrono::milliseconds Settings::*member) {
   };
 }
 
+bool IsHostAndPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = -1;
+  return colon != absl::string_view::npos &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 &&
+         port <= 65535;
+}
+
 std::string ParseListen(const Values& values, Settings& settings) {
   settings.listen.clear();
   for (const std::string& value : values) {
     for (absl::string_view address : absl::StrSplit(value, ',')) {
-      const size_t colon = address.rfind(':');
-      int port = -1;
-      if (!absl::StartsWith(address, "unix:") &&
-          (colon == absl::string_view::npos ||
-           !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 ||
-           port > 65535)) {
+      if (!absl::StartsWith(address, "unix:") && !IsHostAndPort(address)) {
         return "is neither HOST:PORT nor unix:/path";
       }
       settings.listen.emplace_back(address);
     }
   }
+  return "";
+}
+
+std::string ParseAdminListen(const Values& values, Settings& settings) {
+  const std::string& address = values.back();
+  if (address != "off" && !IsHostAndPort(address)) {
+    return "is neither HOST:PORT nor off";
+  }
+  settings.admin_listen = address == "off" ? "" : address;
   return "";
 }
 
@@ -140,6 +155,10 @@ const std::vector<Field>& Fields() {
        "Address to serve on: 127.0.0.1:PORT (0: any free port) or unix:/path; "
        "repeatable [127.0.0.1:8765]",
        ParseListen},
+      {"admin-listen",
+       "HOST:PORT of /metrics, /healthz, /readyz and /quitquitquit, or off "
+       "[127.0.0.1:8766]",
+       ParseAdminListen},
       {"lakefs-endpoint",
        "URL of lakeFS, such as https://lakefs.example.com",
        Url(&Settings::lakefs_endpoint),
@@ -389,7 +408,7 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
       "for callers of the gRPC service lakefs.staging.v1.Staging.",
       "lakefs-staging-gateway");
   app.set_version_flag("--version",
-                       "lakefs-staging-gateway " LAKEFS_STAGING_VERSION);
+                       absl::StrCat("lakefs-staging-gateway ", kVersion));
   std::string config_file;
   app.add_option("--config", config_file,
                  "YAML file of settings, by the names of the flags");

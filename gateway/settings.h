@@ -11,10 +11,14 @@
 
 namespace lakefs::gateway {
 
+// The version of the program, such as "0.1.0".
+extern const char kVersion[];
+
 // Every setting, with its default. The table in settings.cc gives each its
 // name, its help and its parser.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:8765"};
+  std::string admin_listen = "127.0.0.1:8766";  // empty: none
 
   std::string lakefs_endpoint;
   std::string access_key_id;

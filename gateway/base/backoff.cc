@@ -63,12 +63,12 @@ void RetryBudget::Refill() {
 RetryVerdict WaitToRetry(const CallContext& context,
                          const absl::Status& failure, Backoff& backoff,
                          RetryBudget& budget) {
-  if (context.cancelled()) return RetryVerdict::kCancelled;
+  if (context.cancelled()) return budget.Tell(RetryVerdict::kCancelled);
   const Duration wait = backoff.Next(DetailsOf(failure).retry_after);
-  if (wait >= context.Remaining()) return RetryVerdict::kDeadline;
-  if (!budget.Spend()) return RetryVerdict::kBudget;
-  return context.Sleep(wait).ok() ? RetryVerdict::kRetried
-                                  : RetryVerdict::kCancelled;
+  if (wait >= context.Remaining()) return budget.Tell(RetryVerdict::kDeadline);
+  if (!budget.Spend()) return budget.Tell(RetryVerdict::kBudget);
+  return budget.Tell(context.Sleep(wait).ok() ? RetryVerdict::kRetried
+                                              : RetryVerdict::kCancelled);
 }
 
 }  // namespace lakefs::gateway

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -69,11 +70,22 @@ class RetryBudget {
   bool Spend();
   void Succeeded();
 
+  // Told of every decision on a failed attempt; to be set before any is made.
+  void SetObserver(std::function<void(RetryVerdict)> observer) {
+    observer_ = std::move(observer);
+  }
+  // Hands the verdict to the observer, and returns it.
+  RetryVerdict Tell(RetryVerdict verdict) const {
+    if (observer_) observer_(verdict);
+    return verdict;
+  }
+
  private:
   void Refill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;
   const Clock& clock_;
+  std::function<void(RetryVerdict)> observer_;
   absl::Mutex mu_;
   double tokens_ ABSL_GUARDED_BY(mu_);
   TimePoint refilled_ ABSL_GUARDED_BY(mu_);
@@ -81,7 +93,8 @@ class RetryBudget {
 
 // Waits before an attempt that follows `failure`. kRetried means: go on. The
 // wait never passes the deadline; if it would, the verdict is kDeadline at
-// once, and the time that is left stays for finding out.
+// once, and the time that is left stays for finding out. The budget's observer
+// is told.
 RetryVerdict WaitToRetry(const CallContext& context,
                          const absl::Status& failure, Backoff& backoff,
                          RetryBudget& budget);

@@ -5,13 +5,16 @@
 
 namespace lakefs::gateway {
 
-CallContext::CallContext(Clock& clock, TimePoint deadline, std::string call_id)
+CallContext::CallContext(Clock& clock, TimePoint deadline, CallInfo info)
     : clock_(&clock),
       deadline_(deadline),
       cancellation_(std::make_shared<Cancellation>()),
-      counters_(std::make_shared<Counters>()) {
-  counters_->call_id = std::move(call_id);
+      shared_(std::make_shared<Shared>()) {
+  shared_->info = std::move(info);
 }
+
+CallContext::CallContext(Clock& clock, TimePoint deadline, std::string call_id)
+    : CallContext(clock, deadline, CallInfo{.call_id = std::move(call_id)}) {}
 
 CallContext CallContext::WithDeadline(TimePoint deadline) const {
   CallContext copy = *this;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -13,8 +14,20 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/trace_parent.h"
 
 namespace lakefs::gateway {
+
+// What is known of a call when it comes.
+struct CallInfo {
+  // Names the call in logs.
+  std::string call_id;
+  // The caller's own authorization to lakeFS, if callers may bring one: a
+  // secret, never logged. Nothing that was learned with it is kept for others.
+  std::string authorization;
+  // The gateway's span in the caller's trace, if it is part of one.
+  std::optional<TraceParent> trace;
+};
 
 // The context of one call. Copies share the cancellation and the counters, so
 // a copy with an earlier deadline ends with the call it was made from.
@@ -24,7 +37,8 @@ namespace lakefs::gateway {
 // Threads: all methods may be called from any thread.
 class CallContext {
  public:
-  // `call_id` names the call in logs; `clock` must outlive all copies.
+  // `clock` must outlive all copies.
+  CallContext(Clock& clock, TimePoint deadline, CallInfo info);
   CallContext(Clock& clock, TimePoint deadline, std::string call_id);
 
   // The same call with the earlier of its deadline and `deadline`.
@@ -38,7 +52,13 @@ class CallContext {
 
   Clock& clock() const { return *clock_; }
   TimePoint deadline() const { return deadline_; }
-  const std::string& call_id() const { return counters_->call_id; }
+  const std::string& call_id() const { return shared_->info.call_id; }
+  const std::string& authorization() const {
+    return shared_->info.authorization;
+  }
+  const std::optional<TraceParent>& trace() const {
+    return shared_->info.trace;
+  }
 
   // Time that is left, zero once the call is over.
   Duration Remaining() const;
@@ -54,8 +74,8 @@ class CallContext {
   absl::Status Sleep(Duration span) const;
 
   // Counts one HTTP exchange of this call, and says how many there were.
-  void CountAttempt() const { ++counters_->attempts; }
-  int attempts() const { return counters_->attempts; }
+  void CountAttempt() const { ++shared_->attempts; }
+  int attempts() const { return shared_->attempts; }
 
  private:
   friend class CancelHook;
@@ -68,15 +88,15 @@ class CallContext {
     std::map<int, std::function<void()>> hooks ABSL_GUARDED_BY(mu);
   };
   // Shared also with detached contexts, whose attempts count for the call.
-  struct Counters {
-    std::string call_id;
+  struct Shared {
+    CallInfo info;
     std::atomic<int> attempts{0};
   };
 
   Clock* clock_;
   TimePoint deadline_;
   std::shared_ptr<Cancellation> cancellation_;
-  std::shared_ptr<Counters> counters_;
+  std::shared_ptr<Shared> shared_;
 };
 
 // Runs a function when a call is cancelled, for as long as the hook lives: at

@@ -43,9 +43,11 @@ std::string Quote(absl::string_view text) {
 
 void SetLogLevel(LogLevel level) { Logger().set_level(Spd(level)); }
 
+bool LogEnabled(LogLevel level) { return Logger().should_log(Spd(level)); }
+
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields) {
-  if (!Logger().should_log(Spd(level))) return;
+  if (!LogEnabled(level)) return;
   std::string line = "\"event\":" + Quote(event);
   for (const auto& [name, value] : fields) {
     line += "," + Quote(name) + ":";

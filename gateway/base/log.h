@@ -20,6 +20,9 @@ using LogField = std::pair<absl::string_view, LogValue>;
 // called while others log.
 void SetLogLevel(LogLevel level);
 
+// Whether lines of that level are written.
+bool LogEnabled(LogLevel level);
+
 // Writes one line: time, level, `event` (a short constant), then the fields in
 // their order. Fields never hold secrets: no URL with its query, no key, no
 // token, no cookie.

@@ -1,11 +1,13 @@
 #include "gateway/server/call_runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/base/log.h"
+#include "gateway/server/status_details.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -24,40 +26,210 @@ absl::string_view OutcomeName(Outcome outcome) {
   return "UNKNOWN";
 }
 
-std::string NewCallId() {
+absl::string_view PlanName(Plan plan) {
+  switch (plan) {
+    case Plan::kNone:
+      return "NONE";
+    case Plan::kSinglePut:
+      return "SINGLE_PUT";
+    case Plan::kMultipart:
+      return "MULTIPART";
+    case Plan::kAzureBlocks:
+      return "AZURE_BLOCKS";
+    case Plan::kSpooledPut:
+      return "SPOOLED_PUT";
+    case Plan::kDirectS3:
+      return "DIRECT_S3";
+    case Plan::kLocalFile:
+      return "LOCAL_FILE";
+    case Plan::kThroughLakefs:
+      return "THROUGH_LAKEFS";
+  }
+  return "NONE";
+}
+
+// The first value of a metadata key; "" if there is none.
+std::string Metadata(const grpc::ServerContextBase& context, const char* key) {
+  const auto found = context.client_metadata().find(key);
+  if (found == context.client_metadata().end()) return "";
+  return {found->second.data(), found->second.size()};
+}
+
+CallInfo InfoOf(const grpc::ServerContextBase& context, bool pass_through) {
   thread_local absl::InsecureBitGen random;
-  return absl::StrCat(
-      absl::Hex(absl::Uniform<uint64_t>(random), absl::kZeroPad16));
+  CallInfo info{.call_id = absl::StrCat(absl::Hex(
+                    absl::Uniform<uint64_t>(random), absl::kZeroPad16))};
+  if (pass_through) info.authorization = Metadata(context, "authorization");
+  if (const auto parent =
+          TraceParent::Parse(Metadata(context, "traceparent"))) {
+    info.trace = parent->Child(random);
+  }
+  return info;
+}
+
+Duration TimeoutOf(const grpc::ServerContextBase& context,
+                   std::chrono::milliseconds default_timeout) {
+  const auto deadline = context.deadline();
+  const auto left = deadline - std::chrono::system_clock::now();
+  const bool has_deadline =
+      deadline != std::chrono::system_clock::time_point::max() &&
+      left < std::chrono::hours(24 * 365);
+  return has_deadline ? std::chrono::duration_cast<Duration>(left)
+                      : Duration(default_timeout);
+}
+
+// Which limit an upload met before it began; "" if none.
+absl::string_view RefusalOf(const absl::Status& status) {
+  switch (ReasonOf(status)) {
+    case Reason::kTooManyUploads:
+      return "too_many";
+    case Reason::kSpoolFull:
+      return "spool_full";
+    case Reason::kDraining:
+      return "draining";
+    default:
+      return "";
+  }
+}
+
+absl::Status Draining(absl::string_view what) {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat("the gateway is shutting down: ", what),
+                   Reason::kDraining);
 }
 
 }  // namespace
 
-CallContext NewCallContext(const grpc::ServerContextBase& context, Clock& clock,
-                           std::chrono::milliseconds default_timeout) {
-  const auto left = context.deadline() - std::chrono::system_clock::now();
-  const bool has_deadline =
-      context.deadline() != std::chrono::system_clock::time_point::max() &&
-      left < std::chrono::hours(24 * 365);
-  const Duration timeout = has_deadline
-                               ? std::chrono::duration_cast<Duration>(left)
-                               : Duration(default_timeout);
-  return CallContext(clock, clock.Now() + timeout, NewCallId());
+std::unique_ptr<Call> CallRunner::Begin(const grpc::ServerContextBase& context,
+                                        absl::string_view method,
+                                        const std::optional<SocketPeer>& peer) {
+  const auto timeout =
+      TimeoutOf(context, method == "UploadAndLink" ? options_.upload_timeout
+                                                   : options_.unary_timeout);
+  return std::unique_ptr<Call>(
+      new Call(*this, method,
+               CallContext(clock_, clock_.Now() + timeout,
+                           InfoOf(context, options_.pass_through)),
+               CallerOf(context, peer)));
 }
 
-void LogCall(const CallContext& context, absl::string_view method,
-             TimePoint start, const absl::Status& status,
-             const LinkReport* report) {
-  const std::chrono::duration<double> elapsed = context.clock().Now() - start;
+void CallRunner::StartDraining() {
+  absl::MutexLock lock(&mu_);
+  draining_ = true;
+}
+
+bool CallRunner::draining() const {
+  absl::MutexLock lock(&mu_);
+  return draining_;
+}
+
+bool CallRunner::AwaitIdle(Duration timeout) {
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return calls_.empty();
+  };
+  absl::MutexLock lock(&mu_);
+  return clock_.WaitUntil(mu_, clock_.Now() + timeout, absl::Condition(&idle));
+}
+
+void CallRunner::CancelAll() {
+  absl::MutexLock lock(&mu_);
+  cancelled_ = true;
+  for (const Call* call : calls_) call->context().Cancel();
+}
+
+Call::Call(CallRunner& runner, absl::string_view method, CallContext context,
+           Caller caller)
+    : runner_(runner),
+      method_(method),
+      context_(std::move(context)),
+      caller_(std::move(caller)),
+      start_(context_.clock().Now()),
+      is_upload_(method == "UploadAndLink" || method == "UploadObject") {
+  runner_.metrics_.RpcStarted(method_);
+  if (is_upload_) runner_.metrics_.UploadStarted();
+  absl::MutexLock lock(&runner_.mu_);
+  runner_.calls_.insert(this);
+}
+
+Call::~Call() {
+  if (!over_) Tell(absl::CancelledError("the caller went away"), nullptr, {});
+}
+
+absl::Status Call::Admit(const ObjectPath& object) const {
+  if (runner_.draining()) return Draining("it takes no new calls");
+  if (runner_.allow_ == nullptr) return absl::OkStatus();
+  const auto verdict = runner_.allow_->Check(caller_, object);
+  if (verdict == AllowList::Verdict::kAllowed) return absl::OkStatus();
+  const bool unknown = verdict == AllowList::Verdict::kUnknownCaller;
+  runner_.metrics_.CallerDenied(unknown ? "unknown_caller" : "not_allowed");
+  return MakeError(absl::StatusCode::kPermissionDenied,
+                   unknown ? "the gateway's --allow-file does not name this "
+                             "caller"
+                           : "the gateway's --allow-file does not let this "
+                             "caller write to the branch",
+                   Reason::kPermissionDenied);
+}
+
+grpc::Status Call::End(const absl::Status& status, const ObjectPath& object) {
+  LinkReport report = NotCommitted(status);
+  Drained(report);
+  Tell(report.status, nullptr, Plan::kNone);
+  return ToGrpcStatus(NameResource(report.status, object));
+}
+
+grpc::Status Call::End(LinkReport report, const ObjectPath& object) {
+  Drained(report);
+  Tell(report.status, &report, Plan::kNone);
+  return ToGrpcStatus(NameResource(std::move(report), object),
+                      context_.attempts());
+}
+
+grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
+  LinkReport link = report.link;
+  Drained(link);
+  runner_.metrics_.Resent(report.bytes_resent);
+  Tell(link.status, &link, report.plan);
+  return ToGrpcStatus(NameResource(std::move(link), object), report.attempts);
+}
+
+// A call that the end of the grace period cancelled, and not its caller.
+void Call::Drained(LinkReport& report) const {
+  if (!absl::IsCancelled(report.status) ||
+      report.outcome != Outcome::kNotCommitted) {
+    return;
+  }
+  absl::MutexLock lock(&runner_.mu_);
+  if (runner_.cancelled_) report.status = Draining("nothing was linked");
+}
+
+void Call::Tell(const absl::Status& status, const LinkReport* report,
+                Plan plan) {
+  over_ = true;
+  const std::chrono::duration<double> elapsed = context_.clock().Now() - start_;
+  const absl::string_view outcome = report ? OutcomeName(report->outcome) : "";
+  const auto& trace = context_.trace();
   Log(status.ok() ? LogLevel::kInfo : LogLevel::kWarning, "call",
-      {{"call_id", context.call_id()},
-       {"method", std::string(method)},
+      {{"call_id", context_.call_id()},
+       {"trace_id", trace ? trace->trace_id : ""},
+       {"span_id", trace ? trace->span_id : ""},
+       {"method", method_},
        {"code", absl::StatusCodeToString(status.code())},
        {"reason", std::string(status.ok() ? "" : ReasonName(ReasonOf(status)))},
-       {"outcome", std::string(report ? OutcomeName(report->outcome) : "")},
+       {"outcome", std::string(outcome)},
+       {"plan", std::string(is_upload_ ? PlanName(plan) : "")},
        {"rounds", int64_t{report ? report->rounds : 0}},
-       {"attempts", int64_t{context.attempts()}},
+       {"attempts", int64_t{context_.attempts()}},
        {"seconds", elapsed.count()},
        {"message", std::string(status.message())}});
+  Metrics& metrics = runner_.metrics_;
+  metrics.RpcFinished(method_, status.code(), elapsed.count());
+  if (is_upload_) {
+    metrics.UploadFinished(report ? outcome : "NOT_COMMITTED", PlanName(plan));
+    const absl::string_view refusal = status.ok() ? "" : RefusalOf(status);
+    if (!refusal.empty()) metrics.UploadRefused(refusal);
+  }
+  absl::MutexLock lock(&runner_.mu_);
+  runner_.calls_.erase(this);
 }
 
 }  // namespace lakefs::gateway

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/match.h"
@@ -26,6 +27,13 @@ constexpr int kMaxMessageBytes = (4 << 20) + (64 << 10);
 // what keeps a stream that nobody reads from holding a megabyte; bandwidth
 // probing would grow it.
 constexpr int kLookaheadBytes = 64 << 10;
+
+// Kept of the grace period for calls that are cancelled then: a link in flight
+// is asked about for five seconds.
+constexpr std::chrono::milliseconds kFindOutReserve{5'000};
+
+// For statuses that are still on their way to callers.
+constexpr std::chrono::milliseconds kLastWrites{500};
 
 bool IsLoopback(absl::string_view address) {
   return absl::StartsWith(address, "127.") ||
@@ -119,13 +127,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 }
 
 Server::~Server() {
-  if (server_ != nullptr) Drain(std::chrono::milliseconds(0));
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   for (const std::string& path : socket_files_) unlink(path.c_str());
 }
 
-void Server::Drain(std::chrono::milliseconds grace) {
+void Server::Drain(CallRunner& calls, std::chrono::milliseconds grace) {
+  calls.StartDraining();
   server_->GetHealthCheckService()->SetServingStatus(false);
-  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  const auto reserve = std::min(grace / 5, kFindOutReserve);
+  if (!calls.AwaitIdle(grace - reserve)) {
+    calls.CancelAll();
+    calls.AwaitIdle(reserve);
+  }
+  server_->Shutdown(std::chrono::system_clock::now() + kLastWrites);
   server_->Wait();
 }
 

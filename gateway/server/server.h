@@ -29,9 +29,11 @@ class Server {
   // The addresses served, with the port that was found where 0 was asked for.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // Takes no new calls, and waits until those under way have ended; those that
-  // have not after `grace` are cancelled. Blocks until all have ended.
-  void Drain(std::chrono::milliseconds grace);
+  // Refuses new calls with DRAINING, and waits until those under way have
+  // ended. What has not when `grace` is nearly over is cancelled in time to
+  // find out what became of it, and ends with DRAINING if nothing was linked.
+  // Blocks until all have ended.
+  void Drain(CallRunner& calls, std::chrono::milliseconds grace);
 
  private:
   Server() = default;

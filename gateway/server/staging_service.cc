@@ -6,7 +6,6 @@
 #include "absl/random/random.h"
 #include "gateway/base/error.h"
 #include "gateway/server/convert.h"
-#include "gateway/server/status_details.h"
 #include "gateway/server/upload_reactor.h"
 #include "gateway/staging/repeat.h"
 
@@ -17,22 +16,23 @@ namespace {
 // deletes itself.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  using Work = std::function<grpc::Status(const CallContext&)>;
+  using Work = std::function<grpc::Status(Call&)>;
 
-  UnaryCall(CallContext context, WorkerPool& pool, Work work)
-      : context_(std::move(context)), work_(std::move(work)) {
-    if (!pool.TryRun([this] { Finish(work_(context_)); })) {
-      Finish(ToGrpcStatus(MakeError(absl::StatusCode::kResourceExhausted,
-                                    "too many calls wait for lakeFS",
-                                    Reason::kTooManyUploads)));
+  UnaryCall(std::unique_ptr<Call> call, WorkerPool& pool, Work work)
+      : call_(std::move(call)), work_(std::move(work)) {
+    if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
+      Finish(call_->End(
+          MakeError(absl::StatusCode::kResourceExhausted,
+                    "too many calls wait for lakeFS", Reason::kTooManyUploads),
+          ObjectPath()));
     }
   }
 
-  void OnCancel() override { context_.Cancel(); }
+  void OnCancel() override { call_->context().Cancel(); }
   void OnDone() override { delete this; }
 
  private:
-  const CallContext context_;
+  const std::unique_ptr<Call> call_;
   const Work work_;
 };
 
@@ -62,71 +62,68 @@ class MessageSource final : public BodySource {
   bool sent_ = false;
 };
 
-grpc::Status FinishLink(const CallContext& context, absl::string_view method,
-                        TimePoint start, LinkReport report,
-                        const ObjectPath& object) {
-  LogCall(context, method, start, report.status, &report);
-  return ToGrpcStatus(NameResource(std::move(report), object),
-                      context.attempts());
+// OK if there are no violations and the call is admitted.
+absl::Status Check(std::vector<FieldViolation> violations, const Call& call,
+                   const ObjectPath& object) {
+  if (auto s = InvalidRequest(std::move(violations)); !s.ok()) return s;
+  return call.Admit(object);
 }
 
 }  // namespace
 
-StagingService::StagingService(ServiceDependencies dependencies)
-    : deps_(dependencies) {}
+StagingService::StagingService(ServiceDependencies dependencies,
+                               std::optional<SocketPeer> peer)
+    : deps_(dependencies), peer_(peer) {}
 
 grpc::ServerUnaryReactor* StagingService::GetPhysicalAddress(
     grpc::CallbackServerContext* context,
     const pb::GetPhysicalAddressRequest* request,
     pb::GetPhysicalAddressResponse* response) {
-  const auto work = [this, request, response](const CallContext& call) {
-    const TimePoint start = call.clock().Now();
+  const auto work = [this, request, response](Call& call) {
     const ObjectPath object = FromProto(request->object());
-    absl::Status status = InvalidRequest(Violations(object, "object."));
+    absl::Status status = Check(Violations(object, "object."), call, object);
     if (status.ok()) {
       absl::InsecureBitGen random;
-      const auto location = Repeat(call, deps_.lakefs_budget, random, [&] {
-        return deps_.lakefs.GetPhysicalAddress(call, object,
-                                               request->presign());
-      });
+      const auto location =
+          Repeat(call.context(), deps_.lakefs_budget, random, [&] {
+            return deps_.lakefs.GetPhysicalAddress(call.context(), object,
+                                                   request->presign());
+          });
       status = location.status();
       if (location.ok()) *response->mutable_location() = ToProto(*location);
     }
-    LogCall(call, "GetPhysicalAddress", start, status);
-    return ToGrpcStatus(NameResource(status, object));
+    return call.End(status, object);
   };
-  return new UnaryCall(
-      NewCallContext(*context, deps_.clock, deps_.calls.unary_timeout),
-      deps_.unary_pool, work);
+  return new UnaryCall(deps_.calls.Begin(*context, "GetPhysicalAddress", peer_),
+                       deps_.unary_pool, work);
 }
 
 grpc::ServerUnaryReactor* StagingService::LinkPhysicalAddress(
     grpc::CallbackServerContext* context,
     const pb::LinkPhysicalAddressRequest* request,
     pb::LinkPhysicalAddressResponse* response) {
-  const auto work = [this, request, response](const CallContext& call) {
-    const TimePoint start = call.clock().Now();
+  const auto work = [this, request, response](Call& call) {
     const ObjectPath object = FromProto(request->object());
     const StagingMetadata metadata = FromProto(request->metadata());
     std::vector<FieldViolation> violations = Violations(object, "object.");
     for (FieldViolation& violation : Violations(metadata)) {
       violations.push_back(std::move(violation));
     }
-    LinkReport report = NotCommitted(InvalidRequest(std::move(violations)));
+    LinkReport report =
+        NotCommitted(Check(std::move(violations), call, object));
     if (report.status.ok()) {
       absl::InsecureBitGen random;
-      report = deps_.linker.Link(call, object, metadata, request->if_absent(),
-                                 random);
+      report = deps_.linker.Link(call.context(), object, metadata,
+                                 request->if_absent(), random);
     }
     if (report.status.ok()) {
       *response->mutable_object() = ToProto(*report.object);
       response->set_outcome(ToProto(report.outcome));
     }
-    return FinishLink(call, "LinkPhysicalAddress", start, std::move(report),
-                      object);
+    return call.End(std::move(report), object);
   };
   return new UnaryCall(
-      NewCallContext(*context, deps_.clock, deps_.calls.unary_timeout),
+      deps_.calls.Begin(*context, "LinkPhysicalAddress", peer_),
       deps_.unary_pool, work);
 }
 
@@ -134,30 +131,30 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     grpc::CallbackServerContext* context,
     const pb::UploadObjectRequest* request,
     pb::UploadObjectResponse* response) {
-  const auto work = [this, request, response](const CallContext& call) {
-    const TimePoint start = call.clock().Now();
+  const auto work = [this, request, response](Call& call) {
     UploadRequest upload = FromProto(request->header());
     const auto size = static_cast<int64_t>(request->data().size());
     if (!upload.size_bytes) upload.size_bytes = size;
+    if (auto s = Check(Violations(upload), call, upload.object); !s.ok()) {
+      return call.End(NotCommitted(s), upload.object);
+    }
+    call.Received(request->data().size());
     MessageSource source(*request);
     UploadProgress progress;
     absl::InsecureBitGen random;
     UploadReport report =
-        deps_.uploads.Run(call, upload, source, progress, random);
+        deps_.uploads.Run(call.context(), upload, source, progress, random);
     if (report.link.status.ok()) *response->mutable_result() = ToProto(report);
-    return FinishLink(call, "UploadObject", start, std::move(report.link),
-                      upload.object);
+    return call.End(report, upload.object);
   };
-  return new UnaryCall(
-      NewCallContext(*context, deps_.clock, deps_.calls.unary_timeout),
-      deps_.unary_pool, work);
+  return new UnaryCall(deps_.calls.Begin(*context, "UploadObject", peer_),
+                       deps_.unary_pool, work);
 }
 
 grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
 StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
-  return new UploadReactor(
-      NewCallContext(*context, deps_.clock, deps_.calls.upload_timeout),
-      deps_.uploads, deps_.upload_pool);
+  return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
+                           deps_.uploads, deps_.upload_pool);
 }
 
 }  // namespace lakefs::gateway

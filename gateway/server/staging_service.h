@@ -13,14 +13,13 @@ namespace lakefs::gateway {
 
 // What the handlers work with; owned by who wires the program.
 struct ServiceDependencies {
-  Clock& clock;
   LakefsApi& lakefs;
   RetryBudget& lakefs_budget;
   UploadSession& uploads;
   AddressLinker& linker;
   WorkerPool& unary_pool;
   WorkerPool& upload_pool;
-  CallOptions calls;
+  CallRunner& calls;
 };
 
 // Each handler turns messages into values, does its work on a pool's thread,
@@ -28,7 +27,9 @@ struct ServiceDependencies {
 class StagingService final
     : public ::lakefs::staging::v1::Staging::CallbackService {
  public:
-  explicit StagingService(ServiceDependencies dependencies);
+  // `peer`: the user behind the socket that all its calls come by, if known.
+  explicit StagingService(ServiceDependencies dependencies,
+                          std::optional<SocketPeer> peer = {});
 
   grpc::ServerUnaryReactor* GetPhysicalAddress(
       grpc::CallbackServerContext* context,
@@ -48,6 +49,7 @@ class StagingService final
 
  private:
   const ServiceDependencies deps_;
+  const std::optional<SocketPeer> peer_;
 };
 
 }  // namespace lakefs::gateway

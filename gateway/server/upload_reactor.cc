@@ -5,12 +5,9 @@
 #include "absl/random/random.h"
 #include "gateway/base/error.h"
 #include "gateway/server/convert.h"
-#include "gateway/server/status_details.h"
 
 namespace lakefs::gateway {
 namespace {
-
-constexpr char kMethod[] = "UploadAndLink";
 
 // Progress is looked at so often, and told if it has changed: under 5 a second.
 constexpr std::chrono::milliseconds kLookEvery{250};
@@ -21,14 +18,15 @@ constexpr std::chrono::seconds kTellEvery{15};
 
 }  // namespace
 
-UploadReactor::UploadReactor(CallContext context, UploadSession& session,
+UploadReactor::UploadReactor(std::unique_ptr<Call> call, UploadSession& session,
                              WorkerPool& pool)
-    : context_(std::move(context)),
-      start_(context_.clock().Now()),
+    : call_(std::move(call)),
+      context_(call_->context()),
       session_(session),
       pool_(pool),
       stream_([this] { StartRead(&message_); },
-              [this](int64_t offset) { SendRewind(offset); }) {
+              [this](int64_t offset) { SendRewind(offset); }),
+      wake_(context_, [this] { stream_.PushEnd(); }) {
   StartRead(&message_);
 }
 
@@ -41,13 +39,11 @@ void UploadReactor::OnReadDone(bool ok) {
                             Reason::kIncompleteUpload));
   }
   if (!ok) return stream_.PushEnd();
+  if (message_.has_chunk()) call_->Received(message_.chunk().data().size());
   if (stream_.Push(std::move(message_))) StartRead(&message_);
 }
 
-void UploadReactor::OnCancel() {
-  context_.Cancel();
-  stream_.PushEnd();
-}
+void UploadReactor::OnCancel() { context_.Cancel(); }
 
 void UploadReactor::OnDone() { LetGo(); }
 
@@ -62,6 +58,7 @@ void UploadReactor::Begin() {
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
+  if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
   if (progress) {
     absl::MutexLock lock(&mu_);
     ++holds_;
@@ -86,11 +83,8 @@ void UploadReactor::Run(const UploadRequest& request) {
       !order.ok() && !report.link.status.ok()) {
     report.link.status = order;
   }
-  LogCall(context_, kMethod, start_, report.link.status, &report.link);
-  if (!report.link.status.ok()) {
-    return End(ToGrpcStatus(NameResource(report.link, request.object),
-                            report.attempts));
-  }
+  const grpc::Status status = call_->End(report, request.object);
+  if (!status.ok()) return End(status);
   {
     absl::MutexLock lock(&mu_);
     *result_.emplace().mutable_result() = ToProto(report);
@@ -100,9 +94,7 @@ void UploadReactor::Run(const UploadRequest& request) {
 
 void UploadReactor::Refuse(const absl::Status& status) {
   over_ = true;
-  const LinkReport report = NotCommitted(status);
-  LogCall(context_, kMethod, start_, status, &report);
-  End(ToGrpcStatus(report, 0));
+  End(call_->End(NotCommitted(status), ObjectPath()));
 }
 
 void UploadReactor::SendRewind(int64_t offset) {

@@ -4,6 +4,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <memory>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -26,7 +27,8 @@ class UploadReactor final : public grpc::ServerBidiReactor<
                                 ::lakefs::staging::v1::UploadAndLinkRequest,
                                 ::lakefs::staging::v1::UploadAndLinkResponse> {
  public:
-  UploadReactor(CallContext context, UploadSession& session, WorkerPool& pool);
+  UploadReactor(std::unique_ptr<Call> call, UploadSession& session,
+                WorkerPool& pool);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -47,14 +49,15 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetGo();
 
-  const CallContext context_;
-  const TimePoint start_;
+  const std::unique_ptr<Call> call_;
+  const CallContext& context_;  // of the call
   UploadSession& session_;
   WorkerPool& pool_;
   ::lakefs::staging::v1::UploadAndLinkRequest message_;  // being read
   bool begun_ = false;                                   // the header has come
   bool over_ = false;  // refused; both are for gRPC's reads, one at a time
   UploadStream stream_;
+  const CancelHook wake_;  // whoever cancels the call, its stream ends
   UploadProgress progress_;
 
   absl::Mutex mu_;

@@ -75,21 +75,26 @@ bool UploadStream::StartRead() {
 
 absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
                                              TimePoint until) {
-  absl::MutexLock lock(&mu_);
-  context.clock().WaitUntil(mu_, std::min(until, context.deadline()),
-                            absl::Condition(this, &UploadStream::Ready));
-  if (chunks_.empty() && finish_ && !open_after_finish_) {
-    AwaitHalfClose(context);
+  bool ended = false;
+  {
+    absl::MutexLock lock(&mu_);
+    context.clock().WaitUntil(mu_, std::min(until, context.deadline()),
+                              absl::Condition(this, &UploadStream::Ready));
+    if (chunks_.empty() && finish_ && !open_after_finish_) {
+      AwaitHalfClose(context);
+    }
+    if (!error_.ok()) return error_;
+    if (!chunks_.empty()) {
+      Chunk chunk = std::move(chunks_.front());
+      chunks_.pop_front();
+      return chunk;
+    }
+    if (finish_) return *finish_;
+    ended = ended_;
   }
-  if (!error_.ok()) return error_;
-  if (!chunks_.empty()) {
-    Chunk chunk = std::move(chunks_.front());
-    chunks_.pop_front();
-    return chunk;
-  }
-  if (finish_) return *finish_;
+  // Under no lock: a cancellation calls PushEnd under the context's.
   if (absl::Status over = context.Over(); !over.ok()) return over;
-  if (!ended_) return Silence{};
+  if (!ended) return Silence{};
   return MakeError(absl::StatusCode::kInvalidArgument,
                    "the stream ended without finish; the upload is discarded",
                    Reason::kIncompleteUpload);

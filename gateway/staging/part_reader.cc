@@ -52,7 +52,8 @@ absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
     } else if (auto* finish = std::get_if<Finish>(&*event)) {
       taken = TakeEnd(std::move(*finish));
     } else {
-      HearCaller();  // or rather not: but it is asked again as late
+      // Its patience is at an end, so it is looked at more often from now on.
+      patient_until_ = context_.clock().Now() + options_.patience / 4;
       if (!gave_way_ && budget_.pressed()) taken = GiveWay(part);
     }
     if (!taken.ok()) return taken;

@@ -33,12 +33,10 @@ auto Repeat(const CallContext& context, RetryBudget& budget,
       budget.Succeeded();
       return result;
     }
-    RetryVerdict verdict = RetryVerdict::kPermanent;
-    if (Transient(status)) {
-      verdict = n == kMaxAttempts
-                    ? RetryVerdict::kAttemptsUsedUp
-                    : WaitToRetry(context, status, backoff, budget);
-    }
+    const RetryVerdict verdict =
+        !Transient(status)  ? budget.Tell(RetryVerdict::kPermanent)
+        : n == kMaxAttempts ? budget.Tell(RetryVerdict::kAttemptsUsedUp)
+                            : WaitToRetry(context, status, backoff, budget);
     if (verdict != RetryVerdict::kRetried) {
       return WithMetadata(status, "retryVerdict", RetryVerdictName(verdict));
     }

@@ -275,6 +275,114 @@ TEST(CompleteTest, ACompleteThatFailedBeforeItsEffectIsSentAgain) {
   }
 }
 
+// Sends the whole, and again from wherever it is asked to; keeps what it is
+// told on the way.
+struct Watched {
+  CallEnd end;
+  std::vector<int64_t> rewinds;
+  std::vector<pb::UploadProgress> progress;
+};
+
+Watched UploadWatched(Stage& stage, const pb::UploadHeader& header,
+                      const std::string& data) {
+  Watched watched;
+  const auto messages = MessagesOf(header, data);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(60));
+  const auto stream = stage.stub->UploadAndLink(&context);
+  const auto send_from = [&](int64_t offset) {
+    for (const auto& message : messages) {
+      const bool is_old =
+          message.has_chunk() && message.chunk().write_offset() < offset;
+      if (!message.has_header() && !is_old) stream->Write(message);
+    }
+  };
+  stream->Write(messages.front());
+  send_from(0);
+  pb::UploadAndLinkResponse response;
+  while (stream->Read(&response)) {
+    if (response.has_rewind()) {
+      watched.rewinds.push_back(response.rewind().offset());
+      send_from(response.rewind().offset());
+    } else if (response.has_progress()) {
+      watched.progress.push_back(response.progress());
+    } else {
+      break;
+    }
+  }
+  stream->WritesDone();
+  watched.end = EndOf(stream->Finish());
+  watched.end.result = response.result();
+  return watched;
+}
+
+TEST(RewindTest, AConflictAsksForTheBytesAgainIfTheCallerCanSendThem) {
+  Stage stage({.store = StoreKind::kAzure});
+  stage.Break("linkPhysicalAddress", Fault::Kind::kConflictWithLocation);
+  const std::string data = Bytes(20 * kMiB);
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_can_rewind(true);
+  const Watched watched = UploadWatched(stage, header, data);
+  ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
+  EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_EQ(watched.end.result.rounds(), 2);
+  EXPECT_EQ(watched.end.result.bytes_resent(), 20 * kMiB);
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+TEST(RewindTest, AConflictEndsTheCallIfTheBytesAreGone) {
+  Stage stage({.store = StoreKind::kAzure});
+  stage.Break("linkPhysicalAddress", Fault::Kind::kConflictWithLocation);
+  const CallEnd end = stage.Put("o", Bytes(20 * kMiB));
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::ABORTED);
+  EXPECT_EQ(end.reason, "LINK_CONFLICT");
+  EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RESTART);
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+}
+
+TEST(RewindTest, URLsThatDieTogetherAskForTheBytesAgain) {
+  Stage stage({.dialect = Dialect::kV1_21,
+               .presign_lifetime = std::chrono::seconds(2)});
+  Fault slow;
+  slow.operation = "storePutPart";
+  slow.kind = Fault::Kind::kSlow;
+  slow.delay = std::chrono::milliseconds(2500);
+  slow.times = 4;
+  stage.emulator.AddFault(slow);
+  const std::string data = Bytes(80 * kMiB);
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_can_rewind(true);
+  const Watched watched = UploadWatched(stage, header, data);
+  ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
+  EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+TEST(ProgressTest, TheCallerIsToldHowFarItsUploadIs) {
+  Stage stage({});
+  for (const char* operation :
+       {"storePutPart", "completePresignMultipartUpload"}) {
+    Fault slow;
+    slow.operation = operation;
+    slow.kind = Fault::Kind::kStall;
+    slow.delay = std::chrono::milliseconds(800);
+    stage.emulator.AddFault(slow);
+  }
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_progress(true);
+  const Watched watched = UploadWatched(stage, header, Bytes(20 * kMiB));
+  ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
+  ASSERT_GE(watched.progress.size(), 2U);
+  EXPECT_LE(watched.progress.size(), 20U);
+  EXPECT_EQ(watched.progress.front().phase(),
+            pb::UploadProgress::PHASE_UPLOADING);
+  const pb::UploadProgress& last = watched.progress.back();
+  EXPECT_EQ(last.phase(), pb::UploadProgress::PHASE_COMPLETING);
+  EXPECT_EQ(last.received_bytes(), 20 * kMiB);
+  EXPECT_EQ(last.stored_bytes(), 20 * kMiB);
+}
+
 TEST(CallerTest, ACallerThatVanishesLeavesNothingBehind) {
   Stage stage({});
   {

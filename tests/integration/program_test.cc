@@ -49,7 +49,8 @@ class ProgramTest : public ::testing::Test {
   std::string Keys() const {
     return absl::StrCat("LAKECTL_SERVER_ENDPOINT_URL=", emulator_.endpoint(),
                         " LAKECTL_CREDENTIALS_ACCESS_KEY_ID=a"
-                        " LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=b");
+                        " LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=b"
+                        " LAKEFS_STAGING_ADMIN_LISTEN=off");
   }
 
   Emulator emulator_;

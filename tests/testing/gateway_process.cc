@@ -13,7 +13,9 @@
 #include <iterator>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace lakefs::gateway::testing {
@@ -56,7 +58,7 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
 
   std::vector<std::string> args = {
       std::string(LAKEFS_STAGING_BINARY_DIR) + "/bin/lakefs-staging-gateway",
-      "--listen=127.0.0.1:0"};
+      "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"};
   args.insert(args.end(), flags.begin(), flags.end());
   std::vector<std::string> env = EnvironmentOf(lakefs_endpoint, environment);
   posix_spawn_file_actions_t actions;
@@ -71,11 +73,21 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
   EXPECT_EQ(spawned, 0) << args[0];
 
   std::string line;
-  for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
+  for (char c = 0; admin_.empty() && read(out[0], &c, 1) == 1;) {
+    if (c != '\n') {
+      line.push_back(c);
+      continue;
+    }
+    absl::string_view address = line;
+    if (absl::ConsumePrefix(&address, "listening on ") && address_.empty()) {
+      address_ = std::string(address);
+    } else if (absl::ConsumePrefix(&address, "admin on ")) {
+      admin_ = std::string(address);
+    }
+    line.clear();
+  }
   close(out[0]);
-  absl::string_view address = line;
-  EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line << Log();
-  address_ = std::string(address);
+  EXPECT_FALSE(address_.empty()) << line << Log();
 }
 
 GatewayProcess::~GatewayProcess() {
@@ -97,9 +109,26 @@ std::unique_ptr<::lakefs::staging::v1::Staging::Stub> GatewayProcess::NewStub()
       address_, grpc::InsecureChannelCredentials(), arguments));
 }
 
+void GatewayProcess::Terminate() const { kill(pid_, SIGTERM); }
+
 std::string GatewayProcess::Log() const {
   std::ifstream file(log_file_);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int64_t GatewayProcess::PeakRssBytes() const {
+  std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
+  for (std::string line; std::getline(status, line);) {
+    const std::vector<std::string> fields =
+        absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    int64_t kib = 0;
+    if (fields.size() > 1 && fields[0] == "VmHWM:" &&
+        absl::SimpleAtoi(fields[1], &kib)) {
+      return kib * 1024;
+    }
+  }
+  ADD_FAILURE() << "the kernel does not tell";
+  return -1;
 }
 
 }  // namespace lakefs::gateway::testing

@@ -24,12 +24,19 @@ class GatewayProcess {
   ~GatewayProcess();
 
   const std::string& address() const { return address_; }
+  // HOST:PORT of the admin port.
+  const std::string& admin() const { return admin_; }
+  // SIGTERM, without the wait.
+  void Terminate() const;
   std::unique_ptr<::lakefs::staging::v1::Staging::Stub> NewStub() const;
   std::string Log() const;
+  // The most memory that was resident so far.
+  int64_t PeakRssBytes() const;
 
  private:
   pid_t pid_ = -1;
   std::string address_;
+  std::string admin_;
   std::string log_file_;
 };
 

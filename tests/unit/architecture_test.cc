@@ -18,12 +18,15 @@ const std::filesystem::path kRoot = LAKEFS_STAGING_SOURCE_DIR;
 // What each room may include of the others.
 const std::map<std::string, Names> kBelow = {
     {"base", {}},
-    {"http", {"base"}},
-    {"lakefs", {"base", "http"}},
-    {"objectstore", {"base", "http", "lakefs"}},
-    {"staging", {"base", "http", "lakefs", "objectstore"}},
-    {"server", {"base", "http", "lakefs", "objectstore", "staging"}},
-    {"", {"base", "http", "lakefs", "objectstore", "staging", "server", ""}},
+    {"metrics", {"base"}},
+    {"http", {"base", "metrics"}},
+    {"lakefs", {"base", "metrics", "http"}},
+    {"objectstore", {"base", "metrics", "http", "lakefs"}},
+    {"staging", {"base", "metrics", "http", "lakefs", "objectstore"}},
+    {"server", {"base", "metrics", "http", "lakefs", "objectstore", "staging"}},
+    {"",
+     {"base", "metrics", "http", "lakefs", "objectstore", "staging", "server",
+      ""}},
 };
 
 // Foreign headers by their beginning, and the rooms that may include them.
@@ -34,8 +37,10 @@ const std::map<std::string, Names> kForeign = {
     {"google/", {"server"}},
     {"nlohmann/", {"base", "lakefs"}},
     {"openssl/", {"objectstore", "staging"}},
+    {"prometheus/", {"metrics"}},
+    {"httplib.h", {"server"}},
     {"spdlog/", {"base"}},
-    {"yaml-cpp/", {""}},
+    {"yaml-cpp/", {"", "server"}},
     {"CLI/", {""}},
 };
 

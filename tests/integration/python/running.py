@@ -116,6 +116,7 @@ class Gateway(Process):
         super().__init__(
             "lakefs-staging-gateway",
             "--listen=127.0.0.1:0",
+            "--admin-listen=off",
             f"--listen={self.socket}",
             environment={
                 "HOME": self._folder.name,  # no ~/.lakectl.yaml

@@ -1,0 +1,180 @@
+// What operators see of the gateway: its metrics, its readiness, its end.
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/emulator/emulator.h"
+#include "tests/testing/gateway_process.h"
+#include "tests/testing/http_get.h"
+#include "tests/testing/upload_call.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+class OperationsTest : public ::testing::Test {
+ protected:
+  OperationsTest() {
+    EXPECT_TRUE(emulator_.Start().ok());
+    emulator_.CreateRepository("quickstart");
+  }
+
+  static std::pair<int, std::string> Get(const GatewayProcess& gateway,
+                                         const std::string& path) {
+    return Fetch(absl::StrCat("http://", gateway.admin(), path));
+  }
+  static bool Shows(const GatewayProcess& gateway, const std::string& sample) {
+    return absl::StrContains(Get(gateway, "/metrics").second,
+                             absl::StrCat("\nstaging_gateway_", sample, "\n"));
+  }
+
+  Emulator emulator_;
+};
+
+TEST_F(OperationsTest, MetricsShowACallAndWhatItCost) {
+  GatewayProcess gateway(emulator_.endpoint());
+  ASSERT_TRUE(
+      UploadUnary(*gateway.NewStub(), HeaderFor("o"), "12345").status.ok());
+  ASSERT_TRUE(Upload(*gateway.NewStub(), HeaderFor("p"), "678").status.ok());
+  ASSERT_EQ(Upload(*gateway.NewStub(), HeaderFor(""), "x").reason,
+            "INVALID_REQUEST");
+  for (const char* sample : {
+           "rpcs_total{code=\"OK\",method=\"UploadObject\"} 1",
+           "rpcs_total{code=\"OK\",method=\"UploadAndLink\"} 1",
+           "rpcs_total{code=\"INVALID_ARGUMENT\",method=\"UploadAndLink\"} 1",
+           "rpcs_in_flight{method=\"UploadAndLink\"} 0",
+           "uploads_total{outcome=\"COMMITTED\",plan=\"SINGLE_PUT\"} 2",
+           "uploads_in_flight 0",
+           "received_bytes_total 8",
+           "stored_bytes_total 8",
+           "upstream_requests_total{operation=\"linkPhysicalAddress\","
+           "result=\"2xx\",upstream=\"lakefs\"} 2",
+           "upstream_requests_total{operation=\"storePut\",result=\"2xx\","
+           "upstream=\"store\"} 2",
+           "ready 1",
+       }) {
+    EXPECT_TRUE(Shows(gateway, sample)) << sample;
+  }
+}
+
+TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
+  GatewayProcess good(emulator_.endpoint());
+  EXPECT_THAT(Get(good, "/readyz"),
+              Pair(200, "{\"ready\":true,\"reason\":\"ready\"}\n"));
+  EXPECT_THAT(Get(good, "/healthz"), Pair(200, "ok\n"));
+  GatewayProcess bad_keys(emulator_.endpoint(), {},
+                          {{"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "wrong"}});
+  EXPECT_THAT(Get(bad_keys, "/readyz"),
+              Pair(503, HasSubstr("\"credentials_rejected\"")));
+  GatewayProcess nobody("http://127.0.0.1:1");
+  EXPECT_THAT(Get(nobody, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_unreachable\"")));
+  EXPECT_THAT(Get(nobody, "/healthz"), Pair(200, "ok\n"));
+  EXPECT_TRUE(Shows(nobody, "ready 0"));
+}
+
+TEST_F(OperationsTest, AStalledScraperKeepsNoProbeOut) {
+  GatewayProcess gateway(emulator_.endpoint());
+  const size_t colon = gateway.admin().rfind(':');
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(std::stoi(gateway.admin().substr(colon + 1)));
+  std::vector<int> stalled;
+  for (int i = 0; i < 8; ++i) {
+    stalled.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(stalled.back(), reinterpret_cast<sockaddr*>(&address),
+                      sizeof(address)),
+              0);
+  }
+  EXPECT_THAT(Get(gateway, "/healthz"), Pair(200, "ok\n"));
+  for (const int fd : stalled) close(fd);
+}
+
+TEST_F(OperationsTest, ADrainRefusesTheNewAndFinishesTheOld) {
+  GatewayProcess gateway(emulator_.endpoint());
+  auto stub = gateway.NewStub();
+  grpc::ClientContext context;
+  auto stream = stub->UploadAndLink(&context);
+  const auto messages = MessagesOf(HeaderFor("old"), "bytes");
+  ASSERT_TRUE(stream->Write(messages[0]));
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("before"), "x").status.ok());
+
+  EXPECT_EQ(
+      Fetch(absl::StrCat("http://", gateway.admin(), "/quitquitquit")).first,
+      404)
+      << "a GET, such as a crawler's, ends nothing";
+  EXPECT_THAT(Fetch(absl::StrCat("http://", gateway.admin(), "/quitquitquit"),
+                    HttpMethod::kPost),
+              Pair(200, "draining\n"));
+  std::pair<int, std::string> ready;
+  for (int i = 0; i < 1000 && ready.first != 503; ++i) {
+    ready = Get(gateway, "/readyz");
+  }
+  EXPECT_THAT(ready, Pair(503, HasSubstr("\"draining\"")));
+  const CallEnd refused = UploadUnary(*stub, HeaderFor("new"), "x");
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.reason, "DRAINING");
+  EXPECT_EQ(refused.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+  EXPECT_TRUE(Shows(gateway, "uploads_refused_total{reason=\"draining\"} 1"));
+
+  for (size_t i = 1; i < messages.size(); ++i) stream->Write(messages[i]);
+  stream->WritesDone();
+  pb::UploadAndLinkResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(emulator_.ReadObject("quickstart", "main", "old"), "bytes");
+}
+
+TEST_F(OperationsTest, WhatTheGracePeriodEndsIsToldToBeRepeated) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--drain-timeout=200ms"});
+  auto stub = gateway.NewStub();
+  grpc::ClientContext context;
+  auto stream = stub->UploadAndLink(&context);
+  ASSERT_TRUE(stream->Write(MessagesOf(HeaderFor("o"), "x")[0]));
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  gateway.Terminate();
+  pb::UploadAndLinkResponse response;
+  while (stream->Read(&response)) {
+  }
+  const CallEnd end = EndOf(stream->Finish());
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(end.reason, "DRAINING");
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+  EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+}
+
+TEST_F(OperationsTest, TheStartTakesNoTimeThatAPodWouldNotice) {
+  const auto start = std::chrono::steady_clock::now();
+  GatewayProcess gateway("http://127.0.0.1:1");
+  const std::chrono::duration<double> elapsed =
+      std::chrono::steady_clock::now() - start;
+  RecordProperty("seconds", std::to_string(elapsed.count()));
+  // 40 ms on an idle machine; the limit is for busy ones and sanitizers.
+  EXPECT_LT(elapsed.count(), 3);
+}
+
+TEST_F(OperationsTest, ATraceIsCarriedToLakefsAndLogged) {
+  constexpr char kTrace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+  GatewayProcess gateway(emulator_.endpoint());
+  auto stub = gateway.NewStub();
+  pb::UploadObjectRequest request;
+  *request.mutable_header() = HeaderFor("o");
+  grpc::ClientContext context;
+  context.AddMetadata("traceparent",
+                      absl::StrCat("00-", kTrace, "-00f067aa0ba902b7-01"));
+  pb::UploadObjectResponse response;
+  ASSERT_TRUE(stub->UploadObject(&context, request, &response).ok());
+  EXPECT_THAT(gateway.Log(),
+              HasSubstr(absl::StrCat("\"trace_id\":\"", kTrace, "\"")));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

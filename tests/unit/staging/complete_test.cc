@@ -1,0 +1,199 @@
+// The rows of the table in link_loop.h that are a complete's own.
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "gateway/staging/link_loop.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+ObjectStats At(const std::string& address) {
+  return {.path = "p", .physical_address = address, .checksum = "c"};
+}
+absl::Status Scripted(Reason reason, absl::StatusCode code) {
+  return MakeError(code, "scripted", reason);
+}
+absl::Status Lost() {
+  return Scripted(Reason::kUpstreamConnectionLost,
+                  absl::StatusCode::kUnavailable);
+}
+absl::Status StoreSays(const std::string& code) {
+  ErrorDetails details{.reason = Reason::kStoreRejected};
+  details.metadata["storeErrorCode"] = code;
+  return MakeError(absl::StatusCode::kInternal, code, details);
+}
+
+class CompleteTest : public ::testing::Test {
+ protected:
+  LinkReport Run() {
+    CallContext context(clock_, clock_.Now() + seconds(60), "test");
+    LinkLoop loop(lakefs_, budget_);
+    const Place place = [this](const std::optional<StagingLocation>&)
+        -> absl::StatusOr<Placement> {
+      lakefs_.calls.push_back("put anew");
+      if (!place_error_.ok()) return place_error_;
+      return Multipart("B");
+    };
+    return loop.Run(context, {.object = {"repo", "main", "p"}}, before_,
+                    Multipart("A"), place, random_);
+  }
+  Placement Multipart(const std::string& address) {
+    return {.location = {.physical_address = address},
+            .checksum = "sum-2",
+            .multipart =
+                StoredMultipart{
+                    .upload = {.upload_id = "id", .physical_address = address},
+                    .parts = {{1, "e1"}, {2, "e2"}}},
+            .relinkable = relinkable_};
+  }
+  void Completes(absl::StatusOr<ObjectStats> answer) {
+    lakefs_.completes.push_back(std::move(answer));
+  }
+  void Links(absl::StatusOr<ObjectStats> answer) {
+    lakefs_.links.push_back({.stats = std::move(answer)});
+  }
+  void Stat(const std::optional<ObjectStats>& stats) {
+    lakefs_.stats.push_back(stats);
+  }
+  // A complete that is lost, of which nothing is to be seen, and that says
+  // NoSuchUpload when it is sent again.
+  void LostThenGone() {
+    Completes(Lost());
+    Stat(std::nullopt);
+    Completes(StoreSays("NoSuchUpload"));
+  }
+
+  FakeClock clock_;
+  std::mt19937_64 random_{1};
+  RetryBudget budget_{{}, clock_};
+  FakeLakefs lakefs_;
+  Before before_{.known = true};
+  bool relinkable_ = true;
+  absl::Status place_error_;
+};
+
+TEST_F(CompleteTest, A200IsCommitted) {
+  Completes(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A"));
+  ASSERT_EQ(lakefs_.completed.size(), 2U);
+  EXPECT_EQ(lakefs_.completed[1].etag, "e2");
+}
+
+TEST_F(CompleteTest, ALostOneThatStatShowsIsProvenByALink) {
+  Completes(Lost());
+  Stat(At("A"));
+  Links(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat", "link A"));
+  EXPECT_EQ(lakefs_.linked[0].checksum, "sum-2");
+}
+
+TEST_F(CompleteTest, ALostOneThatStatDoesNotShowIsSentAgain) {
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat", "complete A"));
+}
+
+TEST_F(CompleteTest, WhatTheStoreHasFinishedIsLinkedAndReadBack) {
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(true);
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat", "complete A",
+                                         "link A", "read"));
+}
+
+TEST_F(CompleteTest, WhatWasLinkedWithoutBytesIsRemovedAndPutAnew) {
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(false);
+  Completes(At("B"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "B");
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("complete A", "stat", "complete A", "link A", "read",
+                          "delete", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, AReadBackThatCannotBeMadeLeavesItUnknown) {
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(
+      Scripted(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(CompleteTest, AReadBackIsRepeatedLikeAnyQuestion) {
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(Lost());
+  lakefs_.reads.push_back(true);
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(CompleteTest, AnUploadThatIsGoneWithoutALossIsPutAnew) {
+  Completes(StoreSays("NoSuchUpload"));
+  Completes(At("B"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.rounds, 2);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("complete A", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, APartThatTheStoreLostIsDataLossUnlessItCanBeHadAgain) {
+  Completes(StoreSays("InvalidPart"));
+  place_error_ = Scripted(Reason::kLinkConflict, absl::StatusCode::kAborted);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(report.status, HasReason(Reason::kChecksumMismatch));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  lakefs_.calls.clear();
+  place_error_ = absl::OkStatus();
+  Completes(StoreSays("InvalidPart"));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(CompleteTest, AProtectedBranchIsRefusedForCertain) {
+  Completes(
+      Scripted(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A"));
+}
+
+TEST_F(CompleteTest, WhereAddressesAreBurntALostOneIsBelievedOrPutAnew) {
+  relinkable_ = false;
+  Completes(Lost());
+  Stat(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat"));
+  lakefs_.calls.clear();
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("complete A", "stat", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, AnotherWriterWhoCameAfterALostOneHasSupersededIt) {
+  Completes(Lost());
+  Stat(At("X"));
+  EXPECT_EQ(Run().outcome, Outcome::kSuperseded);
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,162 @@
+#include "gateway/staging/part_sender.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::Each;
+
+// A target whose PUTs take as long as a test says.
+class FakeTarget final : public PartTarget {
+ public:
+  absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
+                                     const Rope& bytes) override {
+    absl::MutexLock lock(&mu_);
+    most = std::max(most, ++now_);
+    sizes.push_back(bytes.size_bytes());
+    mu_.Unlock();
+    const absl::Status slept = context.Sleep(takes);
+    mu_.Lock();
+    --now_;
+    if (!slept.ok()) return slept;
+    if (failures[number] > 0) {
+      --failures[number];
+      return MakeError(absl::StatusCode::kUnavailable, "scripted",
+                       Reason::kUpstreamUnavailable);
+    }
+    if (number == refused) {
+      return MakeError(absl::StatusCode::kInternal, "scripted",
+                       Reason::kStoreRejected);
+    }
+    return StoredPart{.number = number, .etag = std::to_string(number)};
+  }
+  absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
+
+  milliseconds takes{0};
+  std::map<int, int> failures;
+  int refused = -1;
+  int most = 0;
+  std::vector<uint64_t> sizes;
+  absl::Mutex mu_;
+
+ private:
+  int now_ = 0;
+};
+
+class PartSenderTest : public ::testing::Test {
+ protected:
+  absl::Status SendAll(PartSender& sender, int parts) {
+    for (int n = 1; n <= parts; ++n) {
+      Part part{.number = n};
+      part.bytes.Append(std::string(10, 'x'));
+      part.memory = *memory_.TryReserve(10);
+      if (auto s = sender.Send(std::move(part)); !s.ok()) return s;
+      most_held_ = std::max(most_held_, memory_.used_bytes());
+    }
+    return absl::OkStatus();
+  }
+
+  RealClock clock_;
+  CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
+  MemoryBudget memory_{10'000};
+  RetryBudget budget_{{}, clock_};
+  UploadProgress progress_;
+  FakeTarget target_;
+  int64_t most_held_ = 0;
+  WorkerPool pool_{16, 16};
+};
+
+TEST_F(PartSenderTest, AllPartsArriveAndComeBackInOrder) {
+  PartSender sender(context_, target_, pool_, budget_, progress_);
+  ASSERT_THAT(SendAll(sender, 50), IsOk());
+  const auto parts = sender.Finish();
+  ASSERT_THAT(parts, IsOk());
+  ASSERT_EQ(parts->size(), 50U);
+  for (int n = 1; n <= 50; ++n) EXPECT_EQ((*parts)[n - 1].number, n);
+  EXPECT_EQ(progress_.stored_bytes, 500);
+  EXPECT_EQ(sender.sent_bytes(), 500);
+  EXPECT_EQ(sender.resent_bytes(), 0);
+  EXPECT_EQ(memory_.used_bytes(), 0);
+}
+
+TEST_F(PartSenderTest, AFastStoreGetsOnePutAtATime) {
+  PartSender sender(context_, target_, pool_, budget_, progress_,
+                    {.slow = seconds(10)});
+  ASSERT_THAT(SendAll(sender, 50), IsOk());
+  ASSERT_THAT(sender.Finish(), IsOk());
+  EXPECT_EQ(target_.most, 1);
+  EXPECT_LE(most_held_, 4 * 10) << "one is sent and three wait";
+}
+
+TEST_F(PartSenderTest, ASlowStoreGetsSeveralAtATimeAndAFarOneMore) {
+  target_.takes = milliseconds(8);
+  {
+    PartSender near(context_, target_, pool_, budget_, progress_,
+                    {.slow = milliseconds(2), .far = seconds(10)});
+    ASSERT_THAT(SendAll(near, 30), IsOk());
+    ASSERT_THAT(near.Finish(), IsOk());
+    EXPECT_EQ(target_.most, 4);
+    EXPECT_LE(most_held_, (4 + 3) * 10);
+  }
+  PartSender far(context_, target_, pool_, budget_, progress_,
+                 {.slow = milliseconds(2), .far = milliseconds(4)});
+  ASSERT_THAT(SendAll(far, 40), IsOk());
+  ASSERT_THAT(far.Finish(), IsOk());
+  EXPECT_EQ(target_.most, 8);
+}
+
+TEST_F(PartSenderTest, APartThatFailsIsSentAgainAlone) {
+  target_.failures[3] = 2;
+  PartSender sender(context_, target_, pool_, budget_, progress_);
+  ASSERT_THAT(SendAll(sender, 5), IsOk());
+  ASSERT_THAT(sender.Finish(), IsOk());
+  EXPECT_EQ(target_.sizes.size(), 7U);
+  EXPECT_THAT(target_.sizes, Each(10U));
+  EXPECT_EQ(sender.resent_bytes(), 20);
+  EXPECT_EQ(progress_.stored_bytes, 50);
+}
+
+TEST_F(PartSenderTest, APartThatIsRefusedEndsTheOthers) {
+  target_.refused = 2;
+  {
+    PartSender sender(context_, target_, pool_, budget_, progress_);
+    (void)SendAll(sender, 3);
+    EXPECT_THAT(sender.Finish(), HasReason(Reason::kStoreRejected));
+    Part more{.number = 9};
+    EXPECT_THAT(sender.Send(std::move(more)),
+                HasReason(Reason::kStoreRejected));
+  }
+  EXPECT_EQ(memory_.used_bytes(), 0);
+}
+
+TEST_F(PartSenderTest, GivingUpWaitsForWhatIsUnderWay) {
+  target_.takes = seconds(20);
+  {
+    PartSender sender(context_, target_, pool_, budget_, progress_);
+    ASSERT_THAT(SendAll(sender, 2), IsOk());
+    while (true) {
+      absl::MutexLock lock(&target_.mu_);
+      if (!target_.sizes.empty()) break;
+    }
+  }
+  EXPECT_EQ(memory_.used_bytes(), 0);
+}
+
+TEST_F(PartSenderTest, TheDeadlineEndsTheWait) {
+  target_.takes = seconds(20);
+  const CallContext soon =
+      context_.WithDeadline(clock_.Now() + milliseconds(30));
+  PartSender sender(soon, target_, pool_, budget_, progress_);
+  (void)SendAll(sender, 2);
+  EXPECT_THAT(sender.Finish(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
