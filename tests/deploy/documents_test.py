@@ -21,8 +21,7 @@ import running  # noqa: E402  (the path above)
 DOCUMENTS = "README.md", "deploy/README.md"
 BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
 # Named in the documents, and on their way into `--help`.
-NOT_YET = {"allow-plaintext", "local-store", "memory-bytes", "s3-endpoint",
-           "s3-region", "spool-bytes"}
+NOT_YET = {"allow-plaintext"}
 
 
 def blocks():
