@@ -301,8 +301,14 @@ absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
     const std::string source = absl::StrCat(path, ": ", name);
     const Field* field = FindField(name);
     if (field == nullptr) {
+      // What is no name at all may be a secret in the wrong place.
+      const bool name_like =
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") ==
+          std::string::npos;
+      const int line = entry.first.Mark().line + 1;
       return absl::InvalidArgumentError(
-          absl::StrCat(source, " is not a setting; see --help"));
+          absl::StrCat(name_like ? source : absl::StrCat(path, ": line ", line),
+                       " is not a setting; see --help"));
     }
     const auto values = ValuesOf(entry.second);
     if (!values) {

@@ -1,5 +1,6 @@
 #include "gateway/lakefs/json.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "nlohmann/json.hpp"
@@ -72,8 +73,12 @@ std::string Version(const json& object) {
   return version.value_or("");
 }
 
+// A time that the clock cannot hold (1677 to 2262) becomes its nearest.
 WallTime FromEpochSeconds(int64_t seconds) {
-  return WallTime(std::chrono::seconds(seconds));
+  constexpr auto kMost =
+      std::chrono::floor<std::chrono::seconds>(WallTime::duration::max());
+  return WallTime(std::chrono::seconds(
+      std::clamp<int64_t>(seconds, -kMost.count(), kMost.count())));
 }
 
 int64_t EpochSeconds(WallTime time) {

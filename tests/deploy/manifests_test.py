@@ -11,8 +11,7 @@ import sources_digest
 RENDERED = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
 # Settings that the manifests use and `--help` does not show yet.
-NOT_YET = {"admin-listen", "allow-plaintext", "memory-bytes", "spool-bytes",
-           "spool-dir", "unix-mode"}
+NOT_YET = {"allow-plaintext", "unix-mode"}
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 

@@ -1,5 +1,5 @@
 // Files of settings: every one is read or refused in one line that holds no
-// secret.
+// secret: "hunter2" in the corpus.
 //
 // Input: the text of the file of --config, and of ~/.lakectl.yaml too.
 #include <sys/mman.h>
@@ -48,6 +48,17 @@ class Home {
   std::filesystem::path folder_;
 };
 
+// Whether a message shows what may be secret. The value of a setting that is
+// none may be shown, behind a "=".
+bool Leaks(absl::string_view message) {
+  const size_t at = message.find("hunter2");
+  if (at == absl::string_view::npos) return false;
+  const absl::string_view before = message.substr(0, at);
+  return !absl::StrContains(before, "=") ||
+         absl::StrContains(before, "secret-access-key=") ||
+         absl::StrContains(before, "token=") || absl::StrContains(message, "@");
+}
+
 void Read(const std::vector<const char*>& arguments,
           const Environment& environment) {
   const auto read = ReadSettings(static_cast<int>(arguments.size()),
@@ -57,7 +68,7 @@ void Read(const std::vector<const char*>& arguments,
     return;
   }
   testing::Require(!read.status().message().empty());
-  testing::Require(!absl::StrContains(read.status().message(), "SECRET"));
+  testing::Require(!Leaks(read.status().message()));
 }
 
 }  // namespace
@@ -70,6 +81,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Read({"gateway", config.c_str()},
        {{"LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:1"},
         {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "key"},
-        {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "SECRET"}});
+        {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "hunter2"}});
   return 0;
 }

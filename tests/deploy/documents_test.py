@@ -1,0 +1,144 @@
+"""The documents' commands work, and what they name is there.
+
+Every block of shell commands stands behind a comment: `run`, or `not run:` and
+why. A run takes place in a folder that looks like the root of the sources after
+a release build, with the gateway of the documents running.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import schemas
+
+sys.path.insert(0, os.path.join(schemas.ROOT, "tests/integration/python"))
+import running  # noqa: E402  (the path above)
+
+DOCUMENTS = "README.md", "deploy/README.md"
+BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
+# Named in the documents, and on their way into `--help`.
+NOT_YET = {"allow-plaintext"}
+
+
+def blocks():
+    """(document, marker, commands) of each block."""
+    for document in DOCUMENTS:
+        text = schemas.read(document)
+        for match in re.finditer(
+                r"^( *)(?:<!-- (.*?) -->\n *)?```sh\n(.*?)^ *```$", text,
+                re.M | re.S):
+            yield document, match[2] or "", match[3]
+
+
+class DocumentsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lakefs = running.Lakefs()
+        cls.addClassCleanup(cls.lakefs.stop)
+        cls.gateway = running.Gateway(cls.lakefs.url)
+        cls.addClassCleanup(cls.gateway.stop)
+
+    def commands_here(self, commands):
+        """With the addresses and names of what runs here."""
+        for there, here in (
+                ("127.0.0.1:8765", self.gateway.address),
+                ("unix:/run/lakefs-staging/gateway.sock", self.gateway.socket),
+                ("my-repository", "quickstart")):
+            commands = commands.replace(there, here)
+        return commands
+
+    def test_commands_that_can_run_do(self):
+        ran = 0
+        for document, marker, commands in blocks():
+            if marker != "run":
+                continue
+            ran += 1
+            with self.subTest(document=document, commands=commands), \
+                    tempfile.TemporaryDirectory() as folder:
+                os.mkdir(f"{folder}/build")
+                os.symlink(BUILD, f"{folder}/build/release")
+                for name in "client", "deploy", "proto", "tests":
+                    os.symlink(f"{schemas.ROOT}/{name}", f"{folder}/{name}")
+                with open(f"{folder}/report.csv", "w") as out:
+                    out.write("b,2\na,1\n")
+                done = subprocess.run(
+                    ["bash", "-euo", "pipefail", "-c",
+                     self.commands_here(commands)],
+                    cwd=folder, capture_output=True, text=True, timeout=60,
+                    env={**os.environ, "PATH": "/usr/bin:/bin",
+                         "LAKEFS_STAGING_GATEWAY": self.gateway.address})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.lakefs.read("reports/report.csv"),
+                                 b"b,2\na,1\n")
+        self.assertEqual(ran, 3)
+        self.assertEqual(self.lakefs.read("reports/sorted.csv"),
+                         b"a,1\nb,2\n")
+
+    def test_every_block_is_run_or_says_why_not(self):
+        for document, marker, commands in blocks():
+            self.assertRegex(marker, r"\A(run|not run: .+)\Z",
+                             f"{document}: {commands}")
+
+    def test_every_block_is_right_shell(self):
+        for document, _, commands in blocks():
+            subprocess.run(["bash", "-n"], input=commands, text=True,
+                           check=True, timeout=10)
+
+    def test_files_that_are_named_are_there(self):
+        for document in DOCUMENTS:
+            text = schemas.read(document)
+            found = re.findall(
+                r"`?((?:client|deploy|gateway|kubernetes|monitoring|proto|"
+                r"tests)/[\w./-]*\w)", text)
+            found += re.findall(r"\]\(([^#)]+)\)", text)
+            self.assertTrue(found)
+            folders = schemas.ROOT, os.path.join(schemas.ROOT, "deploy")
+            for name in found:
+                if name.startswith("https:") or "/v1/" in name and \
+                        "proto" not in name:
+                    continue
+                self.assertTrue(
+                    any(os.path.exists(os.path.join(folder, name))
+                        for folder in folders), f"{document}: {name}")
+
+    def test_flags_that_are_named_are_the_gateways(self):
+        known = set(re.findall(
+            r"^  --([a-z0-9-]+) ",
+            schemas.read("tests/golden/gateway_help.txt"), re.M))
+        prose = re.sub(r"```.*?```", "", schemas.read("deploy/README.md"),
+                       flags=re.S)
+        named = set(re.findall(r"`--([a-z0-9-]+)", prose))
+        self.assertIn("drain-timeout", named)
+        self.assertEqual(named - known - NOT_YET, set())
+
+    def test_reasons_that_are_named_are_in_the_table_of_errors(self):
+        table = set(re.findall(r"[A-Z]+(?:_[A-Z]+)+|DRAINING",
+                               schemas.read("README.md")))
+        text = schemas.read("deploy/README.md")
+        rows = text[text.index("## Troubleshooting"):text.index("## Cleaning")]
+        reasons = set(re.findall(r"^\| ([A-Z_]{5,})", rows, re.M))
+        self.assertGreater(len(reasons), 8)
+        self.assertEqual(reasons - table, set())
+
+    def test_documents_in_json_are_json(self):
+        (text,) = re.findall(r"```json\n(.*?)```",
+                             schemas.read("deploy/README.md"), re.S)
+        (rule,) = json.loads(text)["Rules"]
+        self.assertEqual(rule["AbortIncompleteMultipartUpload"],
+                         {"DaysAfterInitiation": 2})
+
+    def test_links_inside_lead_somewhere(self):
+        text = schemas.read("deploy/README.md")
+        headings = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-")
+                    for h in re.findall(r"^## (.*)$", text, re.M)}
+        targets = set(re.findall(r"\]\(#([^)]+)\)", text))
+        self.assertTrue(targets)
+        self.assertEqual(targets - headings, set())
+
+
+if __name__ == "__main__":
+    unittest.main()
