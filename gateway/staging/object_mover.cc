@@ -111,7 +111,7 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
   progress_.stored_bytes = 0;
   progress_.phase = UploadProgress::Phase::kUploading;
   auto plan = ChoosePlan(
-      server_, request_.if_absent,
+      server_, NeedsLink(request_),
       {request_.size_bytes.value_or(0), request_.size_bytes.has_value()},
       deps_.plan);
   if (!plan.ok()) return plan.status();
@@ -122,7 +122,7 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
   auto first = reader_.Next(*part_bytes);
   if (!first.ok()) return first.status();
   if (reader_.ended()) {
-    plan = ChoosePlan(server_, request_.if_absent, {SizeOf(*first), true},
+    plan = ChoosePlan(server_, NeedsLink(request_), {SizeOf(*first), true},
                       deps_.plan);
     if (!plan.ok()) return plan.status();
     plan_ = *plan;
@@ -161,7 +161,7 @@ absl::Status ObjectMover::ReadToSpool(Part first) {
     if (!next.ok()) return next.status();
     part = *std::move(next);
     const auto still =
-        ChoosePlan(server_, request_.if_absent,
+        ChoosePlan(server_, NeedsLink(request_),
                    {(*file)->size_bytes() + SizeOf(part), false}, deps_.plan);
     if (!still.ok()) return still.status();
   }

@@ -27,8 +27,8 @@ absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit,
     return TooLarge(
         absl::StrCat("the object has ", size.bytes, " bytes or more, and ", why,
                      ", which takes at most ", limit,
-                     " bytes; send it without if_absent, "
-                     "or to a server that offers presigned multipart uploads"));
+                     " bytes; send it without if_absent, mtime and force, "
+                     "to a server that offers presigned multipart uploads"));
   }
   if (size.bytes > options.spool_bytes) {
     return TooLarge(
@@ -39,7 +39,7 @@ absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit,
   return Plan::kSpooledPut;
 }
 
-absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool if_absent,
+absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool needs_link,
                                    KnownSize size, const PlanOptions& options) {
   if (size.exact && size.bytes <= options.part_bytes) return Plan::kSinglePut;
   if (server.blockstore_type == "azure") return Plan::kAzureBlocks;
@@ -53,10 +53,10 @@ absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool if_absent,
                    "goes by one PUT",
                    options);
   }
-  if (if_absent) {
+  if (needs_link) {
     return Spooled(size, kS3SinglePut,
-                   "if_absent needs one PUT, since a multipart upload takes no "
-                   "condition",
+                   "if_absent, mtime and force need one PUT, since a multipart "
+                   "upload takes none of them",
                    options);
   }
   return Plan::kMultipart;
@@ -64,10 +64,10 @@ absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool if_absent,
 
 }  // namespace
 
-absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool if_absent,
+absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
                                 KnownSize size, const PlanOptions& options) {
   if (server.pre_sign_support.value_or(false)) {
-    return PresignedPlan(server, if_absent, size, options);
+    return PresignedPlan(server, needs_link, size, options);
   }
   if (server.blockstore_type == "s3" && options.direct_s3) {
     return Plan::kDirectS3;

@@ -37,7 +37,7 @@ struct KnownSize {
 //  presigns              | fits in one part             | SINGLE_PUT
 //  presigns, Azure       | larger, or not known yet     | AZURE_BLOCKS
 //  presigns, S3, offers  | larger, or not known yet,    | MULTIPART
-//    multipart           |   without if_absent          |
+//    multipart           |   but without `needs_link`   |
 //  presigns, S3          | else, up to 5 GiB            | SPOOLED_PUT
 //  presigns, S3          | else                         | FAILED_PRECONDITION
 //  presigns, Google      | larger, up to 5 TiB          | SPOOLED_PUT
@@ -45,10 +45,11 @@ struct KnownSize {
 //  not, local            | any, on a volume shared      | LOCAL_FILE
 //  not                   | any                          | THROUGH_LAKEFS
 //
-// A complete takes no condition, so if_absent on S3 needs a single PUT.
+// A complete takes no condition, no mtime and no force. An object with one of
+// them `needs_link`, and so, on S3, a single PUT.
 //
 // Errors: FAILED_PRECONDITION, OBJECT_TOO_LARGE where no way is left.
-absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool if_absent,
+absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
                                 KnownSize size, const PlanOptions& options);
 
 // The size of the parts of an object: `part_bytes`, and more only if

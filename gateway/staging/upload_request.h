@@ -26,6 +26,11 @@ struct UploadRequest {
   bool md5_follows = false;
 };
 
+// Whether a complete cannot do for this upload what a link does.
+inline bool NeedsLink(const UploadRequest& request) {
+  return request.if_absent || request.force || request.mtime.has_value();
+}
+
 // Limits of a request. Those of lakeFS's own are its own; the others keep a
 // request to what HTTP headers and one JSON body carry everywhere.
 struct RequestLimits {

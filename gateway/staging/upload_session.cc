@@ -69,7 +69,7 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
   const auto server = deps_.server_info.Get(upload.context, upload.random);
   if (!server.ok()) return NotCommitted(server.status());
   const auto plan = ChoosePlan(
-      *server, request.if_absent,
+      *server, NeedsLink(request),
       {request.size_bytes.value_or(0), request.size_bytes.has_value()},
       deps_.mover.plan);
   if (!plan.ok()) return NotCommitted(plan.status());

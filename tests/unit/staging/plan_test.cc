@@ -33,7 +33,7 @@ const ServerConfig kLocal{.blockstore_type = "local",
 struct Row {
   ServerConfig server;
   KnownSize size;
-  bool if_absent;
+  bool needs_link;
   Plan plan;  // kNone: refused
 };
 
@@ -69,8 +69,8 @@ TEST(PlanTest, EachRowOfTheTableIsChosen) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(::testing::Message()
                  << row.server.blockstore_type << " " << row.size.bytes
-                 << (row.if_absent ? " if_absent" : ""));
-    const auto plan = ChoosePlan(row.server, row.if_absent, row.size, options);
+                 << (row.needs_link ? " needs_link" : ""));
+    const auto plan = ChoosePlan(row.server, row.needs_link, row.size, options);
     if (row.plan == Plan::kNone) {
       EXPECT_THAT(plan, StatusIs(absl::StatusCode::kFailedPrecondition));
       EXPECT_THAT(plan, HasReason(Reason::kObjectTooLarge));
