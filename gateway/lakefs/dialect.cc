@@ -35,6 +35,10 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
   const bool unknown = version == std::pair(0, 0);
   // Single use came with presign, which its key in the configuration shows.
   const bool before_presign = !config.pre_sign_support.has_value();
+  std::optional<std::chrono::hours> link_deadline;
+  if (is_signed || !before_presign) {
+    link_deadline = std::chrono::hours(version >= std::pair(1, 80) ? 24 : 6);
+  }
   return Dialect{
       .presign = config.pre_sign_support.value_or(false),
       .multipart = config.pre_sign_multipart_upload.value_or(false),
@@ -42,6 +46,7 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .relinkable = is_signed || before_presign,
       .part_urls = unknown || version >= std::pair(1, 55),
       .form_upload = !unknown && version < std::pair(1, 0),
+      .link_deadline = link_deadline,
       .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)
                        ? 1'000
                        : 10'000,

@@ -1,6 +1,9 @@
 // How the releases of lakeFS differ, as far as an upload has to know.
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 #include "absl/strings/string_view.h"
 #include "gateway/lakefs/types.h"
 
@@ -23,6 +26,9 @@ struct Dialect {
   bool part_urls = false;
   // uploadObject takes the bytes only as multipart/form-data (before v1.0).
   bool form_upload = false;
+  // How long after it was given out an address can be linked, if there is a
+  // limit: 6 h, and 24 h from v1.80 on.
+  std::optional<std::chrono::hours> link_deadline;
   // The largest number of a part.
   int max_parts = 10'000;
 };

@@ -49,13 +49,24 @@ absl::Status TooManyParts(int64_t max_parts, int64_t part_bytes) {
       Reason::kObjectTooLarge);
 }
 
-absl::Status TimeIsUp(absl::string_view what) {
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition,
-      absl::StrCat("the presigned URL of this upload ", what,
-                   "; Azure gives no second one for the same address, so all "
-                   "bytes have to come within about 15 minutes"),
-      Reason::kLinkAddressExpired);
+// What ends before the upload does, and why that ends the upload.
+struct Limit {
+  absl::string_view what;
+  absl::string_view why;
+};
+constexpr Limit kSas{
+    "the presigned URL of this upload",
+    "Azure gives no second one for the same address, so all bytes have to come "
+    "within about 15 minutes"};
+constexpr Limit kAddress{
+    "the address of this upload",
+    "lakeFS links an address only for some hours (6, from v1.80 on 24), so all "
+    "bytes have to come within them"};
+
+absl::Status TimeIsUp(const Limit& limit, absl::string_view how) {
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(limit.what, " ", how, "; ", limit.why),
+                   Reason::kLinkAddressExpired);
 }
 
 }  // namespace
@@ -184,6 +195,7 @@ absl::StatusOr<Placement> ObjectMover::PutWhole(Where where) {
 }
 
 absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
+  const TimePoint asked = context_.clock().Now();
   auto location = Locate(where);
   if (!location.ok()) return location.status();
   const Rope& bytes = whole_->bytes;
@@ -196,7 +208,8 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
   progress_.stored_bytes = size;
   return Placement{.location = *location,
                    .checksum = std::move(stored->checksum),
-                   .relinkable = DialectOf(server_, *location).relinkable};
+                   .relinkable = DialectOf(server_, *location).relinkable,
+                   .link_before = LinkBefore(*location, asked)};
 }
 
 // A multipart upload that lakeFS completes when it links.
@@ -207,6 +220,7 @@ absl::StatusOr<Placement> ObjectMover::PutByLakefs(Part first,
   if (request_.size_bytes) {
     parts = (*request_.size_bytes + part_bytes - 1) / part_bytes;
   }
+  began_ = context_.clock().Now();
   auto multipart =
       PresignedMultipart::Begin(context_,
                                 {.lakefs = deps_.lakefs,
@@ -217,34 +231,38 @@ absl::StatusOr<Placement> ObjectMover::PutByLakefs(Part first,
   if (!multipart.ok()) return multipart.status();
   const MultipartUpload upload = (*multipart)->upload();
   target_ = *std::move(multipart);
+  sas_ends_.reset();
+  StagingLocation location{.physical_address = upload.physical_address};
+  link_before_ = LinkBefore(location, began_);
   auto stored = SendParts(std::move(first), part_bytes);
   if (!stored.ok()) return stored.status();
-  StagingLocation location{.physical_address = upload.physical_address};
   const bool relinkable = DialectOf(server_, location).relinkable;
   return Placement{.location = std::move(location),
                    .checksum = CompositeChecksum(*stored),
                    .multipart = StoredMultipart{upload, *std::move(stored)},
-                   .relinkable = relinkable};
+                   .relinkable = relinkable,
+                   .link_before = link_before_};
 }
 
 // Parts that the store itself puts together, before the link.
 absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
                                                   int64_t part_bytes,
                                                   const Where& where) {
+  began_ = context_.clock().Now();
   const auto location = Locate(where);
   if (!location.ok()) return location.status();
+  link_before_ = LinkBefore(*location, began_);
   auto begun = Repeat(context_, deps_.store_budget, random_, [&] {
     return Store().BeginParts(context_, *location, part_bytes);
   });
   if (!begun.ok()) return begun.status();
   PartedUpload& upload = **begun;
   target_ = *std::move(begun);
-  must_end_.reset();
-  began_ = context_.clock().Now();
+  sas_ends_.reset();
   if (location->presigned_url) {
     const auto lifetime =
         UrlLifetime(*location->presigned_url, context_.clock().WallNow());
-    if (lifetime) must_end_ = began_ + *lifetime;
+    if (lifetime) sas_ends_ = context_.clock().Now() + *lifetime;
   }
   const auto parts = SendParts(std::move(first), part_bytes);
   if (!parts.ok()) return Judged(parts.status());
@@ -255,7 +273,8 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   target_.reset();
   return Placement{.location = *location,
                    .checksum = std::move(stored->checksum),
-                   .relinkable = DialectOf(server_, *location).relinkable};
+                   .relinkable = DialectOf(server_, *location).relinkable,
+                   .link_before = link_before_};
 }
 
 // Sends `first` and all parts that follow it.
@@ -306,11 +325,20 @@ absl::StatusOr<StagingLocation> ObjectMover::Locate(const Where& where) {
   return location;
 }
 
-// Whether the store's URL will outlive the upload.
+TimePoint ObjectMover::LinkBefore(const StagingLocation& location,
+                                  TimePoint asked) const {
+  const auto deadline = DialectOf(server_, location).link_deadline;
+  return deadline ? asked + *deadline : TimePoint::max();
+}
+
+// Whether what ends first, the store's URL or the address, will outlive the
+// upload.
 absl::Status ObjectMover::InTime() const {
-  if (!must_end_) return absl::OkStatus();
+  const bool sas = sas_ends_ && *sas_ends_ < link_before_;
+  const TimePoint end = sas ? *sas_ends_ : link_before_;
+  const Limit& limit = sas ? kSas : kAddress;
   const TimePoint now = context_.clock().Now();
-  if (now >= *must_end_) return TimeIsUp("has expired");
+  if (now >= end) return TimeIsUp(limit, "has expired");
   const int64_t stored = progress_.stored_bytes;
   if (!request_.size_bytes || stored == 0 || now - began_ < kJudgeAfter) {
     return absl::OkStatus();
@@ -318,17 +346,21 @@ absl::Status ObjectMover::InTime() const {
   const double share =
       static_cast<double>(stored) / static_cast<double>(*request_.size_bytes);
   const auto needed = std::chrono::duration<double>(now - began_) / share;
-  if (began_ + needed < *must_end_) return absl::OkStatus();
-  return TimeIsUp(absl::StrCat(
-      "would expire before all bytes are up: at this speed they take ",
-      static_cast<int64_t>(needed.count() / 60), " minutes"));
+  if (needed < std::chrono::duration<double>(end - began_)) {
+    return absl::OkStatus();
+  }
+  return TimeIsUp(
+      limit,
+      absl::StrCat(
+          "would expire before all bytes are up: at this speed they take ",
+          static_cast<int64_t>(needed.count() / 60), " minutes"));
 }
 
 // A refusal of blocks is their URL's end, once that has come.
 absl::Status ObjectMover::Judged(const absl::Status& failure) const {
   const bool expired =
-      must_end_ && UrlRefused(failure) && context_.clock().Now() >= *must_end_;
-  return expired ? TimeIsUp("has expired") : failure;
+      sas_ends_ && UrlRefused(failure) && context_.clock().Now() >= *sas_ends_;
+  return expired ? TimeIsUp(kSas, "has expired") : failure;
 }
 
 int64_t ObjectMover::MaxParts() const {

@@ -76,6 +76,8 @@ class ObjectMover {
   absl::StatusOr<std::vector<StoredPart>> SendParts(Part first,
                                                     int64_t part_bytes);
   absl::StatusOr<StagingLocation> Locate(const Where& where);
+  // When an address that was asked for at `asked` can be linked no more.
+  TimePoint LinkBefore(const StagingLocation& location, TimePoint asked) const;
   absl::Status InTime() const;
   absl::Status Judged(const absl::Status& failure) const;
   int64_t MaxParts() const;
@@ -95,7 +97,8 @@ class ObjectMover {
   std::optional<Part> whole_;           // all of the object, if it is held
   std::unique_ptr<PartTarget> target_;  // of parts that are not together yet
   TimePoint began_;                     // to send them
-  std::optional<TimePoint> must_end_;   // when their SAS ends
+  std::optional<TimePoint> sas_ends_;   // theirs, on Azure
+  TimePoint link_before_;               // their address
   int moves_ = 0;
   int puts_ = 0;
   int64_t bytes_resent_ = 0;
