@@ -123,15 +123,18 @@ int Run(const Settings& settings) {
         [&metrics](RetryVerdict verdict) { metrics.RetryDecided(verdict); });
   }
   ServerInfo server_info(lakefs, lakefs_budget);
-  LinkLoop link_loop(lakefs, lakefs_budget);
+  LinkGate link_gate;
+  LinkLoop link_loop(lakefs, lakefs_budget, link_gate);
   AddressLinker linker(lakefs, link_loop, lakefs_budget);
   WorkerPool background(kBackgroundThreads, kBackgroundQueue);
   WorkerPool part_senders(kPartSenders, kPartQueue);
   MemoryBudget memory(settings.memory_bytes);
   Spool spool({.directory = settings.spool_dir,
                .capacity_bytes = settings.spool_bytes});
+  UploadRegister upload_register;
   UploadSession uploads(
-      {.mover = {.lakefs = lakefs,
+      {.clock = clock,
+       .mover = {.lakefs = lakefs,
                  .presigned_store = store,
                  .direct_s3 = direct_s3.get(),
                  .local_file = local_file.get(),
@@ -146,7 +149,9 @@ int Run(const Settings& settings) {
                           .local_file = local_file != nullptr}},
        .server_info = server_info,
        .link_loop = link_loop,
-       .memory = memory});
+       .memory = memory,
+       .uploads = upload_register,
+       .max_finding_out = std::max(1, settings.max_uploads / 4)});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
   CallRunner calls(clock, metrics, nullptr,
@@ -167,7 +172,8 @@ int Run(const Settings& settings) {
         .memory_used_bytes = memory.used_bytes(),
         .memory_waiting_uploads = memory.waiting(),
         .spool_capacity_bytes = spool.capacity_bytes(),
-        .spool_used_bytes = spool.used_bytes()};
+        .spool_used_bytes = spool.used_bytes(),
+        .link_concurrency_limit = link_gate.limit()};
   });
   std::unique_ptr<Admin> admin;
   if (!settings.admin_listen.empty()) {
@@ -188,6 +194,7 @@ int Run(const Settings& settings) {
   sigwait(&signals, &received);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
+  uploads.StopFindingOut();
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }

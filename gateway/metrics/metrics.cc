@@ -173,7 +173,7 @@ struct Metrics::Families {
               "have lost or reported wrong, by what was wrong with them.");
   prometheus::Gauge& link_limit =
       Gauge("link_concurrency_limit",
-            "Links to one branch at a time; 0: without limit.")
+            "Links that may be under way at a time: less as lakeFS throttles.")
           .Add({});
 
   Counters& renewals = Counter("credential_renewals_total",

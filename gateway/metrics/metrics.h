@@ -20,7 +20,7 @@ struct MetricGauges {
   int64_t memory_waiting_uploads = 0;
   int64_t spool_capacity_bytes = 0;
   int64_t spool_used_bytes = 0;
-  // Links to one branch at a time; 0: no limit.
+  // Links that may be under way at a time.
   int64_t link_concurrency_limit = 0;
 };
 

@@ -128,7 +128,7 @@ pb::UploadResult ToProto(const UploadReport& report) {
   pb::UploadResult out;
   if (report.link.object) *out.mutable_object() = ToProto(*report.link.object);
   out.set_outcome(ToProto(report.link.outcome));
-  out.set_crc32c(report.crc32c);
+  if (report.crc32c) out.set_crc32c(*report.crc32c);
   out.set_plan(ToProto(report.plan));
   out.set_rounds(report.link.rounds);
   out.set_attempts(report.attempts);

@@ -6,6 +6,7 @@
 #include "absl/random/random.h"
 #include "gateway/base/error.h"
 #include "gateway/server/convert.h"
+#include "gateway/server/status_details.h"
 #include "gateway/server/upload_reactor.h"
 #include "gateway/staging/repeat.h"
 
@@ -61,6 +62,23 @@ class MessageSource final : public BodySource {
   const pb::UploadObjectRequest& request_;
   bool sent_ = false;
 };
+
+void Answer(const KnownUpload& upload, pb::GetUploadOutcomeResponse& response) {
+  if (upload.running) {
+    response.set_outcome(pb::OUTCOME_UNKNOWN);
+    response.set_in_progress(true);
+    return;
+  }
+  const LinkReport& link = upload.report.link;
+  response.set_outcome(ToProto(link.outcome));
+  if (link.status.ok()) {
+    *response.mutable_result() = ToProto(upload.report);
+    return;
+  }
+  *response.mutable_failure() = FailureOf(link, upload.report.attempts);
+  response.set_failure_reason(std::string(ReasonName(ReasonOf(link.status))));
+  response.set_failure_message(std::string(link.status.message()));
+}
 
 // OK if there are no violations and the call is admitted.
 absl::Status Check(std::vector<FieldViolation> violations, const Call& call,
@@ -155,6 +173,30 @@ grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
 StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
   return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
                            deps_.uploads, deps_.upload_pool);
+}
+
+grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(
+    grpc::CallbackServerContext* context,
+    const pb::GetUploadOutcomeRequest* request,
+    pb::GetUploadOutcomeResponse* response) {
+  const auto work = [this, request, response](Call& call) {
+    std::optional<ObjectPath> object;
+    if (request->has_object()) object = FromProto(request->object());
+    absl::Status status =
+        InvalidRequest(Violations(request->request_id(), object));
+    if (status.ok()) {
+      absl::InsecureBitGen random;
+      const auto upload = deps_.uploads.Find(
+          call.context(), request->request_id(), object, random);
+      status = upload.status();
+      // Who may not write there may not ask either.
+      if (status.ok()) status = call.Admit(upload->object);
+      if (status.ok()) Answer(*upload, *response);
+    }
+    return call.End(status, object.value_or(ObjectPath()));
+  };
+  return new UnaryCall(deps_.calls.Begin(*context, "GetUploadOutcome", peer_),
+                       deps_.unary_pool, work);
 }
 
 }  // namespace lakefs::gateway

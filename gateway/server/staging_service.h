@@ -46,6 +46,10 @@ class StagingService final
   grpc::ServerBidiReactor<::lakefs::staging::v1::UploadAndLinkRequest,
                           ::lakefs::staging::v1::UploadAndLinkResponse>*
   UploadAndLink(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* GetUploadOutcome(
+      grpc::CallbackServerContext* context,
+      const ::lakefs::staging::v1::GetUploadOutcomeRequest* request,
+      ::lakefs::staging::v1::GetUploadOutcomeResponse* response) override;
 
  private:
   const ServiceDependencies deps_;

@@ -91,15 +91,19 @@ grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
   details.metadata["rounds"] = absl::StrCat(report.rounds);
   details.metadata["attempts"] = absl::StrCat(attempts);
   google::rpc::Status out = Describe(report.status, details);
+  out.add_details()->PackFrom(FailureOf(report, attempts));
+  if (report.try_here) out.add_details()->PackFrom(ToProto(*report.try_here));
+  return ToGrpc(out);
+}
+
+pb::UploadFailure FailureOf(const LinkReport& report, int attempts) {
   pb::UploadFailure failure;
   failure.set_outcome(gateway::ToProto(report.outcome));
   failure.set_advice(ToProto(AdviceFor(report)));
   if (report.object) *failure.mutable_object() = ToProto(*report.object);
   failure.set_rounds(report.rounds);
   failure.set_attempts(attempts);
-  out.add_details()->PackFrom(failure);
-  if (report.try_here) out.add_details()->PackFrom(ToProto(*report.try_here));
-  return ToGrpc(out);
+  return failure;
 }
 
 absl::Status NameResource(const absl::Status& status,

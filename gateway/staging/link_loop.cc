@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/lakefs/dialect.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -17,11 +18,13 @@ enum class Sight { kOurs, kBefore, kNothing, kAnothers };
 // table in the header: it returns the report, or nothing to link again.
 class Link {
  public:
-  Link(LakefsApi& lakefs, RetryBudget& budget, const LinkOptions& options,
-       const CallContext& context, const LinkRequest& request,
-       const Before& before, const Place& place, absl::BitGenRef random)
+  Link(LakefsApi& lakefs, RetryBudget& budget, LinkGate& gate,
+       const LinkOptions& options, const CallContext& context,
+       const LinkRequest& request, const Before& before, const Place& place,
+       absl::BitGenRef random)
       : lakefs_(lakefs),
         budget_(budget),
+        gate_(gate),
         options_(options),
         request_(request),
         before_(before),
@@ -32,8 +35,43 @@ class Link {
 
   LinkReport Run(Placement placement) {
     Adopt(std::move(placement));
+    return Loop();
+  }
+
+  // Whether the time for linking is over; for finding out, there is more.
+  bool over() const { return !context_.Over().ok(); }
+
+  // Goes on with a link that was lost. With `look_only`, links nothing that
+  // cannot be seen.
+  LinkReport Resume(const UndecidedLink& link, bool look_only) {
+    look_only_ = look_only;
+    ours_ = link.ours;
+    placement_ = link.placement;
+    rounds_ = link.rounds;
+    visible_ = link.visible;
+    unproven_bytes_ = link.unproven_bytes;
+    conditional_lost_ = link.conditional_lost;
+    unconditional_lost_ = link.unconditional_lost;
+    failure_ = MakeError(absl::StatusCode::kUnavailable,
+                         "an earlier link got no answer",
+                         Reason::kUpstreamConnectionLost);
+    if (auto report = AfterLostAnswer()) return *std::move(report);
+    return Loop();
+  }
+
+ private:
+  using Ended = std::optional<LinkReport>;
+  static constexpr std::nullopt_t kLinkAgain = std::nullopt;
+
+  LinkReport Loop() {
     while (true) {
+      auto pass = gate_.Enter(context_);
+      if (!pass.ok()) {
+        if (failure_.ok()) failure_ = pass.status();
+        return Failed(failure_);
+      }
       const LinkAnswer answer = Attempt();
+      pass->Done(answer.stats.status());
       if (answer.stats.ok()) {
         budget_.Succeeded();
         if (auto report = AfterSuccess(*answer.stats)) {
@@ -47,11 +85,15 @@ class Link {
     }
   }
 
- private:
-  using Ended = std::optional<LinkReport>;
-  static constexpr std::nullopt_t kLinkAgain = std::nullopt;
-
   LinkAnswer Attempt() {
+    const TimePoint latest = placement_.link_before - options_.expiry_margin;
+    if (context_.clock().Now() >= latest) {
+      return {.stats = MakeError(
+                  absl::StatusCode::kFailedPrecondition,
+                  "the address can be linked no more: lakeFS gives each only "
+                  "some hours; upload the object again",
+                  Reason::kLinkAddressExpired)};
+    }
     if (const auto& multipart = placement_.multipart) {
       return {.stats = lakefs_.CompletePresignMultipartUpload(
                   context_, request_.object, multipart->upload,
@@ -126,20 +168,22 @@ class Link {
 
   Ended AfterLostAnswer() {
     (conditional_ ? conditional_lost_ : unconditional_lost_) = true;
-    const absl::StatusOr<Sight> sight = Look();
-    if (!sight.ok()) return CannotTell(sight.status());
-    switch (*sight) {
-      case Sight::kOurs:
-        return ProveOurs();
-      case Sight::kBefore:
-      case Sight::kNothing:
-        if (request_.if_absent && seen_) return AlreadyExists();
-        if (auto ended = BackOff()) return ended;
-        return LinkAgain(request_.if_absent);
-      case Sight::kAnothers:
-        return request_.if_absent ? AlreadyExists() : Superseded();
+    while (true) {
+      const absl::StatusOr<Sight> sight = Look();
+      if (!sight.ok()) return CannotTell(sight.status());
+      switch (*sight) {
+        case Sight::kOurs:
+          return ProveOurs();
+        case Sight::kBefore:
+        case Sight::kNothing:
+          if (request_.if_absent && seen_) return AlreadyExists();
+          if (auto ended = BackOff()) return ended;
+          if (look_only_) continue;
+          return LinkAgain(request_.if_absent);
+        case Sight::kAnothers:
+          return request_.if_absent ? AlreadyExists() : Superseded();
+      }
     }
-    return kLinkAgain;
   }
 
   Ended AfterUnusableAddress() {
@@ -192,14 +236,14 @@ class Link {
 
   // Links the same address again or, where it is burnt, another.
   Ended LinkAgain(bool conditional) {
-    if (finding_out_) return Failed(failure_);
+    if (look_only_) return Failed(failure_);
     if (!placement_.relinkable) return NewRound(std::nullopt);
     conditional_ = conditional;
     return kLinkAgain;
   }
 
   Ended NewRound(const std::optional<StagingLocation>& where) {
-    if (finding_out_ || !place_) return Failed(failure_);
+    if (look_only_ || !place_) return Failed(failure_);
     if (rounds_ == options_.max_rounds) {
       return Failed(Annotate(
           failure_, absl::StrCat("given up after ", rounds_, " rounds")));
@@ -207,7 +251,8 @@ class Link {
     absl::StatusOr<Placement> placement = place_(where);
     if (!placement.ok()) {
       // That the bytes cannot be had again says less than why they are needed.
-      const bool lost = absl::IsDataLoss(failure_) &&
+      const bool lost = (absl::IsDataLoss(failure_) ||
+                         ReasonOf(failure_) == Reason::kLinkAddressExpired) &&
                         ReasonOf(placement.status()) == Reason::kLinkConflict;
       if (!lost) failure_ = placement.status();
       return Failed(failure_);
@@ -220,8 +265,7 @@ class Link {
 
   Ended BackOff() {
     const RetryVerdict verdict =
-        finding_out_ ? RetryVerdict::kDeadline
-                     : WaitToRetry(context_, failure_, backoff_, budget_);
+        WaitToRetry(context_, failure_, backoff_, budget_);
     if (verdict == RetryVerdict::kRetried) return kLinkAgain;
     return Failed(
         WithMetadata(failure_, "retryVerdict", RetryVerdictName(verdict)));
@@ -231,7 +275,7 @@ class Link {
   absl::StatusOr<Sight> Look() {
     Backoff backoff = backoff_;
     while (true) {
-      if (!context_.Over().ok() && !FindOut()) return context_.Over();
+      if (auto over = context_.Over(); !over.ok()) return over;
       const auto stats = lakefs_.StatObject(context_, request_.object);
       if (stats.ok()) {
         seen_ = *stats;
@@ -243,7 +287,6 @@ class Link {
       const RetryVerdict verdict =
           WaitToRetry(context_, stats.status(), backoff, budget_);
       if (verdict == RetryVerdict::kRetried) continue;
-      if (verdict != RetryVerdict::kBudget && FindOut()) continue;
       return WithMetadata(stats.status(), "retryVerdict",
                           RetryVerdictName(verdict));
     }
@@ -269,7 +312,6 @@ class Link {
       const RetryVerdict verdict =
           WaitToRetry(context_, bytes.status(), backoff, budget_);
       if (verdict == RetryVerdict::kRetried) continue;
-      if (verdict != RetryVerdict::kBudget && FindOut()) continue;
       return bytes;
     }
   }
@@ -278,16 +320,6 @@ class Link {
   CallContext Probe() const {
     return context_.Over().ok() ? context_
                                 : context_.Detached(options_.find_out);
-  }
-
-  // The call has ended. If a link of it is in flight, goes on for a bounded
-  // time of its own; false if there is nothing (more) to find out.
-  bool FindOut() {
-    if (finding_out_ || !MayStand()) return false;
-    finding_out_ = true;
-    over_ = OverWithLastError();
-    context_ = context_.Detached(options_.find_out);
-    return true;
   }
 
   LinkReport Committed(ObjectStats stats) {
@@ -326,13 +358,10 @@ class Link {
     if (ReasonOf(report.status) == Reason::kLinkConflict) {
       report.try_here = try_here_;
     }
-    if (finding_out_) {
-      report.status = over_;
-    } else if (!context_.Over().ok()) {
-      report.status = OverWithLastError();
-    }
+    if (!context_.Over().ok()) report.status = OverWithLastError();
     if (!MayStand()) return report;
     report.outcome = Outcome::kUnknown;
+    report.undecided = std::make_shared<const UndecidedLink>(Undecided());
     if (!absl::IsDeadlineExceeded(report.status) &&
         !absl::IsCancelled(report.status)) {
       ErrorDetails details = DetailsOf(report.status);
@@ -345,6 +374,18 @@ class Link {
           std::move(details));
     }
     return report;
+  }
+
+  UndecidedLink Undecided() const {
+    return {.request = request_,
+            .before = before_,
+            .placement = placement_,
+            .ours = ours_,
+            .rounds = rounds_,
+            .visible = visible_,
+            .unproven_bytes = unproven_bytes_,
+            .conditional_lost = conditional_lost_,
+            .unconditional_lost = unconditional_lost_};
   }
 
   absl::Status OverWithLastError() const {
@@ -397,6 +438,7 @@ class Link {
 
   LakefsApi& lakefs_;
   RetryBudget& budget_;
+  LinkGate& gate_;
   const LinkOptions& options_;
   const LinkRequest& request_;
   const Before& before_;
@@ -416,21 +458,68 @@ class Link {
   bool unproven_bytes_ = false;      // linked on the word of a lost complete
   bool conditional_lost_ = false;    // an attempt whose answer is unknown
   bool unconditional_lost_ = false;  // the same, sent without the condition
-  bool finding_out_ = false;         // the call is over, with `over_`
-  absl::Status over_;
+  bool look_only_ = false;
 };
 
 }  // namespace
 
-LinkLoop::LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkOptions options)
-    : lakefs_(lakefs), budget_(budget), options_(options) {}
+UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
+                          const ServerConfig& server) {
+  // Whatever else comes to stand there has come after it.
+  UndecidedLink link{.request = std::move(request),
+                     .before = {.known = true},
+                     .visible = true};
+  link.request.size_bytes = stats.size_bytes.value_or(0);
+  link.placement = {.location = {.physical_address = stats.physical_address},
+                    .checksum = stats.checksum};
+  link.placement.relinkable =
+      DialectOf(server, link.placement.location).relinkable;
+  link.ours[stats.physical_address] = link.placement;
+  return link;
+}
+
+int64_t UndecidedLink::SizeInMemory() const {
+  int64_t bytes = 2'048;
+  for (const auto& [address, place] : ours) {
+    bytes += 1'024 + 4 * static_cast<int64_t>(address.size());
+    if (place.multipart) {
+      bytes += 128 * static_cast<int64_t>(place.multipart->parts.size());
+    }
+  }
+  return bytes;
+}
+
+LinkLoop::LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkGate& gate,
+                   LinkOptions options)
+    : lakefs_(lakefs), budget_(budget), gate_(gate), options_(options) {}
 
 LinkReport LinkLoop::Run(const CallContext& context, const LinkRequest& request,
                          const Before& before, Placement placement,
                          const Place& place, absl::BitGenRef random) {
-  Link link(lakefs_, budget_, options_, context, request, before, place,
+  Link link(lakefs_, budget_, gate_, options_, context, request, before, place,
             random);
-  return link.Run(std::move(placement));
+  LinkReport report = link.Run(std::move(placement));
+  if (!report.undecided || !link.over()) return report;
+  LinkReport found =
+      FindOut(context.Detached(options_.find_out), *report.undecided, random);
+  return found.outcome == Outcome::kUnknown ? report : found;
+}
+
+LinkReport LinkLoop::Resume(const CallContext& context,
+                            const UndecidedLink& link, const Place& place,
+                            absl::BitGenRef random) {
+  return Link(lakefs_, budget_, gate_, options_, context, link.request,
+              link.before, place, random)
+      .Resume(link, /*look_only=*/false);
+}
+
+LinkReport LinkLoop::FindOut(const CallContext& context,
+                             const UndecidedLink& link,
+                             absl::BitGenRef random) {
+  const Place no_bytes;
+  return Link(lakefs_, budget_, gate_, options_, context, link.request,
+              link.before, no_bytes, random)
+      .Resume(link, /*look_only=*/true);
 }
 
 }  // namespace lakefs::gateway

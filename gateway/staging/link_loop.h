@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "gateway/base/backoff.h"
 #include "gateway/base/call_context.h"
 #include "gateway/lakefs/lakefs_api.h"
+#include "gateway/staging/link_gate.h"
 #include "gateway/staging/outcome.h"
 
 namespace lakefs::gateway {
@@ -42,6 +44,8 @@ struct Placement {
   // Whether the address can be linked again after a link that failed. Where it
   // cannot (v0.90 to v1.21), a stat may be believed instead.
   bool relinkable = true;
+  // When lakeFS takes the address no more.
+  TimePoint link_before = TimePoint::max();
 };
 
 // Brings the bytes to `where`, or to an address of its own getting if lakeFS
@@ -58,6 +62,27 @@ struct Before {
   std::optional<ObjectStats> object;
 };
 
+// A link whose outcome could not be found out: all that it takes to go on, the
+// bytes excepted.
+struct UndecidedLink {
+  LinkRequest request;
+  Before before;
+  Placement placement;                    // of the last link
+  std::map<std::string, Placement> ours;  // by address, all of the call
+  int rounds = 1;
+  bool visible = false;             // ours stood there when last looked
+  bool unproven_bytes = false;      // linked on the word of a lost complete
+  bool conditional_lost = false;    // an attempt whose answer is unknown
+  bool unconditional_lost = false;  // the same, sent without the condition
+
+  int64_t SizeInMemory() const;  // bytes, about
+};
+
+// The same for an object that stands at the path and is known to be this
+// request's, by a mark in its metadata.
+UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
+                          const ServerConfig& server);
+
 struct LinkOptions {
   // Addresses that are tried, the first included.
   int max_rounds = 8;
@@ -68,6 +93,8 @@ struct LinkOptions {
   std::chrono::milliseconds reserve{2'000};
   // For finding out after the call has ended with a link in flight.
   std::chrono::milliseconds find_out{5'000};
+  // Between a link that is sent and the end of its address's life.
+  std::chrono::milliseconds expiry_margin{30'000};
   BackoffOptions backoff;
 };
 
@@ -112,13 +139,16 @@ struct LinkOptions {
 // take effect.
 //
 // Rounds are bounded, and the whole lives inside the deadline of the call. If
-// that ends with a link in flight, the loop still finds out, on time of its
-// own, so that the outcome can be told to who asks later.
+// that ends with a link in flight, the loop still looks what became of it, on
+// time of its own, but links nothing that it does not see.
+//
+// An address is never linked past its life: it counts as expired before.
 //
 // Source: answers and races recorded from servers of v0.66 to v1.84.
 class LinkLoop {
  public:
-  LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkOptions options = {});
+  LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkGate& gate,
+           LinkOptions options = {});
 
   // Blocking: until the outcome is known, at most until the deadline and
   // `find_out` beyond it. Threads: any; `random` is used by this call alone.
@@ -126,9 +156,20 @@ class LinkLoop {
                  const Before& before, Placement placement, const Place& place,
                  absl::BitGenRef random);
 
+  // Goes on where a Run ended with kUnknown, with a call of its own; `place`
+  // brings the bytes again if they are needed.
+  LinkReport Resume(const CallContext& context, const UndecidedLink& link,
+                    const Place& place, absl::BitGenRef random);
+
+  // Looks what became of a link, until that shows or the call is over. Links
+  // again only what it sees at the path, since that is the proof.
+  LinkReport FindOut(const CallContext& context, const UndecidedLink& link,
+                     absl::BitGenRef random);
+
  private:
   LakefsApi& lakefs_;
   RetryBudget& budget_;
+  LinkGate& gate_;
   const LinkOptions options_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -9,6 +10,8 @@
 #include "gateway/lakefs/types.h"
 
 namespace lakefs::gateway {
+
+struct UndecidedLink;  // link_loop.h
 
 enum class Outcome {
   kCommitted,     // stored and linked, and the link was proven
@@ -45,13 +48,17 @@ struct LinkReport {
   std::optional<StagingLocation> try_here;
 
   int rounds = 1;
+
+  // With kUnknown, what it takes to find out later; null if nothing helps.
+  std::shared_ptr<const UndecidedLink> undecided;
 };
 
 // How an upload ended.
 struct UploadReport {
   LinkReport link;
   Plan plan = Plan::kNone;
-  uint32_t crc32c = 0;       // of the whole object
+  // Of the whole object; not known of one that came by another gateway.
+  std::optional<uint32_t> crc32c;
   int attempts = 0;          // HTTP exchanges
   int64_t bytes_resent = 0;  // sent to the store more than once
   Duration elapsed{};

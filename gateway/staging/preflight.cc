@@ -5,16 +5,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/staging/upload_register.h"
 
 namespace lakefs::gateway {
 
 Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
-                     WorkerPool& pool, const ObjectPath& object, bool if_absent,
+                     WorkerPool& pool, const UploadRequest& request,
                      bool ask_branch)
-    : object_(object), if_absent_(if_absent) {
+    : request_(request) {
   // The task may outlive this call: all that it uses but lakeFS is a copy.
   auto task = std::make_shared<std::packaged_task<Answers()>>(
-      [context, &lakefs, object, ask_branch] {
+      [context, &lakefs, object = request.object, ask_branch] {
         return Ask(context, lakefs, object, ask_branch);
       });
   asked_ = task->get_future();
@@ -22,10 +23,13 @@ Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
 }
 
 std::optional<LinkReport> Preflight::Refusal() {
-  const bool answered = asked_.valid() && asked_.wait_for(Duration::zero()) ==
-                                              std::future_status::ready;
-  if (answered) Take(asked_.get());
+  TakeIfAnswered();
   return refusal_;
+}
+
+const std::optional<ObjectStats>& Preflight::Earlier() {
+  TakeIfAnswered();
+  return earlier_;
 }
 
 const Before& Preflight::GetBefore() {
@@ -45,8 +49,18 @@ Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
   return answers;
 }
 
+void Preflight::TakeIfAnswered() {
+  const bool answered = asked_.valid() && asked_.wait_for(Duration::zero()) ==
+                                              std::future_status::ready;
+  if (answered) Take(asked_.get());
+}
+
 void Preflight::Take(Answers answers) {
   if (answers.stats.ok()) before_ = {.known = true, .object = *answers.stats};
+  if (before_.object && CameBy(request_, *before_.object)) {
+    earlier_ = before_.object;
+    return;
+  }
   // Other failures may pass before the link; it is the link that counts.
   for (const absl::Status& status : {answers.branch, answers.stats.status()}) {
     if (ReasonOf(status) == Reason::kNotFound ||
@@ -55,10 +69,10 @@ void Preflight::Take(Answers answers) {
       return;
     }
   }
-  if (if_absent_ && before_.object) {
+  if (request_.if_absent && before_.object) {
     refusal_ = NotCommitted(
         MakeError(absl::StatusCode::kAlreadyExists,
-                  absl::StrCat(ToString(object_), " exists already"),
+                  absl::StrCat(ToString(request_.object), " exists already"),
                   Reason::kObjectExists));
     refusal_->object = before_.object;
   }

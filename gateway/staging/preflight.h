@@ -8,6 +8,7 @@
 #include "gateway/lakefs/lakefs_api.h"
 #include "gateway/staging/link_loop.h"
 #include "gateway/staging/outcome.h"
+#include "gateway/staging/upload_request.h"
 
 namespace lakefs::gateway {
 
@@ -19,11 +20,16 @@ namespace lakefs::gateway {
 class Preflight {
  public:
   // Starts to ask. If the pool is full, asks here, and blocks until answered.
+  // `request` must outlive this.
   Preflight(const CallContext& context, LakefsApi& lakefs, WorkerPool& pool,
-            const ObjectPath& object, bool if_absent, bool ask_branch);
+            const UploadRequest& request, bool ask_branch);
 
   // Why the upload cannot succeed, if that is known by now. Does not block.
   std::optional<LinkReport> Refusal();
+
+  // The object at the path, if it came by an earlier call with the same
+  // request_id, and that is known by now. Does not block.
+  const std::optional<ObjectStats>& Earlier();
 
   // What stood at the path. Blocks until the questions are answered, which the
   // call bounds.
@@ -36,13 +42,14 @@ class Preflight {
   };
   static Answers Ask(const CallContext& context, LakefsApi& lakefs,
                      const ObjectPath& object, bool ask_branch);
+  void TakeIfAnswered();
   void Take(Answers answers);
 
-  const ObjectPath object_;
-  const bool if_absent_;
+  const UploadRequest& request_;
   std::future<Answers> asked_;
   Before before_;
   std::optional<LinkReport> refusal_;
+  std::optional<ObjectStats> earlier_;
 };
 
 }  // namespace lakefs::gateway

@@ -8,6 +8,7 @@
 #include "gateway/base/error.h"
 #include "gateway/lakefs/dialect.h"
 #include "gateway/staging/repeat.h"
+#include "gateway/staging/upload_register.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -98,8 +99,18 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
         "object that goes through lakeFS gets the time of its upload",
         Reason::kUpstreamUnimplemented));
   }
+  if (!request.request_id.empty()) {
+    const auto stats = Repeat(context, budget_, random, [&] {
+      return lakefs_.StatObject(context, request.object);
+    });
+    if (!stats.ok()) return NotCommitted(stats.status());
+    if (*stats && CameBy(request, **stats)) {
+      if (!SameHeader(request, **stats)) return NotCommitted(OtherHeader());
+      return Prove(context, request, **stats, random);
+    }
+  }
   const std::string upload_id = NewUploadId(random);
-  UploadOptions options{.user_metadata = request.user_metadata,
+  UploadOptions options{.user_metadata = MarkedMetadata(request),
                         .content_type = request.content_type,
                         .if_absent = request.if_absent,
                         .force = request.force};

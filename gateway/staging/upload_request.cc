@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace lakefs::gateway {
@@ -64,6 +65,13 @@ void CheckMtime(const std::optional<WallTime>& mtime, Checker& checker) {
   checker.Check(!mtime || *mtime >= WallTime{}, "mtime", "is before 1970");
 }
 
+bool IsRequestId(absl::string_view id) {
+  return id.size() <= RequestLimits::kRequestIdBytes &&
+         std::all_of(id.begin(), id.end(),
+                     [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+constexpr char kNoRequestId[] = "is not at most 128 bytes of printable ASCII";
+
 }  // namespace
 
 std::vector<FieldViolation> Violations(const ObjectPath& object,
@@ -97,15 +105,17 @@ std::vector<FieldViolation> Violations(const UploadRequest& request) {
   checker.CheckText(request.content_type, RequestLimits::kContentTypeBytes,
                     "content_type");
   CheckMetadata(request.user_metadata, checker);
+  for (const auto& [key, value] : request.user_metadata) {
+    checker.Check(!absl::StartsWith(key, "lakefs-staging-"), "user_metadata",
+                  absl::StrCat("the key \"", Excerpt(key).substr(0, 64),
+                               "\" begins with lakefs-staging-, which is the "
+                               "gateway's own"));
+  }
   CheckMtime(request.mtime, checker);
   const int64_t size = request.size_bytes.value_or(0);
   checker.Check(size >= 0 && size <= RequestLimits::kObjectBytes, "size_bytes",
                 absl::StrCat("is ", size, "; 0 to 5 TiB are taken"));
-  checker.Check(
-      request.request_id.size() <= RequestLimits::kRequestIdBytes &&
-          std::all_of(request.request_id.begin(), request.request_id.end(),
-                      [](char c) { return c >= 0x20 && c < 0x7f; }),
-      "request_id", "is not at most 128 bytes of printable ASCII");
+  checker.Check(IsRequestId(request.request_id), "request_id", kNoRequestId);
   return checker.Take();
 }
 
@@ -121,6 +131,15 @@ std::vector<FieldViolation> Violations(const StagingMetadata& metadata) {
                     "content_type");
   CheckMetadata(metadata.user_metadata, checker);
   CheckMtime(metadata.mtime, checker);
+  return checker.Take();
+}
+
+std::vector<FieldViolation> Violations(
+    const std::string& request_id, const std::optional<ObjectPath>& object) {
+  Checker checker("");
+  checker.Check(!request_id.empty(), "request_id", "is required");
+  checker.Check(IsRequestId(request_id), "request_id", kNoRequestId);
+  if (object) checker.Add(Violations(*object, "object."));
   return checker.Take();
 }
 

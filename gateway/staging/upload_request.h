@@ -52,5 +52,7 @@ std::vector<FieldViolation> Violations(const ObjectPath& object,
                                        const std::string& prefix);
 std::vector<FieldViolation> Violations(const UploadRequest& request);
 std::vector<FieldViolation> Violations(const StagingMetadata& metadata);
+std::vector<FieldViolation> Violations(const std::string& request_id,
+                                       const std::optional<ObjectPath>& object);
 
 }  // namespace lakefs::gateway

@@ -90,7 +90,17 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
   EXPECT_FALSE(address_.empty()) << line << Log();
 }
 
+void GatewayProcess::Kill() {
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
 GatewayProcess::~GatewayProcess() {
+  if (pid_ == -1) {
+    std::filesystem::remove(log_file_);
+    return;
+  }
   kill(pid_, SIGTERM);
   int status = 0;
   waitpid(pid_, &status, 0);

@@ -28,6 +28,8 @@ class GatewayProcess {
   const std::string& admin() const { return admin_; }
   // SIGTERM, without the wait.
   void Terminate() const;
+  // SIGKILL, and waits until it is gone.
+  void Kill();
   std::unique_ptr<::lakefs::staging::v1::Staging::Stub> NewStub() const;
   std::string Log() const;
   // The most memory that was resident so far.

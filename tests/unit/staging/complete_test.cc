@@ -35,7 +35,7 @@ class CompleteTest : public ::testing::Test {
  protected:
   LinkReport Run() {
     CallContext context(clock_, clock_.Now() + seconds(60), "test");
-    LinkLoop loop(lakefs_, budget_);
+    LinkLoop loop(lakefs_, budget_, gate_);
     const Place place = [this](const std::optional<StagingLocation>&)
         -> absl::StatusOr<Placement> {
       lakefs_.calls.push_back("put anew");
@@ -73,6 +73,7 @@ class CompleteTest : public ::testing::Test {
 
   FakeClock clock_;
   std::mt19937_64 random_{1};
+  LinkGate gate_;
   RetryBudget budget_{{}, clock_};
   FakeLakefs lakefs_;
   Before before_{.known = true};

@@ -14,6 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -54,7 +55,7 @@ class LinkLoopTest : public ::testing::Test {
   }
 
   LinkReport RunIn(const CallContext& context) {
-    LinkLoop loop(lakefs_, budget_);
+    LinkLoop loop(lakefs_, budget_, gate_);
     const Place place = [this](const std::optional<StagingLocation>& where)
         -> absl::StatusOr<Placement> {
       lakefs_.calls.push_back(where ? "put at " + where->physical_address
@@ -69,8 +70,15 @@ class LinkLoopTest : public ::testing::Test {
     return loop.Run(context, request_, before_,
                     {.location = {.physical_address = "A"},
                      .checksum = "c",
-                     .relinkable = relinkable_},
+                     .relinkable = relinkable_,
+                     .link_before = link_before_},
                     can_place_ ? place : Place(nullptr), random_);
+  }
+
+  LinkReport Resume(const UndecidedLink& link) {
+    LinkLoop loop(lakefs_, budget_, gate_);
+    return loop.Resume(CallContext(clock_, clock_.Now() + seconds(60), "test"),
+                       link, nullptr, random_);
   }
 
   std::string NextAddress() { return std::string(1, next_address_++); }
@@ -82,11 +90,13 @@ class LinkLoopTest : public ::testing::Test {
 
   FakeClock clock_;
   std::mt19937_64 random_{1};
+  LinkGate gate_;
   RetryBudget budget_{{}, clock_};
   FakeLakefs lakefs_;
   LinkRequest request_{.object = {"repo", "main", "p"}, .size_bytes = 5};
   Before before_{.known = true};
   bool relinkable_ = true;
+  TimePoint link_before_ = TimePoint::max();
   bool can_place_ = true;
   absl::Status place_error_;
   char next_address_ = 'B';
@@ -433,11 +443,79 @@ TEST_F(LinkLoopTest, ACancelledLinkThatCannotBeSeenIsUnknownAndNotRepeated) {
   lakefs_.links.push_back(
       {.stats = MakeError(absl::StatusCode::kCancelled, "cancelled",
                           Reason::kUpstreamConnectionLost)});
-  Stat(std::nullopt);
+  for (int i = 0; i < 100; ++i) Stat(std::nullopt);
   const LinkReport report = RunIn(context);
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
-  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat"));
+  // It is looked for again, for some seconds.
+  EXPECT_GT(lakefs_.calls.size(), 3U);
+  EXPECT_LT(lakefs_.calls.size(), 100U);
+  EXPECT_EQ(lakefs_.calls.front(), "link A");
+  lakefs_.calls.erase(lakefs_.calls.begin());
+  EXPECT_THAT(lakefs_.calls, Each("stat"));
+}
+
+TEST_F(LinkLoopTest, WhatWasNotFoundOutCanBeResumed) {
+  CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  lakefs_.on_call = [&](const std::string& line) {
+    if (line == "link A") context.Cancel();
+  };
+  Link(Lost());
+  lakefs_.stats.push_back(absl::InternalError("no stat"));
+  const LinkReport lost = RunIn(context);
+  ASSERT_EQ(lost.outcome, Outcome::kUnknown);
+  ASSERT_TRUE(lost.undecided);
+
+  lakefs_.on_call = nullptr;
+  lakefs_.calls.clear();
+  Stat(std::nullopt);
+  Link(Links("A"));
+  const LinkReport report = Resume(*lost.undecided);
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, WhoFindsOutLinksOnlyWhatItSees) {
+  const UndecidedLink link{
+      .request = request_,
+      .before = before_,
+      .placement = {.location = {.physical_address = "A"}},
+      .ours = {{"A", {.location = {.physical_address = "A"}}}},
+      .unconditional_lost = true};
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const CallContext context(clock_, clock_.Now() + seconds(10), "test");
+  Stat(std::nullopt);
+  Stat(std::nullopt);
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(loop.FindOut(context, link, random_).outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "stat", "stat", "link A"));
+
+  lakefs_.calls.clear();
+  Stat(StatsAt("X"));
+  EXPECT_EQ(loop.FindOut(context, link, random_).outcome, Outcome::kSuperseded);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(LinkLoopTest, AnAddressIsNotLinkedPastItsLife) {
+  link_before_ = clock_.Now() + seconds(40);
+  clock_.Advance(seconds(11));  // 30 s before its end
+  Stat(std::nullopt);
+  Link(Links("B"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "put anew", "link B"));
+}
+
+TEST_F(LinkLoopTest, AnAddressPastItsLifeWhoseBytesAreGoneIsCalledExpired) {
+  link_before_ = clock_.Now();
+  place_error_ =
+      MakeError(absl::StatusCode::kAborted, "gone", Reason::kLinkConflict);
+  Stat(std::nullopt);
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkAddressExpired));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "put anew"));
 }
 
 TEST_F(LinkLoopTest, FindingOutIsBoundedInTime) {

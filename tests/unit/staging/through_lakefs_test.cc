@@ -50,7 +50,8 @@ class ThroughLakefsTest : public ::testing::Test {
   CallContext context_{clock_, clock_.Now() + seconds(60), "test"};
   RetryBudget budget_{{}, clock_};
   FakeLakefs lakefs_;
-  LinkLoop loop_{lakefs_, budget_};
+  LinkGate gate_;
+  LinkLoop loop_{lakefs_, budget_, gate_};
   ThroughLakefs through_{lakefs_, loop_, budget_};
   FakeBody source_;
   MemoryBudget memory_{16 << 20};

@@ -1,0 +1,253 @@
+// A call with a request_id can be made again, to the same gateway or another,
+// and its outcome can be asked for.
+#include <gmock/gmock.h>
+
+#include <set>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/crc32c.h"
+#include "tests/testing/stage.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr size_t kMiB = 1 << 20;
+
+pb::UploadHeader Header(const std::string& request_id, bool if_absent = false) {
+  pb::UploadHeader header = HeaderFor("o", if_absent);
+  header.set_request_id(request_id);
+  return header;
+}
+
+pb::ObjectPath Object() { return HeaderFor("o").object(); }
+
+struct Answer {
+  grpc::Status status;
+  pb::GetUploadOutcomeResponse response;
+};
+Answer Ask(pb::Staging::Stub& stub, const std::string& request_id,
+           bool with_object = false) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + seconds(60));
+  pb::GetUploadOutcomeRequest request;
+  request.set_request_id(request_id);
+  if (with_object) *request.mutable_object() = Object();
+  Answer answer;
+  answer.status = stub.GetUploadOutcome(&context, request, &answer.response);
+  return answer;
+}
+
+// The addresses that links and completes with an effect were for.
+std::set<std::string> Linked(Stage& stage) {
+  std::set<std::string> addresses;
+  for (const JournalEntry& entry : stage.emulator.Journal()) {
+    if (entry.status != 200 && entry.status != 0) continue;
+    const bool links = entry.operation == "linkPhysicalAddress" ||
+                       entry.operation == "completePresignMultipartUpload";
+    if (!links) continue;
+    const size_t at = entry.body.find("\"physical_address\":\"");
+    if (at == std::string::npos) continue;
+    const size_t begin = at + 20;
+    addresses.insert(
+        entry.body.substr(begin, entry.body.find('"', begin) - begin));
+  }
+  return addresses;
+}
+
+TEST(IdempotencyTest, ARepeatedCallGetsTheFirstResult) {
+  Stage stage({});
+  const std::string data = Bytes(100'000);
+  const CallEnd first = Upload(*stage.stub, Header("r"), data);
+  ASSERT_TRUE(first.status.ok()) << first.status.error_message();
+  const int requests = static_cast<int>(stage.emulator.Journal().size());
+  for (const auto upload : {Upload, UploadUnary}) {
+    pb::UploadHeader header = Header("r");
+    const CallEnd again = upload(*stage.stub, header, data);
+    if (upload == UploadUnary) {
+      // It tells the size, and so has another header.
+      EXPECT_EQ(again.status.error_code(), grpc::INVALID_ARGUMENT);
+      continue;
+    }
+    ASSERT_TRUE(again.status.ok()) << again.status.error_message();
+    EXPECT_EQ(again.result.SerializeAsString(),
+              first.result.SerializeAsString());
+  }
+  EXPECT_EQ(static_cast<int>(stage.emulator.Journal().size()), requests);
+  const Answer answer = Ask(*stage.stub, "r");
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_EQ(answer.response.result().SerializeAsString(),
+            first.result.SerializeAsString());
+}
+
+TEST(IdempotencyTest, AnotherHeaderIsRefused) {
+  Stage stage({});
+  ASSERT_TRUE(Upload(*stage.stub, Header("r"), "first").status.ok());
+  pb::UploadHeader other = Header("r");
+  other.set_content_type("text/x");
+  const CallEnd end = Upload(*stage.stub, other, "second");
+  EXPECT_EQ(end.status.error_code(), grpc::INVALID_ARGUMENT);
+  ASSERT_TRUE(end.bad_request);
+  EXPECT_EQ(end.bad_request->field_violations(0).field(), "header.request_id");
+  EXPECT_EQ(stage.Read("o"), "first");
+}
+
+TEST(IdempotencyTest, OfTwoAtOnceOneUploads) {
+  Stage stage({});
+  Fault slow;
+  slow.operation = "storePut";
+  slow.kind = Fault::Kind::kStall;
+  slow.delay = milliseconds(200);
+  stage.emulator.AddFault(slow);
+  const std::string data = Bytes(50'000);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      const CallEnd end = Upload(*stage.gateway->NewStub(), Header("r"), data);
+      EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(stage.Count("storePut"), 1);
+  EXPECT_EQ(stage.Count("linkPhysicalAddress"), 1);
+}
+
+TEST(IdempotencyTest, AnUploadThatFailedRunsAgain) {
+  Stage stage({});
+  stage.Break("storePut", Fault::Kind::kStatus, 1, 0, 403);
+  stage.Break("storePut", Fault::Kind::kStatus, 1, 0, 403);
+  stage.Break("storePut", Fault::Kind::kStatus, 1, 0, 403);
+  const CallEnd failed = Upload(*stage.stub, Header("r"), "data");
+  EXPECT_FALSE(failed.status.ok());
+  const Answer answer = Ask(*stage.stub, "r");
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_NOT_COMMITTED);
+  EXPECT_EQ(answer.response.failure_reason(), failed.reason);
+  EXPECT_EQ(answer.response.failure().advice(), failed.failure->advice());
+  EXPECT_TRUE(Upload(*stage.stub, Header("r"), "data").status.ok());
+  EXPECT_EQ(stage.Read("o"), "data");
+  EXPECT_EQ(Ask(*stage.stub, "r").response.outcome(), pb::OUTCOME_COMMITTED);
+}
+
+struct Form {
+  const char* name;
+  EmulatorOptions options;
+  size_t size;
+  bool if_absent;
+};
+void PrintTo(const Form& form, std::ostream* out) { *out << form.name; }
+
+const Form kForms[] = {
+    {"SinglePut", {}, 1000, false},
+    {"IfAbsent", {}, 1000, true},
+    {"Multipart", {}, 20 * kMiB, false},
+    {"SpooledPut", {}, 20 * kMiB, true},
+    {"V1_21", {.dialect = Dialect::kV1_21}, 1000, false},
+    {"V0_101", {.dialect = Dialect::kV0_101}, 1000, false},
+    {"Azure", {.store = StoreKind::kAzure}, 20 * kMiB, false},
+    {"ThroughLakefs", {.store = StoreKind::kLocal}, 1000, false},
+    {"ThroughLakefsIfAbsent", {.store = StoreKind::kLocal}, 1000, true},
+};
+
+class ReplicaTest : public ::testing::TestWithParam<Form> {};
+
+TEST_P(ReplicaTest, AnotherGatewayKnowsByTheObjectWhatWasDone) {
+  const Form& form = GetParam();
+  Stage stage(form.options);
+  const std::string data = Bytes(form.size);
+  const auto header = Header("request 1", form.if_absent);
+  const CallEnd first = Upload(*stage.stub, header, data);
+  ASSERT_TRUE(first.status.ok()) << first.status.error_message();
+
+  GatewayProcess other(stage.emulator.endpoint());
+  const auto stub = other.NewStub();
+  EXPECT_EQ(Ask(*stub, "request 1").status.error_code(), grpc::NOT_FOUND);
+  EXPECT_EQ(Ask(*stub, "request 2", true).status.error_code(), grpc::NOT_FOUND);
+  const Answer answer = Ask(*stub, "request 1", true);
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED);
+
+  const CallEnd again = Upload(*stub, header, data);
+  ASSERT_TRUE(again.status.ok()) << again.status.error_message();
+  EXPECT_EQ(again.result.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_EQ(again.result.object().physical_address(),
+            first.result.object().physical_address());
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_LE(Linked(stage).size(), 1U);
+
+  pb::UploadHeader changed = header;
+  changed.set_content_type("text/x");
+  GatewayProcess third(stage.emulator.endpoint());
+  EXPECT_EQ(Upload(*third.NewStub(), changed, data).status.error_code(),
+            grpc::INVALID_ARGUMENT);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, ReplicaTest, ::testing::ValuesIn(kForms),
+                         [](const auto& info) { return info.param.name; });
+
+// What a caller that does not wait long enough leaves, the gateway finds out.
+TEST(OutcomeTest, ACallWhoseDeadlineStruckDuringTheLinkIsFoundOut) {
+  Stage stage({});
+  Fault stall;
+  stall.operation = "linkPhysicalAddress";
+  stall.kind = Fault::Kind::kStall;
+  stall.delay = seconds(2);
+  stage.emulator.AddFault(stall);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + seconds(1));
+  pb::UploadObjectRequest request;
+  *request.mutable_header() = Header("r");
+  request.set_data("data");
+  pb::UploadObjectResponse response;
+  const auto status = stage.stub->UploadObject(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::DEADLINE_EXCEEDED);
+  Answer answer = Ask(*stage.stub, "r");
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  for (int i = 0; i < 200 && answer.response.in_progress(); ++i) {
+    EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_UNKNOWN);
+    std::this_thread::sleep_for(milliseconds(50));
+    answer = Ask(*stage.stub, "r");
+  }
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED)
+      << answer.response.failure_message();
+  EXPECT_EQ(stage.Read("o"), "data");
+  EXPECT_EQ(Linked(stage).size(), 1U);
+}
+
+// The link never had an effect: repeating the call brings it about, and not
+// another object.
+TEST(OutcomeTest, ACallThatStayedUnknownIsLinkedByItsRepetition) {
+  Stage stage({});
+  stage.Break("linkPhysicalAddress", Fault::Kind::kStall);  // for ever
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + seconds(1));
+  pb::UploadObjectRequest request;
+  *request.mutable_header() = Header("r");
+  request.set_data("data");
+  pb::UploadObjectResponse response;
+  EXPECT_FALSE(stage.stub->UploadObject(&context, request, &response).ok());
+  const CallEnd again = UploadUnary(*stage.stub, Header("r"), "data");
+  ASSERT_TRUE(again.status.ok()) << again.status.error_message();
+  EXPECT_EQ(again.result.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_EQ(stage.Read("o"), "data");
+  EXPECT_EQ(stage.Count("storePut"), 1);
+  EXPECT_EQ(stage.Count("getPhysicalAddress"), 1);
+}
+
+TEST(OutcomeTest, ARequestIdIsRequired) {
+  Stage stage({});
+  const Answer answer = Ask(*stage.stub, "");
+  EXPECT_EQ(answer.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_THAT(answer.status.error_message(), HasSubstr("request_id"));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,69 @@
+// A gateway program before an emulated lakeFS.
+#pragma once
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/emulator/emulator.h"
+#include "tests/testing/gateway_process.h"
+#include "tests/testing/upload_call.h"
+
+namespace lakefs::gateway::testing {
+
+// Both, with the repository quickstart. At its end, every fault has struck and
+// no multipart upload is left open.
+class Stage {
+ public:
+  explicit Stage(EmulatorOptions options, std::vector<std::string> flags = {},
+                 std::map<std::string, std::string> environment = {})
+      : emulator(options) {
+    EXPECT_TRUE(emulator.Start().ok());
+    emulator.CreateRepository("quickstart");
+    gateway = std::make_unique<GatewayProcess>(emulator.endpoint(),
+                                               std::move(flags), environment);
+    stub = gateway->NewStub();
+  }
+  ~Stage() {
+    EXPECT_THAT(emulator.UnconsumedFaults(), ::testing::IsEmpty());
+    EXPECT_EQ(emulator.OpenMultipartUploads(), 0);
+  }
+
+  CallEnd Put(const std::string& path, const std::string& data,
+              bool known = false, bool if_absent = false) {
+    ::lakefs::staging::v1::UploadHeader header = HeaderFor(path, if_absent);
+    if (known) header.set_size_bytes(static_cast<int64_t>(data.size()));
+    return Upload(*stub, header, data);
+  }
+  std::optional<std::string> Read(const std::string& path) {
+    return emulator.ReadObject("quickstart", "main", path);
+  }
+  void Break(const std::string& operation, Fault::Kind kind, int times = 1,
+             int skip = 0, int status = 503) {
+    Fault fault;
+    fault.operation = operation;
+    fault.kind = kind;
+    fault.times = times;
+    fault.skip = skip;
+    fault.status = status;
+    emulator.AddFault(fault);
+  }
+  int Count(const std::string& operation) {
+    int count = 0;
+    for (const JournalEntry& entry : emulator.Journal()) {
+      count += entry.operation == operation;
+    }
+    return count;
+  }
+
+  Emulator emulator;
+  std::unique_ptr<GatewayProcess> gateway;
+  std::unique_ptr<::lakefs::staging::v1::Staging::Stub> stub;
+};
+
+}  // namespace lakefs::gateway::testing
