@@ -133,4 +133,23 @@ absl::StatusOr<v1::LinkPhysicalAddressResponse> Client::LinkPhysicalAddress(
   return FromGrpc(status, address_, v1::OUTCOME_UNKNOWN);
 }
 
+absl::StatusOr<v1::GetUploadOutcomeResponse> Client::GetUploadOutcome(
+    const std::string& request_id, const std::optional<v1::ObjectPath>& target,
+    const CallOptions& options) {
+  const absl::Time deadline = DeadlineOf(options);
+  absl::Status ready = target ? CheckUtf8(*target) : absl::OkStatus();
+  if (ready.ok()) ready = Reach(options, deadline);
+  if (!ready.ok()) return ready;
+
+  v1::GetUploadOutcomeRequest request;
+  request.set_request_id(request_id);
+  if (target) *request.mutable_object() = *target;
+  Call call(deadline, options.stop);
+  v1::GetUploadOutcomeResponse response;
+  const grpc::Status status =
+      stub_->GetUploadOutcome(&call.context(), request, &response);
+  if (status.ok()) return response;
+  return FromGrpc(status, address_, v1::OUTCOME_UNSPECIFIED);
+}
+
 }  // namespace lakefs::staging

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -55,6 +56,12 @@ class Client {
   absl::StatusOr<v1::LinkPhysicalAddressResponse> LinkPhysicalAddress(
       const v1::ObjectPath& target, const v1::StagingMetadata& metadata,
       bool if_absent, const CallOptions& options);
+
+  // What became of an earlier upload with this request_id; `target` lets the
+  // gateway look at the path where its memory does not tell.
+  absl::StatusOr<v1::GetUploadOutcomeResponse> GetUploadOutcome(
+      const std::string& request_id,
+      const std::optional<v1::ObjectPath>& target, const CallOptions& options);
 
   const std::string& address() const { return address_; }
 

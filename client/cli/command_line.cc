@@ -30,9 +30,13 @@ struct Texts {
   std::vector<std::string> metadata;
 };
 
-void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts) {
-  app.add_option("TARGET", texts.target, "lakefs://repository/branch/path")
-      ->required();
+void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts,
+                      bool needs_target = true) {
+  app.add_option("TARGET", texts.target,
+                 needs_target ? "lakefs://repository/branch/path"
+                              : "lakefs://repository/branch/path, to look at "
+                                "if the gateway does not remember the upload")
+      ->required(needs_target);
   // CLI11 would let the environment of one command's flag overwrite another's.
   app.add_option("--gateway", line.gateway,
                  "The gateway: HOST:PORT or unix:/path (default: the "
@@ -110,6 +114,15 @@ CLI::App& AddLink(CLI::App& root, CommandLine& line, Texts& texts) {
   return app;
 }
 
+CLI::App& AddOutcome(CLI::App& root, CommandLine& line, Texts& texts) {
+  CLI::App& app = *root.add_subcommand(
+      "outcome", "Tell what became of an upload with a --request-id");
+  app.add_option("ID", line.request_id, "The --request-id of the upload")
+      ->required();
+  AddCommonOptions(app, line, texts, /*needs_target=*/false);
+  return app;
+}
+
 absl::Status Usage(absl::string_view message) {
   // CLI11 puts some messages on two lines.
   return MakeFailure(
@@ -132,7 +145,10 @@ std::string DefaultGateway() {
 
 absl::Status Convert(const Texts& texts, CommandLine& line) {
   if (line.gateway.empty()) line.gateway = DefaultGateway();
-  absl::Status status = Put(ParseObjectUri(texts.target), line.object);
+  absl::Status status;
+  if (!texts.target.empty() || line.command != Command::kOutcome) {
+    status = Put(ParseObjectUri(texts.target), line.object);
+  }
   if (!texts.timeout.empty()) {
     status.Update(Put(ParseTimeout(texts.timeout), line.timeout));
   }
@@ -158,6 +174,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   const CLI::App& upload = AddUpload(root, line, texts);
   const CLI::App& address = AddAddress(root, line, texts);
   const CLI::App& link = AddLink(root, line, texts);
+  const CLI::App& outcome = AddOutcome(root, line, texts);
 
   // CLI11 knows no other way to report than by throwing; nothing of it leaves
   // this function.
@@ -178,8 +195,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
     line.command = Command::kAddress;
   } else if (link.parsed()) {
     line.command = Command::kLink;
+  } else if (outcome.parsed()) {
+    line.command = Command::kOutcome;
   } else {
-    return Usage("a command is missing: upload, address or link");
+    return Usage("a command is missing: upload, address, link or outcome");
   }
   if (absl::Status status = Convert(texts, line); !status.ok()) return status;
   return line;

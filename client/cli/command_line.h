@@ -14,15 +14,15 @@ namespace lakefs::staging {
 
 // A command line, taken apart and checked.
 struct CommandLine {
-  enum class Command { kUpload, kAddress, kLink, kPrint };
+  enum class Command { kUpload, kAddress, kLink, kOutcome, kPrint };
   Command command = Command::kPrint;
 
   // For kPrint: the text of --help or --version.
   std::string text;
 
   // For all others.
-  std::string gateway;  // HOST:PORT or unix:/path
-  v1::ObjectPath object;
+  std::string gateway;    // HOST:PORT or unix:/path
+  v1::ObjectPath object;  // kOutcome: empty if none was named
   absl::Duration timeout = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
@@ -34,9 +34,11 @@ struct CommandLine {
   bool if_absent = false;
   bool force = false;
 
+  // upload and outcome.
+  std::string request_id;
+
   // upload.
   std::string source;  // name of a file; "-" is standard input
-  std::string request_id;
 
   // address.
   bool presign = false;

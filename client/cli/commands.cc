@@ -119,6 +119,29 @@ absl::Status Link(const CommandLine& line, const Interrupt& interrupt,
   return absl::OkStatus();
 }
 
+absl::Status Outcome(const CommandLine& line, const Interrupt& interrupt,
+                     const Output& output) {
+  const auto client = Client::Connect(line.gateway);
+  if (!client.ok()) return client.status();
+  std::optional<v1::ObjectPath> object;
+  if (!line.object.path().empty()) object = line.object;
+  const auto response = (*client)->GetUploadOutcome(
+      line.request_id, object, CallOptionsOf(line, interrupt));
+  if (!response.ok()) return response.status();
+  if (line.json) {
+    output.out << ToJson(*response) << "\n";
+    return absl::OkStatus();
+  }
+  output.out << ShortName(response->outcome());
+  if (response->in_progress()) output.out << " (under way)";
+  if (!response->failure_message().empty()) {
+    output.out << " (" << response->failure_reason() << ": "
+               << response->failure_message() << ")";
+  }
+  output.out << "\n";
+  return absl::OkStatus();
+}
+
 absl::Status Run(const CommandLine& line, const Interrupt& interrupt,
                  const Output& output) {
   switch (line.command) {
@@ -128,6 +151,8 @@ absl::Status Run(const CommandLine& line, const Interrupt& interrupt,
       return Address(line, interrupt, output);
     case Command::kLink:
       return Link(line, interrupt, output);
+    case Command::kOutcome:
+      return Outcome(line, interrupt, output);
     case Command::kPrint:
       output.out << line.text;
       return absl::OkStatus();
@@ -141,6 +166,8 @@ absl::string_view Verb(Command command) {
       return "upload to";
     case Command::kAddress:
       return "address for";
+    case Command::kOutcome:
+      return "outcome of";
     default:
       return "link to";
   }
@@ -165,7 +192,9 @@ int RunCommand(const CommandLine& line, const Interrupt& interrupt,
     failure.message = "interrupted";
   }
   const std::string what =
-      absl::StrCat(Verb(line.command), " ", ObjectUri(line.object));
+      absl::StrCat(Verb(line.command), " ",
+                   line.command == Command::kOutcome ? line.request_id
+                                                     : ObjectUri(line.object));
   output.err << ErrorLine(what, failure) << "\n";
   if (line.json) output.out << ToJson(failure, exit_code) << std::endl;
   return static_cast<int>(exit_code);

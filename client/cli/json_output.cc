@@ -42,6 +42,24 @@ Json FromStats(const v1::ObjectStats& stats) {
   return json;
 }
 
+Json FromResult(const v1::UploadResult& result) {
+  const double elapsed = static_cast<double>(result.elapsed().seconds()) +
+                         static_cast<double>(result.elapsed().nanos()) / 1e9;
+  Json json = {{"outcome", ShortName(result.outcome())},
+               {"object", FromStats(result.object())}};
+  if (result.has_crc32c()) {
+    json["crc32c"] = absl::StrFormat("%08x", result.crc32c());
+  }
+  if (result.plan() != v1::PLAN_UNSPECIFIED) {
+    json["plan"] = Short(v1::Plan_Name(result.plan()), "PLAN_");
+  }
+  json["rounds"] = result.rounds();
+  json["attempts"] = result.attempts();
+  json["bytes_resent"] = result.bytes_resent();
+  json["elapsed_seconds"] = elapsed;
+  return json;
+}
+
 }  // namespace
 
 std::string ShortName(v1::Outcome outcome) {
@@ -55,16 +73,7 @@ std::string TimeText(const google::protobuf::Timestamp& timestamp) {
 }
 
 std::string ToJson(const v1::UploadResult& result) {
-  const double elapsed = static_cast<double>(result.elapsed().seconds()) +
-                         static_cast<double>(result.elapsed().nanos()) / 1e9;
-  return Dump({{"outcome", ShortName(result.outcome())},
-               {"object", FromStats(result.object())},
-               {"crc32c", absl::StrFormat("%08x", result.crc32c())},
-               {"plan", Short(v1::Plan_Name(result.plan()), "PLAN_")},
-               {"rounds", result.rounds()},
-               {"attempts", result.attempts()},
-               {"bytes_resent", result.bytes_resent()},
-               {"elapsed_seconds", elapsed}});
+  return Dump(FromResult(result));
 }
 
 std::string ToJson(const v1::StagingLocation& location) {
@@ -82,6 +91,21 @@ std::string ToJson(const v1::StagingLocation& location) {
 std::string ToJson(const v1::LinkPhysicalAddressResponse& response) {
   return Dump({{"outcome", ShortName(response.outcome())},
                {"object", FromStats(response.object())}});
+}
+
+std::string ToJson(const v1::GetUploadOutcomeResponse& response) {
+  Json json = {{"outcome", ShortName(response.outcome())}};
+  if (response.in_progress()) json["in_progress"] = true;
+  if (response.has_result()) json["result"] = FromResult(response.result());
+  if (response.has_failure()) {
+    json["failure"] = {
+        {"reason", response.failure_reason()},
+        {"message", response.failure_message()},
+        {"advice",
+         Short(v1::UploadFailure::Advice_Name(response.failure().advice()),
+               "ADVICE_")}};
+  }
+  return Dump(json);
 }
 
 std::string ToJson(const Failure& failure, ExitCode exit_code) {

@@ -15,6 +15,7 @@ namespace lakefs::staging {
 std::string ToJson(const v1::UploadResult& result);
 std::string ToJson(const v1::StagingLocation& location);
 std::string ToJson(const v1::LinkPhysicalAddressResponse& response);
+std::string ToJson(const v1::GetUploadOutcomeResponse& response);
 
 // {"error": {…}} with the exit code.
 std::string ToJson(const Failure& failure, ExitCode exit_code);

@@ -79,6 +79,25 @@ class CommandLineTest(unittest.TestCase):
         self.refused(4, "[OBJECT_EXISTS]", "--if-absent",
                      arguments=["upload", self.file, target, "--if-absent"])
 
+    def test_outcome_is_told_by_request_id(self):
+        target = "lakefs://quickstart/main/outcome"
+        uploaded = self.run_cli("upload", self.file, target, "--json",
+                                "--request-id=job 7")
+        self.assertEqual(uploaded.returncode, 0, uploaded.stderr)
+        told = self.run_cli("outcome", "job 7", "--json")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertEqual(json.loads(told.stdout), {
+            "outcome": "COMMITTED", "result": json.loads(uploaded.stdout)})
+        self.assertEqual(self.run_cli("outcome", "job 7").stdout,
+                         "COMMITTED\n")
+        other = running.Gateway(self.lakefs.url)
+        self.addCleanup(other.stop)
+        self.refused(3, "job 8", "[NOT_FOUND]",
+                     arguments=["outcome", "job 8"])
+        told = self.run_cli("outcome", "job 7", target,
+                            gateway=other.address)
+        self.assertEqual(told.stdout, "COMMITTED\n", told.stderr)
+
     def test_wrong_keys(self):
         gateway = running.Gateway(self.lakefs.url, secret="wrong")
         self.addCleanup(gateway.stop)

@@ -71,6 +71,19 @@ TEST_F(CommandLineTest, LinkTakesAllItsOptions) {
   EXPECT_EQ(line->size_bytes, 12);
 }
 
+TEST_F(CommandLineTest, OutcomeTakesAnIdAndPerhapsATarget) {
+  const auto alone = Parse({"outcome", "job 7"});
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(alone->command, CommandLine::Command::kOutcome);
+  EXPECT_EQ(alone->request_id, "job 7");
+  EXPECT_EQ(alone->object.path(), "");
+  const auto there = Parse({"outcome", "job 7", "lakefs://r/b/p"});
+  ASSERT_TRUE(there.ok()) << there.status();
+  EXPECT_EQ(there->object.path(), "p");
+  EXPECT_THAT(ErrorOf({"outcome", "job 7", "nonsense"}), HasSubstr("lakefs:"));
+  EXPECT_THAT(ErrorOf({"outcome"}), HasSubstr("ID"));
+}
+
 TEST_F(CommandLineTest, AddressTakesPresign) {
   const auto line = Parse({"address", "lakefs://r/b/p", "--presign"});
   ASSERT_TRUE(line.ok()) << line.status();
@@ -89,7 +102,7 @@ TEST_F(CommandLineTest, GatewayIsTheFlagElseTheEnvironmentElseTheDefault) {
 
 TEST_F(CommandLineTest, ErrorsAreOneLineThatNamesTheArgument) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
-      {{}, "a command is missing: upload, address or link"},
+      {{}, "a command is missing: upload, address, link or outcome"},
       {{"frob"}, "frob"},
       {{"upload"}, "SOURCE"},
       {{"upload", "x"}, "TARGET"},
