@@ -1,5 +1,6 @@
 #include "gateway/base/error.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -18,6 +19,9 @@ using nlohmann::json;
 constexpr char kPayloadUrl[] = "lakefs.staging/error-details";
 
 constexpr size_t kMaxExcerpt = 256;
+
+// Of a text that is quoted, what is looked at.
+constexpr size_t kMaxRead = 4096;
 
 // UTF-8 from outside may be broken: never let it throw.
 std::string Dump(const json& value) {
@@ -65,6 +69,30 @@ Reason ReasonOfCode(absl::StatusCode code) {
     default:
       return Reason::kInternal;
   }
+}
+
+// The text, with what may be secret in URLs left out: servers quote URLs in
+// their errors, presigned ones too.
+std::string WithoutQueries(absl::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    // A URL ends where no character can be one's.
+    const size_t end =
+        std::min(text.find_first_of(" \t\r\n\"'<>"), text.size());
+    absl::string_view word = text.substr(0, end);
+    const size_t query = word.find('?');
+    const size_t at = word.find('@');
+    const size_t scheme = word.find("://");
+    const bool cut = query != word.npos && word.find('=', query) != word.npos;
+    if (cut) word = word.substr(0, query + 1);
+    if (scheme != word.npos && at != word.npos && at < word.size()) {
+      absl::StrAppend(&out, word.substr(0, scheme + 3), "...");
+      word.remove_prefix(at);
+    }
+    absl::StrAppend(&out, word, cut ? "..." : "", text.substr(end, 1));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 }  // namespace
@@ -178,7 +206,8 @@ absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
 }
 
 std::string Excerpt(absl::string_view text) {
-  std::string excerpt(text.substr(0, kMaxExcerpt));
+  std::string excerpt = WithoutQueries(text.substr(0, kMaxRead));
+  excerpt.resize(std::min(excerpt.size(), kMaxExcerpt));
   for (char& c : excerpt) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
   }

@@ -96,7 +96,8 @@ absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
                           absl::string_view value);
 
 // At most 256 bytes of text that came from outside, without control characters:
-// the most of a foreign body that may stand in a message or a log.
+// the most of a foreign body that may stand in a message or a log. Queries and
+// credentials of URLs are left out, since servers quote presigned ones.
 std::string Excerpt(absl::string_view text);
 
 }  // namespace lakefs::gateway

@@ -1,6 +1,8 @@
 #include "gateway/http/curl_http_client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +11,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/base/secret_file.h"
+#include "gateway/http/forbidden_address.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -96,6 +100,35 @@ size_t OnRead(char* buffer, size_t, size_t size, void* user) {
 // reply. Refusing to go back in the body is the one way to forbid it.
 int OnSeek(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
 
+// How long a CA file that has changed may still be used as it was.
+constexpr long kCaCacheSeconds = 60;
+
+absl::Status Refusal(const HttpRequest& request, absl::StatusCode code,
+                     absl::string_view why) {
+  const bool store = absl::StartsWith(request.operation, "store");
+  return MakeError(code, absl::StrCat(request.operation, ": ", why),
+                   store ? Reason::kStoreRejected : Reason::kUpstreamRejected);
+}
+
+absl::Status RefusalOfAddress(const HttpRequest& request,
+                              absl::string_view address) {
+  return Refusal(request, absl::StatusCode::kPermissionDenied,
+                 absl::StrCat("the URL leads to ", address,
+                              ", a link-local or metadata address, where the "
+                              "gateway sends nothing"));
+}
+
+curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  if (const std::string forbidden = ForbiddenAddress(address->addr);
+      !forbidden.empty()) {
+    exchange.failure = RefusalOfAddress(*exchange.request, forbidden);
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+}
+
 // What the read function sends: the stream, or a string that must not be sent
 // twice.
 std::optional<HttpBody> BodyToRead(const HttpRequest& request) {
@@ -162,6 +195,22 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
   Set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   Set(CURLOPT_PATH_AS_IS, 1L);
+  Set(CURLOPT_FOLLOWLOCATION, 0L);
+  Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
+  if (!options.ca_file.empty()) {
+    Set(CURLOPT_CAINFO, options.ca_file.c_str());
+    Set(CURLOPT_CAPATH, nullptr);
+  }
+  if (!options.client_cert.empty()) {
+    Set(CURLOPT_SSLCERT, options.client_cert.c_str());
+    Set(CURLOPT_SSLKEY, options.client_key.c_str());
+  }
+  if (!options.proxy.empty()) {
+    Set(CURLOPT_PROXY, options.proxy == "off" ? "" : options.proxy.c_str());
+  }
+  Set(CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
+  Set(CURLOPT_OPENSOCKETDATA, &exchange);
   Set(CURLOPT_HEADERFUNCTION, OnHeader);
   Set(CURLOPT_HEADERDATA, &exchange);
   Set(CURLOPT_WRITEFUNCTION, OnBody);
@@ -294,6 +343,19 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   return std::move(exchange.response);
 }
 
+absl::Status CheckFiles(const CurlOptions& options) {
+  const std::pair<const char*, const std::string&> files[] = {
+      {"ca-file", options.ca_file}, {"client-cert", options.client_cert}};
+  for (const auto& [setting, path] : files) {
+    if (!path.empty() && access(path.c_str(), R_OK) != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", setting, "=", path, " cannot be read"));
+    }
+  }
+  if (options.client_key.empty()) return absl::OkStatus();
+  return CheckSecretFile(options.client_key);
+}
+
 CurlHttpClient::CurlHttpClient(CurlOptions options)
     : options_(std::move(options)) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -309,6 +371,14 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const CallContext& context,
                      absl::StrCat(request.operation, ": ", over.message(),
                                   " before it was sent"),
                      Reason::kUpstreamUnreachable);
+  }
+  if (NamesForbiddenHost(request.url)) {
+    return RefusalOfAddress(request, "a metadata service");
+  }
+  if (options_.https_only && !absl::StartsWith(request.url, "https://")) {
+    return Refusal(request, absl::StatusCode::kFailedPrecondition,
+                   "its URL is plain http although lakeFS is https; "
+                   "--allow-http-store permits that");
   }
   context.CountAttempt();
   std::unique_ptr<Handle> handle = Take();

@@ -22,13 +22,35 @@ struct CurlOptions {
 
   // Sent as User-Agent.
   std::string user_agent = "lakefs-staging-gateway";
+
+  // PEM file of the authorities to trust; empty: the system's. Like those of
+  // the certificate, it is read again for new connections.
+  std::string ca_file;
+  // PEM files of a certificate to show, and of its key.
+  std::string client_cert;
+  std::string client_key;
+
+  // "http(s)://HOST:PORT"; empty: https_proxy, http_proxy and no_proxy of the
+  // environment; "off": none.
+  std::string proxy;
+
+  // Refuses to send anything without TLS.
+  bool https_only = false;
 };
+
+// OK if the files can be read and the key is not open to others; else
+// INVALID_ARGUMENT that names the setting.
+absl::Status CheckFiles(const CurlOptions& options);
 
 // Speaks HTTP/1.1 by libcurl, with connections kept open between requests.
 //
 // A connection belongs to a handle, and handles lie on a stack: the one used
 // last is used next, so that there are no more connections than requests at a
 // time.
+//
+// TLS is 1.2 at least; redirects are not followed; and nothing is sent to the
+// addresses of forbidden_address.h: that is PERMISSION_DENIED,
+// UPSTREAM_REJECTED or, of the store, STORE_REJECTED.
 class CurlHttpClient final : public HttpClient {
  public:
   explicit CurlHttpClient(CurlOptions options = {});

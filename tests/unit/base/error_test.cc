@@ -57,6 +57,16 @@ TEST(ErrorTest, ViolationsAreOneLineAndNoneIsOk) {
   EXPECT_EQ(InvalidRequest({{"a", "x"}, {"b", "y"}}).message(), "a: x; b: y");
 }
 
+TEST(ErrorTest, AnExcerptLeavesOutWhatIsSecretInUrls) {
+  EXPECT_EQ(Excerpt("Put \"https://s/b/k?X-Amz-Signature=S&a=b\": EOF"),
+            "Put \"https://s/b/k?...\": EOF");
+  EXPECT_EQ(Excerpt("<U>http://s/k?sig=S</U> /k?a=S, next"),
+            "<U>http://s/k?...</U> /k?... next");
+  EXPECT_EQ(Excerpt("https://user:password@host/p"), "https://...@host/p");
+  EXPECT_EQ(Excerpt(std::string(300, ' ') + "?a=S"), std::string(256, ' '));
+  EXPECT_EQ(Excerpt("what? a=b, c@d"), "what? a=b, c@d");
+}
+
 TEST(ErrorTest, AnExcerptIsShortAndInOneLine) {
   EXPECT_EQ(Excerpt(std::string(1'000, 'x')).size(), 256U);
   EXPECT_EQ(Excerpt("a\nb\x01"), "a b ");

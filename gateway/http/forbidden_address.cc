@@ -1,0 +1,94 @@
+#include "gateway/http/forbidden_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// In host byte order.
+bool IsForbidden4(uint32_t address) {
+  return (address & 0xffff0000U) == 0xa9fe0000U ||  // 169.254.0.0/16
+         address == 0x646464c8U ||                  // 100.100.100.200
+         address == 0xc00000c0U ||                  // 192.0.0.192
+         address == 0xa83f8110U;                    // 168.63.129.16
+}
+
+bool IsForbidden6(const in6_addr& address) {
+  const uint8_t* bytes = address.s6_addr;
+  if (IN6_IS_ADDR_LINKLOCAL(&address)) return true;
+  static const in6_addr ec2 = [] {
+    in6_addr parsed{};
+    inet_pton(AF_INET6, "fd00:ec2::254", &parsed);
+    return parsed;
+  }();
+  if (std::memcmp(bytes, ec2.s6_addr, 16) == 0) return true;
+  // IPv4 in IPv6: mapped (::ffff:0:0/96), compatible (::/96), and NAT64
+  // (64:ff9b::/96).
+  static constexpr uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
+  const bool holds4 = IN6_IS_ADDR_V4MAPPED(&address) ||
+                      IN6_IS_ADDR_V4COMPAT(&address) ||
+                      std::memcmp(bytes, nat64, sizeof(nat64)) == 0;
+  uint32_t inner = 0;
+  std::memcpy(&inner, bytes + 12, sizeof(inner));
+  return holds4 && IsForbidden4(ntohl(inner));
+}
+
+// The host of a URL, in lower case, without brackets, user and port.
+std::string HostOf(absl::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme != absl::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("/?#\\"));
+  const size_t at = url.rfind('@');
+  if (at != absl::string_view::npos) url.remove_prefix(at + 1);
+  if (absl::ConsumePrefix(&url, "[")) {
+    url = url.substr(0, url.find_first_of("]%"));
+  } else {
+    url = url.substr(0, url.find(':'));
+  }
+  absl::ConsumeSuffix(&url, ".");
+  return absl::AsciiStrToLower(url);
+}
+
+}  // namespace
+
+std::string ForbiddenAddress(const sockaddr& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.sa_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &address, sizeof(in));
+    if (!IsForbidden4(ntohl(in.sin_addr.s_addr))) return "";
+    inet_ntop(AF_INET, &in.sin_addr, text, sizeof(text));
+  } else if (address.sa_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, &address, sizeof(in));
+    if (!IsForbidden6(in.sin6_addr)) return "";
+    inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof(text));
+  }
+  return text;
+}
+
+bool NamesForbiddenHost(absl::string_view url) {
+  const std::string host = HostOf(url);
+  if (host == "metadata" || host == "metadata.google.internal" ||
+      host == "metadata.goog" || host == "instance-data" ||
+      host == "instance-data.ec2.internal") {
+    return true;
+  }
+  in_addr four{};
+  // inet_aton takes 0xa9fea9fe and 2852039166 too, as resolvers do.
+  if (inet_aton(host.c_str(), &four) != 0) {
+    return IsForbidden4(ntohl(four.s_addr));
+  }
+  in6_addr six{};
+  return inet_pton(AF_INET6, host.c_str(), &six) == 1 && IsForbidden6(six);
+}
+
+}  // namespace lakefs::gateway

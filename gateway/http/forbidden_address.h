@@ -1,0 +1,26 @@
+// Addresses that no request may go to.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace lakefs::gateway {
+
+// Clouds give out the credentials of a machine at fixed addresses that every
+// process on it can reach. The URLs that the gateway calls come from lakeFS, so
+// whoever controls that could have it fetch or overwrite what stands there:
+// link-local addresses (169.254.0.0/16, fe80::/10), and the metadata services
+// elsewhere (fd00:ec2::254, 100.100.100.200, 192.0.0.192, 168.63.129.16), also
+// where they are written as IPv6.
+//
+// The address as text if it is one of those, else "".
+std::string ForbiddenAddress(const sockaddr& address);
+
+// Whether the URL names a metadata service, or one of those addresses, itself.
+// Where a proxy resolves the name, this is all that can be known.
+bool NamesForbiddenHost(absl::string_view url);
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,57 @@
+#include "gateway/http/forbidden_address.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+namespace lakefs::gateway::testing {
+namespace {
+
+std::string Check(const char* text) {
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  if (inet_pton(AF_INET6, text, &six.sin6_addr) == 1) {
+    return ForbiddenAddress(reinterpret_cast<sockaddr&>(six));
+  }
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  EXPECT_EQ(inet_pton(AF_INET, text, &four.sin_addr), 1) << text;
+  return ForbiddenAddress(reinterpret_cast<sockaddr&>(four));
+}
+
+TEST(ForbiddenAddressTest, LinkLocalAndMetadataAddressesAreForbidden) {
+  for (const char* text :
+       {"169.254.169.254", "169.254.0.1", "100.100.100.200", "192.0.0.192",
+        "168.63.129.16", "fe80::1", "febf::1", "fd00:ec2::254",
+        "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "::a9fe:a9fe"}) {
+    EXPECT_EQ(Check(text).empty(), false) << text;
+  }
+}
+
+TEST(ForbiddenAddressTest, OthersAreNot) {
+  for (const char* text :
+       {"127.0.0.1", "10.0.0.1", "169.253.255.255", "169.255.0.0",
+        "100.100.100.201", "8.8.8.8", "::1", "fec0::1", "fd00:ec2::255",
+        "::ffff:10.0.0.1", "2a00::a9fe:a9fe"}) {
+    EXPECT_EQ(Check(text), "") << text;
+  }
+}
+
+TEST(ForbiddenAddressTest, UrlsThatNameThemAreKnownHoweverTheyAreWritten) {
+  for (const char* url :
+       {"http://169.254.169.254/latest", "http://2852039166/",
+        "http://0xa9fea9fe:80/x", "http://0251.0376.0251.0376/",
+        "https://user@METADATA.google.internal./x", "http://[fe80::1%25eth0]/",
+        "http://[::ffff:169.254.169.254]:80/", "http://metadata/"}) {
+    EXPECT_TRUE(NamesForbiddenHost(url)) << url;
+  }
+  for (const char* url :
+       {"http://127.0.0.1:8000/a", "https://s3.amazonaws.com/b?x=169.254.1.1",
+        "http://h/169.254.169.254", "http://[::1]:9000/",
+        "http://mymetadata.example/"}) {
+    EXPECT_FALSE(NamesForbiddenHost(url)) << url;
+  }
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
