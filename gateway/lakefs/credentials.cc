@@ -1,56 +1,51 @@
 #include "gateway/lakefs/credentials.h"
 
-#include <fstream>
-#include <iterator>
-#include <utility>
+#include <algorithm>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
 
 namespace lakefs::gateway {
+namespace {
 
-Credentials Credentials::Keys(absl::string_view access_key_id,
-                              absl::string_view secret_access_key) {
-  return Credentials(
-      absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(
-                                 access_key_id, ":", secret_access_key))),
-      "");
+// The longest that lakeFS's own server takes is in the same order.
+constexpr size_t kMaxAuthorization = 8 << 10;
+
+absl::Status Missing(absl::string_view what) {
+  return MakeError(absl::StatusCode::kUnauthenticated, what,
+                   Reason::kCredentialsRejected);
 }
 
-Credentials Credentials::Token(absl::string_view token) {
-  return Credentials(absl::StrCat("Bearer ", token), "");
+}  // namespace
+
+FixedCredentials FixedCredentials::Keys(absl::string_view access_key_id,
+                                        absl::string_view secret_access_key) {
+  return FixedCredentials(absl::StrCat(
+      "Basic ",
+      absl::Base64Escape(absl::StrCat(access_key_id, ":", secret_access_key))));
 }
 
-Credentials Credentials::TokenFile(std::string path) {
-  return Credentials("", std::move(path));
+FixedCredentials FixedCredentials::Token(absl::string_view token) {
+  return FixedCredentials(absl::StrCat("Bearer ", token));
 }
 
-Credentials::Credentials(std::string authorization, std::string token_file)
-    : token_file_(std::move(token_file)),
-      authorization_(std::move(authorization)) {}
-
-Credentials::Credentials(Credentials&& other) noexcept
-    : token_file_(other.token_file_), authorization_(other.Authorization()) {}
-
-std::string Credentials::Authorization() {
-  absl::MutexLock lock(&mu_);
-  if (authorization_.empty()) Read();
-  return authorization_;
-}
-
-bool Credentials::Refresh(absl::string_view refused) {
-  absl::MutexLock lock(&mu_);
-  if (authorization_ == refused) Read();
-  return !authorization_.empty() && authorization_ != refused;
-}
-
-void Credentials::Read() {
-  if (token_file_.empty()) return;
-  std::ifstream file(token_file_);
-  const std::string token{std::istreambuf_iterator<char>(file), {}};
-  const auto trimmed = absl::StripAsciiWhitespace(token);
-  if (!trimmed.empty()) authorization_ = absl::StrCat("Bearer ", trimmed);
+absl::StatusOr<HttpHeader> CallersCredentials::Get(const CallContext& context) {
+  const std::string& value = context.authorization();
+  if (value.empty()) {
+    return Missing(
+        "the call has no metadata \"authorization\", which this gateway passes "
+        "on to lakeFS");
+  }
+  // What is no single line would be a header of its own.
+  if (value.size() > kMaxAuthorization ||
+      !std::all_of(value.begin(), value.end(), [](char c) {
+        return absl::ascii_isprint(static_cast<unsigned char>(c));
+      })) {
+    return Missing("the metadata \"authorization\" of the call is not usable");
+  }
+  return HttpHeader{"Authorization", value};
 }
 
 }  // namespace lakefs::gateway

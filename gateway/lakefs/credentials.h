@@ -3,43 +3,58 @@
 
 #include <string>
 
-#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "gateway/base/call_context.h"
+#include "gateway/http/http_client.h"
 
 namespace lakefs::gateway {
 
-// The value of the Authorization header, from an access key or from a bearer
-// token. Its contents are secrets: never log them.
+// What authorizes a request to lakeFS. Its values are secrets: never log them.
 //
 // Threads: all methods may be called from any thread.
 class Credentials {
  public:
-  // An access key of lakeFS (basic authentication).
-  static Credentials Keys(absl::string_view access_key_id,
-                          absl::string_view secret_access_key);
-  // A bearer token.
-  static Credentials Token(absl::string_view token);
-  // A bearer token in a file that somebody else keeps fresh. The file is read
-  // at the first use and again when lakeFS refuses what it held.
-  static Credentials TokenFile(std::string path);
+  virtual ~Credentials() = default;
 
-  Credentials(Credentials&& other) noexcept;
-
-  // "Basic …" or "Bearer …"; empty if the token file cannot be read.
-  std::string Authorization();
+  // The header to send: Authorization, or Cookie.
+  // Errors: UNAUTHENTICATED, CREDENTIALS_REJECTED if there is nothing to send;
+  // those of HttpClient::Send where lakeFS has to be asked.
+  // Blocking: where it has to be asked, bounded by the call.
+  virtual absl::StatusOr<HttpHeader> Get(const CallContext& context) = 0;
 
   // To be called when lakeFS refused `refused`. True if there is now another
-  // value to try.
-  bool Refresh(absl::string_view refused);
+  // one to try.
+  virtual bool Renew(const CallContext& context, const HttpHeader& refused) = 0;
+};
+
+// Keys or a token that do not change.
+class FixedCredentials final : public Credentials {
+ public:
+  // An access key of lakeFS (basic authentication).
+  static FixedCredentials Keys(absl::string_view access_key_id,
+                               absl::string_view secret_access_key);
+  // A bearer token.
+  static FixedCredentials Token(absl::string_view token);
+
+  absl::StatusOr<HttpHeader> Get(const CallContext&) override {
+    return header_;
+  }
+  bool Renew(const CallContext&, const HttpHeader&) override { return false; }
 
  private:
-  Credentials(std::string authorization, std::string token_file);
-  void Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  explicit FixedCredentials(std::string value)
+      : header_{"Authorization", std::move(value)} {}
 
-  const std::string token_file_;
-  absl::Mutex mu_;
-  std::string authorization_ ABSL_GUARDED_BY(mu_);
+  const HttpHeader header_;
+};
+
+// The caller's own, from the metadata of its call, so that lakeFS's permissions
+// and audit see who it is. Nothing of the gateway's own is ever sent instead.
+class CallersCredentials final : public Credentials {
+ public:
+  absl::StatusOr<HttpHeader> Get(const CallContext& context) override;
+  bool Renew(const CallContext&, const HttpHeader&) override { return false; }
 };
 
 }  // namespace lakefs::gateway

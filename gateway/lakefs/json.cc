@@ -192,6 +192,29 @@ std::optional<std::string> ParseStorageNamespace(absl::string_view text) {
   return name;
 }
 
+std::optional<LoginAnswer> ParseLogin(absl::string_view text) {
+  const json reply = Parse(text);
+  std::optional<std::string> token;
+  std::optional<int64_t> expiration;
+  if (!reply.is_object() || !Get(reply, "token", token) ||
+      !Get(reply, "token_expiration", expiration) || !token || token->empty()) {
+    return std::nullopt;
+  }
+  LoginAnswer answer{.token = *std::move(token)};
+  if (expiration) {
+    answer.expiration = std::chrono::system_clock::time_point(
+        std::chrono::seconds(*expiration));
+  }
+  return answer;
+}
+
+std::string LoginToJson(const std::string& access_key_id,
+                        const std::string& secret_access_key) {
+  return json{{"access_key_id", access_key_id},
+              {"secret_access_key", secret_access_key}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string ToJson(const StagingMetadata& metadata) {
   const StagingLocation& staging = metadata.staging;
   json location = {{"physical_address", staging.physical_address}};

@@ -1,6 +1,7 @@
 // lakeFS's JSON, to and from values.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +30,16 @@ std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
 
 // `storage_namespace` of a Repository.
 std::optional<std::string> ParseStorageNamespace(absl::string_view text);
+
+// What login answers.
+struct LoginAnswer {
+  std::string token;  // a secret
+  std::optional<std::chrono::system_clock::time_point> expiration;
+};
+std::optional<LoginAnswer> ParseLogin(absl::string_view text);
+// The body of login: a secret.
+std::string LoginToJson(const std::string& access_key_id,
+                        const std::string& secret_access_key);
 
 // The body of linkPhysicalAddress.
 std::string ToJson(const StagingMetadata& metadata);

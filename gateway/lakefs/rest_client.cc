@@ -15,14 +15,6 @@ namespace {
 // The store may take minutes to put many parts together.
 constexpr std::chrono::minutes kCompleteTimeout{5};
 
-std::string BaseUrl(absl::string_view endpoint) {
-  while (absl::ConsumeSuffix(&endpoint, "/")) {
-  }
-  return absl::EndsWith(endpoint, "/api/v1")
-             ? std::string(endpoint)
-             : absl::StrCat(endpoint, "/api/v1");
-}
-
 std::string RepositoryPath(absl::string_view repository) {
   return absl::StrCat("/repositories/", PercentEncode(repository));
 }
@@ -106,11 +98,29 @@ absl::Status AddMetadataHeaders(const UserMetadata& metadata,
   return absl::OkStatus();
 }
 
+// The error of getting credentials: whatever became of that, the request itself
+// never left.
+absl::Status NeverSent(const absl::Status& status) {
+  if (!Ambiguous(status)) return status;
+  ErrorDetails details = DetailsOf(status);
+  details.reason = Reason::kUpstreamUnreachable;
+  return MakeError(absl::StatusCode::kUnavailable, status.message(),
+                   std::move(details));
+}
+
 }  // namespace
+
+std::string ApiBase(absl::string_view endpoint) {
+  while (absl::ConsumeSuffix(&endpoint, "/")) {
+  }
+  return absl::EndsWith(endpoint, "/api/v1")
+             ? std::string(endpoint)
+             : absl::StrCat(endpoint, "/api/v1");
+}
 
 RestClient::RestClient(RestClientOptions options, HttpClient& http,
                        Credentials& credentials)
-    : base_(BaseUrl(options.endpoint)),
+    : base_(ApiBase(options.endpoint)),
       timeout_(options.timeout),
       http_(http),
       credentials_(credentials) {}
@@ -126,15 +136,21 @@ HttpRequest RestClient::Request(absl::string_view operation, HttpMethod method,
 
 absl::StatusOr<HttpResponse> RestClient::Send(const CallContext& context,
                                               HttpRequest request) {
-  const std::string authorization = credentials_.Authorization();
-  request.headers.push_back({"Authorization", authorization});
+  auto credentials = credentials_.Get(context);
+  if (!credentials.ok()) return NeverSent(credentials.status());
+  if (context.trace()) {
+    request.headers.push_back({"traceparent", context.trace()->ToString()});
+  }
+  request.headers.push_back(*credentials);
   auto response = http_.Send(context, request);
   // A streamed body is gone by now, and cannot be sent again.
   if (!response.ok() || response->status != 401 || request.stream ||
-      !credentials_.Refresh(authorization)) {
+      !credentials_.Renew(context, *credentials)) {
     return response;
   }
-  request.headers.back().value = credentials_.Authorization();
+  credentials = credentials_.Get(context);
+  if (!credentials.ok()) return response;
+  request.headers.back() = *credentials;
   return http_.Send(context, request);
 }
 

@@ -18,6 +18,9 @@ struct RestClientOptions {
   std::chrono::milliseconds timeout{30'000};
 };
 
+// The base of lakeFS's API at an endpoint, ending in "/api/v1".
+std::string ApiBase(absl::string_view endpoint);
+
 // lakeFS by HTTP.
 class RestClient final : public LakefsApi {
  public:

@@ -53,7 +53,9 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
                                            const std::string& physical_address,
                                            absl::BitGenRef random) {
   std::string storage_namespace;
-  {
+  // What a caller learned by its own rights is not told to others.
+  const bool shared = context.authorization().empty();
+  if (shared) {
     absl::MutexLock lock(&mu_);
     const auto known = namespaces_.find(repository);
     if (known != namespaces_.end()) storage_namespace = known->second;
@@ -64,9 +66,11 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
     });
     if (!asked.ok()) return asked.status();
     storage_namespace = *asked;
-    absl::MutexLock lock(&mu_);
-    if (namespaces_.size() >= kMaxNamespaces) namespaces_.clear();
-    namespaces_[repository] = storage_namespace;
+    if (shared) {
+      absl::MutexLock lock(&mu_);
+      if (namespaces_.size() >= kMaxNamespaces) namespaces_.clear();
+      namespaces_[repository] = storage_namespace;
+    }
   }
   if (IsUnder(physical_address, storage_namespace)) return absl::OkStatus();
   return InvalidRequest(

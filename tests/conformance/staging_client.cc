@@ -21,16 +21,17 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-Credentials KeysOf(const LakefsUnderTest& lakefs, absl::string_view suffix) {
+FixedCredentials KeysOf(const LakefsUnderTest& lakefs,
+                        absl::string_view suffix) {
   if (lakefs.is_real()) {
-    return Credentials::Keys(
+    return FixedCredentials::Keys(
         Variable("LAKECTL_CREDENTIALS_ACCESS_KEY_ID"),
         absl::StrCat(Variable("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"),
                      suffix));
   }
   const EmulatorOptions defaults;
-  return Credentials::Keys(defaults.access_key_id,
-                           absl::StrCat(defaults.secret_access_key, suffix));
+  return FixedCredentials::Keys(
+      defaults.access_key_id, absl::StrCat(defaults.secret_access_key, suffix));
 }
 
 // `data` must outlive the body.
@@ -130,7 +131,7 @@ std::string StagingClient::Read(const ObjectPath& object) {
 int StagingClient::Raw(HttpMethod method, absl::string_view tail,
                        const std::string& body,
                        std::vector<HttpHeader> headers) {
-  headers.push_back({"Authorization", keys_.Authorization()});
+  headers.push_back(*keys_.Get(Context()));
   if (!body.empty()) headers.push_back({"Content-Type", "application/json"});
   const auto response =
       http_.Send(Context(), {.operation = "raw",

@@ -74,8 +74,8 @@ class StagingClient {
   const std::string prefix_;
   mutable RealClock clock_;
   CurlHttpClient http_;
-  Credentials keys_;
-  Credentials wrong_keys_;
+  FixedCredentials keys_;
+  FixedCredentials wrong_keys_;
   RestClient with_keys_;
   RestClient with_wrong_keys_;
   PresignedStore store_;

@@ -2,9 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_client.h"
 #include "tests/testing/matchers.h"
@@ -25,7 +22,7 @@ class RestClientTest : public ::testing::Test {
   FakeClock clock_;
   CallContext context_{clock_, clock_.Now() + seconds(60), "test"};
   FakeHttpClient http_;
-  Credentials keys_ = Credentials::Keys("id", "secret");
+  FixedCredentials keys_ = FixedCredentials::Keys("id", "secret");
   RestClient client_{{.endpoint = "http://h:1/"}, http_, keys_};
   ObjectPath object_{"repo", "main", "a b/ä%2B+&=?#"};
 };
@@ -114,24 +111,17 @@ TEST_F(RestClientTest, A401WithKeysIsFinal) {
   EXPECT_EQ(http_.requests.size(), 1U);
 }
 
-TEST_F(RestClientTest, A401ReadsTheTokenFileAnewAndTriesOnce) {
-  const std::string path = ::testing::TempDir() + "/token";
-  std::ofstream(path) << "old\n";
-  Credentials file = Credentials::TokenFile(path);
-  RestClient client({.endpoint = "http://h:1"}, http_, file);
-  EXPECT_EQ(file.Authorization(), "Bearer old");
-  std::ofstream(path) << "new\n";
-  http_.Answer(401);
+TEST_F(RestClientTest, TheTraceGoesAlongAndOnlyToLakefs) {
+  const auto trace = TraceParent::Parse(
+      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  const CallContext traced(clock_, clock_.Now() + seconds(60),
+                           CallInfo{.trace = trace});
   http_.Answer(200, "{}");
-  EXPECT_THAT(client.GetBranch(context_, "repo", "main"), IsOk());
-  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "Bearer old");
-  EXPECT_EQ(HeaderOf(http_.requests[1], "Authorization"), "Bearer new");
-  http_.Answer(401);
-  EXPECT_THAT(client.GetBranch(context_, "repo", "main"),
-              HasReason(Reason::kCredentialsRejected))
-      << "the file has nothing newer";
-  EXPECT_EQ(http_.requests.size(), 3U);
-  std::filesystem::remove(path);
+  EXPECT_THAT(client_.GetBranch(traced, "repo", "main"), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[0], "traceparent"), trace->ToString());
+  http_.Answer(200, "{}");
+  EXPECT_THAT(client_.GetBranch(context_, "repo", "main"), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[1], "traceparent"), "");
 }
 
 HttpBody BodyOf(std::string text) {

@@ -1,0 +1,55 @@
+// Credentials that lakeFS gives out for an access key.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/lakefs/credentials.h"
+#include "gateway/metrics/metrics.h"
+
+namespace lakefs::gateway {
+
+struct LoginOptions {
+  std::string endpoint;  // as RestClientOptions::endpoint
+  std::string access_key_id;
+  std::string secret_access_key;
+  // Sends the session's cookie instead of the bearer token.
+  bool cookie = false;
+};
+
+// Logs in at the first use, again when a tenth of the session's life is left,
+// and when lakeFS refuses it. Only the login carries the key.
+//
+// While one call logs in, others go on with the session that there is; without
+// one they wait. A login that failed is not repeated for a second.
+class Login final : public Credentials {
+ public:
+  Login(LoginOptions options, HttpClient& http, Metrics& metrics);
+
+  absl::StatusOr<HttpHeader> Get(const CallContext& context) override;
+  bool Renew(const CallContext& context, const HttpHeader& refused) override;
+
+ private:
+  struct Session {
+    HttpHeader header;
+    TimePoint renew_at;
+    TimePoint ends_at;
+  };
+  absl::StatusOr<Session> LogIn(const CallContext& context);
+  // Logs in, unless another does; then waits for that if there is nothing else.
+  void Refresh(const CallContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const LoginOptions options_;
+  const std::string url_;
+  HttpClient& http_;
+  Metrics& metrics_;
+  absl::Mutex mu_;
+  bool logging_in_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<Session> session_ ABSL_GUARDED_BY(mu_);
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last login
+  TimePoint failed_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace lakefs::gateway

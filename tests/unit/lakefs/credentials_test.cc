@@ -1,0 +1,149 @@
+#include "gateway/lakefs/credentials.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/lakefs/login.h"
+#include "gateway/lakefs/token_file.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_http_client.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class CredentialsTest : public ::testing::Test {
+ protected:
+  CallContext Call(const std::string& authorization = "") {
+    return {clock_, clock_.Now() + hours(24),
+            CallInfo{.call_id = "c", .authorization = authorization}};
+  }
+  void AnswerLogin(const std::string& token, seconds life) {
+    const auto expiration =
+        clock_.WallNow().time_since_epoch() + WallTime::duration(life);
+    http_.Answer(
+        200,
+        absl::StrCat(R"({"token":")", token, R"(","token_expiration":)",
+                     std::chrono::floor<seconds>(expiration).count(), "}"));
+  }
+  std::string ValueOf(Credentials& credentials) {
+    const auto header = credentials.Get(Call());
+    return header.ok() ? header->value : header.status().ToString();
+  }
+
+  FakeClock clock_;
+  FakeHttpClient http_;
+  Metrics metrics_{"test"};
+  LoginOptions options_{.endpoint = "http://h:1",
+                        .access_key_id = "id",
+                        .secret_access_key = "secret"};
+};
+
+TEST_F(CredentialsTest, ASessionIsKeptUntilATenthOfItsLifeIsLeft) {
+  Login login(options_, http_, metrics_);
+  AnswerLogin("t1", seconds(1000));
+  EXPECT_EQ(ValueOf(login), "Bearer t1");
+  EXPECT_EQ(http_.requests[0].url, "http://h:1/api/v1/auth/login");
+  EXPECT_THAT(http_.requests[0].body, HasSubstr("secret"));
+  clock_.Advance(seconds(898));
+  EXPECT_EQ(ValueOf(login), "Bearer t1");
+  AnswerLogin("t2", seconds(1000));
+  clock_.Advance(seconds(3));
+  EXPECT_EQ(ValueOf(login), "Bearer t2");
+  EXPECT_EQ(http_.requests.size(), 2U);
+}
+
+TEST_F(CredentialsTest, ARefusedSessionIsRenewedOnceForAllThatItWasRefusedTo) {
+  Login login(options_, http_, metrics_);
+  AnswerLogin("t1", seconds(1000));
+  const HttpHeader first = *login.Get(Call());
+  AnswerLogin("t2", seconds(1000));
+  EXPECT_TRUE(login.Renew(Call(), first));
+  EXPECT_TRUE(login.Renew(Call(), first));
+  EXPECT_EQ(ValueOf(login), "Bearer t2");
+  EXPECT_EQ(http_.requests.size(), 2U);
+}
+
+TEST_F(CredentialsTest, ALoginThatFailedIsNotRepeatedForASecond) {
+  Login login(options_, http_, metrics_);
+  http_.Answer(401, R"({"message":"error authenticating request"})");
+  EXPECT_THAT(login.Get(Call()), HasReason(Reason::kCredentialsRejected));
+  EXPECT_THAT(login.Get(Call()), HasReason(Reason::kCredentialsRejected));
+  EXPECT_EQ(http_.requests.size(), 1U);
+  clock_.Advance(seconds(1));
+  AnswerLogin("t1", seconds(1000));
+  EXPECT_EQ(ValueOf(login), "Bearer t1");
+}
+
+TEST_F(CredentialsTest, CallersAuthorizationIsPassedOnAndNothingElse) {
+  CallersCredentials callers;
+  EXPECT_THAT(callers.Get(Call()), HasReason(Reason::kCredentialsRejected));
+  EXPECT_THAT(callers.Get(Call("Basic x\r\nHost: y")),
+              HasReason(Reason::kCredentialsRejected));
+  const auto header = callers.Get(Call("Basic x"));
+  ASSERT_THAT(header, IsOk());
+  EXPECT_EQ(header->name, "Authorization");
+  EXPECT_EQ(header->value, "Basic x");
+  EXPECT_FALSE(callers.Renew(Call("Basic x"), *header));
+}
+
+class TokenFileTest : public CredentialsTest {
+ protected:
+  TokenFileTest() {
+    char name[] = "/tmp/token-file-test-XXXXXX";
+    folder_ = mkdtemp(name);
+    path_ = folder_ + "/token";
+  }
+  ~TokenFileTest() override { std::filesystem::remove_all(folder_); }
+  void Write(const std::string& token, mode_t mode = 0600) {
+    std::ofstream(path_) << token;
+    chmod(path_.c_str(), mode);
+  }
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(TokenFileTest, IsReadAgainAfterSecondsAndWhenRefused) {
+  Write("one\n");
+  auto file = TokenFile::Open(path_, clock_, metrics_);
+  ASSERT_THAT(file, IsOk());
+  Write("two\n");
+  EXPECT_EQ(ValueOf(**file), "Bearer one");
+  clock_.Advance(seconds(5));
+  EXPECT_EQ(ValueOf(**file), "Bearer two");
+  EXPECT_FALSE((*file)->Renew(Call(), {"Authorization", "Bearer two"}));
+  Write("three\n");
+  EXPECT_TRUE((*file)->Renew(Call(), {"Authorization", "Bearer two"}));
+  EXPECT_EQ(ValueOf(**file), "Bearer three");
+}
+
+TEST_F(TokenFileTest, AGoodTokenGoesOnWhenTheFileBecomesUnusable) {
+  Write("one");
+  auto file = TokenFile::Open(path_, clock_, metrics_);
+  ASSERT_THAT(file, IsOk());
+  Write("two", 0644);
+  clock_.Advance(seconds(6));
+  EXPECT_EQ(ValueOf(**file), "Bearer one");
+}
+
+TEST_F(TokenFileTest, AFileThatIsOpenToOthersOrEmptyIsRefused) {
+  Write("one", 0604);
+  const auto open = TokenFile::Open(path_, clock_, metrics_);
+  EXPECT_THAT(open, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(open.status().message()), HasSubstr("0604"));
+  Write("", 0600);
+  EXPECT_FALSE(TokenFile::Open(path_, clock_, metrics_).ok());
+  Write("one", 0440);
+  EXPECT_TRUE(TokenFile::Open(path_, clock_, metrics_).ok());
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
