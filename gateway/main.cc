@@ -11,7 +11,9 @@
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/http/metered_http_client.h"
+#include "gateway/lakefs/login.h"
 #include "gateway/lakefs/rest_client.h"
+#include "gateway/lakefs/token_file.h"
 #include "gateway/objectstore/direct_s3_store.h"
 #include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
@@ -48,12 +50,41 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-Credentials CredentialsOf(const Settings& settings) {
-  if (!settings.token_file.empty()) {
-    return Credentials::TokenFile(settings.token_file);
+absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
+    const Settings& settings, const Clock& clock, HttpClient& http,
+    Metrics& metrics) {
+  switch (settings.auth) {
+    case AuthMode::kPassThrough:
+      return std::make_unique<CallersCredentials>();
+    case AuthMode::kLogin:
+    case AuthMode::kCookie:
+      return std::make_unique<Login>(
+          LoginOptions{.endpoint = settings.lakefs_endpoint,
+                       .access_key_id = settings.access_key_id,
+                       .secret_access_key = settings.secret_access_key,
+                       .cookie = settings.auth == AuthMode::kCookie},
+          http, metrics);
+    case AuthMode::kToken:
+      if (!settings.token_file.empty()) {
+        return TokenFile::Open(settings.token_file, clock, metrics);
+      }
+      return std::make_unique<FixedCredentials>(
+          FixedCredentials::Token(settings.token));
+    case AuthMode::kUnset:
+    case AuthMode::kKeys:
+      break;
   }
-  if (!settings.token.empty()) return Credentials::Token(settings.token);
-  return Credentials::Keys(settings.access_key_id, settings.secret_access_key);
+  return std::make_unique<FixedCredentials>(FixedCredentials::Keys(
+      settings.access_key_id, settings.secret_access_key));
+}
+
+CurlOptions UpstreamOf(const Settings& settings) {
+  return {.ca_file = settings.ca_file,
+          .client_cert = settings.client_cert,
+          .client_key = settings.client_key,
+          .proxy = settings.proxy,
+          .https_only = settings.lakefs_endpoint.starts_with("https://") &&
+                        !settings.allow_http_store};
 }
 
 // The ways to a store that the gateway has of its own, if it was given them.
@@ -101,16 +132,19 @@ int Fail(const absl::Status& status) {
 }
 
 int Run(const Settings& settings) {
-  SetLogLevel(settings.log_level);
   const sigset_t signals = BlockSignals();
   signal(SIGPIPE, SIG_IGN);
 
   RealClock clock;
   Metrics metrics(kVersion);
-  CurlHttpClient curl;
+  const CurlOptions upstream = UpstreamOf(settings);
+  if (const auto s = CheckFiles(upstream); !s.ok()) return Fail(s);
+  CurlHttpClient curl(upstream);
   MeteredHttpClient http(curl, metrics);
-  Credentials credentials = CredentialsOf(settings);
-  RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http, credentials);
+  auto credentials = CredentialsOf(settings, clock, http, metrics);
+  if (!credentials.ok()) return Fail(credentials.status());
+  RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http,
+                    **credentials);
   const StoreOptions store_options{.content_md5 = settings.content_md5};
   PresignedStore store(http, store_options);
   const std::unique_ptr<ObjectStore> direct_s3 =
@@ -154,17 +188,25 @@ int Run(const Settings& settings) {
        .max_finding_out = std::max(1, settings.max_uploads / 4)});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
   WorkerPool upload_pool(settings.max_uploads, 0);
-  CallRunner calls(clock, metrics, nullptr,
+  const bool pass_through = settings.auth == AuthMode::kPassThrough;
+  std::unique_ptr<AllowFile> allow;
+  if (!settings.allow_file.empty()) {
+    auto opened = AllowFile::Open(settings.allow_file, clock);
+    if (!opened.ok()) return Fail(opened.status());
+    allow = *std::move(opened);
+  }
+  CallRunner calls(clock, metrics, allow.get(),
                    {.unary_timeout = settings.unary_timeout,
-                    .upload_timeout = settings.upload_timeout});
-  StagingService service({.lakefs = lakefs,
-                          .lakefs_budget = lakefs_budget,
-                          .uploads = uploads,
-                          .linker = linker,
-                          .unary_pool = unary_pool,
-                          .upload_pool = upload_pool,
-                          .calls = calls});
-  Readiness readiness(clock, lakefs, calls, /*own_credentials=*/true);
+                    .upload_timeout = settings.upload_timeout,
+                    .pass_through = pass_through});
+  const ServiceDependencies service{.lakefs = lakefs,
+                                    .lakefs_budget = lakefs_budget,
+                                    .uploads = uploads,
+                                    .linker = linker,
+                                    .unary_pool = unary_pool,
+                                    .upload_pool = upload_pool,
+                                    .calls = calls};
+  Readiness readiness(clock, lakefs, calls, /*own_credentials=*/!pass_through);
   metrics.SetGauges([&] {
     return MetricGauges{
         .ready = readiness.Check() == Readiness::Verdict::kReady,
@@ -182,13 +224,23 @@ int Run(const Settings& settings) {
     if (!started.ok()) return Fail(started.status());
     admin = *std::move(started);
   }
-  auto server = Server::Start(settings.listen, service);
+  auto server = Server::Start({.listen = settings.listen,
+                               .tls = {.certificate = settings.tls_cert,
+                                       .key = settings.tls_key,
+                                       .client_ca = settings.tls_client_ca},
+                               .allow_plaintext = settings.allow_plaintext,
+                               .unix_mode = settings.unix_mode,
+                               .unix_group = settings.unix_group,
+                               .identify_peers = allow != nullptr,
+                               .max_streams = settings.max_streams,
+                               .idle_timeout = settings.idle_timeout},
+                              service);
   if (!server.ok()) return Fail(server.status());
   for (const std::string& address : (*server)->addresses()) {
     std::cout << "listening on " << address << std::endl;
   }
   if (admin) std::cout << "admin on " << admin->address() << std::endl;
-  background.TryRun([&] { TryLakefs(clock, server_info); });
+  if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
 
   int received = 0;
   sigwait(&signals, &received);
@@ -210,6 +262,10 @@ int main(int argc, char** argv) {
   if (!line->text.empty()) {
     std::cout << line->text;
     return 0;
+  }
+  SetLogLevel(line->settings.log_level);
+  for (const std::string& warning : line->warnings) {
+    Log(LogLevel::kWarning, "settings", {{"message", warning}});
   }
   return Run(line->settings);
 }

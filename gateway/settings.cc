@@ -4,252 +4,20 @@
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
-#include "absl/time/time.h"
+#include "gateway/base/secret_file.h"
+#include "gateway/settings_fields.h"
 
 namespace lakefs::gateway {
 
 const char kVersion[] = LAKEFS_STAGING_VERSION;
 
 namespace {
-
-using Values = std::vector<std::string>;
-
-// Takes the values of one source; an empty result is success, else what is
-// wrong with them.
-using Parser = std::function<std::string(const Values&, Settings&)>;
-
-enum class From { kAnywhere, kEnvironmentAndFile /* secrets */ };
-
-struct Field {
-  std::string name;
-  std::string help;
-  Parser parse;
-  From from = From::kAnywhere;
-  // Names that others have for it; the first that is set counts.
-  Values other_variables;
-};
-
-Parser Text(std::string Settings::*member) {
-  return [member](const Values& values, Settings& settings) -> std::string {
-    settings.*member = values.back();
-    return "";
-  };
-}
-
-template <typename T>
-Parser Number(T Settings::*member, int64_t least, int64_t most) {
-  return [=](const Values& values, Settings& settings) -> std::string {
-    int64_t number = 0;
-    if (!absl::SimpleAtoi(values.back(), &number) || number < least ||
-        number > most) {
-      return absl::StrCat("is not a number from ", least, " to ", most);
-    }
-    settings.*member = static_cast<T>(number);
-    return "";
-  };
-}
-
-Parser Span(std::chrono::milliseconds Settings::*member) {
-  return [member](const Values& values, Settings& settings) -> std::string {
-    absl::Duration span;
-    if (!absl::ParseDuration(values.back(), &span) ||
-        span < absl::ZeroDuration() || span > absl::Hours(24 * 365)) {
-      return "is not a span of time such as 500ms, 30s or 1h30m";
-    }
-    settings.*member = absl::ToChronoMilliseconds(span);
-    return "";
-  };
-}
-
-bool IsHostAndPort(absl::string_view address) {
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  return colon != absl::string_view::npos &&
-         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 &&
-         port <= 65535;
-}
-
-std::string ParseListen(const Values& values, Settings& settings) {
-  settings.listen.clear();
-  for (const std::string& value : values) {
-    for (absl::string_view address : absl::StrSplit(value, ',')) {
-      if (!absl::StartsWith(address, "unix:") && !IsHostAndPort(address)) {
-        return "is neither HOST:PORT nor unix:/path";
-      }
-      settings.listen.emplace_back(address);
-    }
-  }
-  return "";
-}
-
-std::string ParseAdminListen(const Values& values, Settings& settings) {
-  const std::string& address = values.back();
-  if (address != "off" && !IsHostAndPort(address)) {
-    return "is neither HOST:PORT nor off";
-  }
-  settings.admin_listen = address == "off" ? "" : address;
-  return "";
-}
-
-Parser Url(std::string Settings::*member) {
-  return [member](const Values& values, Settings& settings) -> std::string {
-    absl::string_view url = values.back();
-    if (!absl::StartsWith(url, "http://") &&
-        !absl::StartsWith(url, "https://")) {
-      return "is not an http:// or https:// URL";
-    }
-    if (absl::StrContains(url, "@")) return "must not hold credentials";
-    absl::ConsumeSuffix(&url, "/");
-    settings.*member = std::string(url);
-    return "";
-  };
-}
-
-Parser Switch(bool Settings::*member) {
-  return [member](const Values& values, Settings& settings) -> std::string {
-    return absl::SimpleAtob(values.back(), &(settings.*member))
-               ? ""
-               : "is neither true nor false";
-  };
-}
-
-// The folder as lakeFS names it, and "=" and where it is here.
-std::string ParseLocalStore(const Values& values, Settings& settings) {
-  const std::vector<absl::string_view> folders =
-      absl::StrSplit(values.back(), absl::MaxSplits('=', 1));
-  for (absl::string_view folder : folders) {
-    if (folder.size() < 2 || folder.front() != '/' || folder.back() == '/') {
-      return "is not /FOLDER, or /FOLDER=/MOUNT, without a slash at the end";
-    }
-  }
-  settings.local_store = std::string(folders.front());
-  settings.local_mount = std::string(folders.back());
-  return "";
-}
-
-std::string ParseLogLevel(const Values& values, Settings& settings) {
-  static const std::map<std::string, LogLevel> levels = {
-      {"debug", LogLevel::kDebug},
-      {"info", LogLevel::kInfo},
-      {"warning", LogLevel::kWarning},
-      {"error", LogLevel::kError}};
-  const auto level = levels.find(values.back());
-  if (level == levels.end()) return "is not debug, info, warning or error";
-  settings.log_level = level->second;
-  return "";
-}
-
-const std::vector<Field>& Fields() {
-  static const std::vector<Field> fields = {
-      {"listen",
-       "Address to serve on: 127.0.0.1:PORT (0: any free port) or unix:/path; "
-       "repeatable [127.0.0.1:8765]",
-       ParseListen},
-      {"admin-listen",
-       "HOST:PORT of /metrics, /healthz, /readyz and /quitquitquit, or off "
-       "[127.0.0.1:8766]",
-       ParseAdminListen},
-      {"lakefs-endpoint",
-       "URL of lakeFS, such as https://lakefs.example.com",
-       Url(&Settings::lakefs_endpoint),
-       From::kAnywhere,
-       {"LAKECTL_SERVER_ENDPOINT_URL"}},
-      {"access-key-id",
-       "Access key to lakeFS",
-       Text(&Settings::access_key_id),
-       From::kEnvironmentAndFile,
-       {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID"}},
-      {"secret-access-key",
-       "Its secret",
-       Text(&Settings::secret_access_key),
-       From::kEnvironmentAndFile,
-       {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"}},
-      {"token", "Bearer token to lakeFS, instead of keys",
-       Text(&Settings::token), From::kEnvironmentAndFile},
-      {"token-file",
-       "File with a bearer token to lakeFS; read again when it is refused",
-       Text(&Settings::token_file)},
-      {"content-md5",
-       "Have the store check each PUT by its MD5; three times the CPU [false]",
-       Switch(&Settings::content_md5)},
-      {"s3-endpoint",
-       "S3 for lakeFS without presign, such as http://minio:9000, with keys of "
-       "our own [Amazon's]",
-       Url(&Settings::s3_endpoint),
-       From::kAnywhere,
-       {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}},
-      {"s3-region",
-       "Its region [us-east-1]",
-       Text(&Settings::s3_region),
-       From::kAnywhere,
-       {"AWS_REGION", "AWS_DEFAULT_REGION"}},
-      {"s3-access-key-id",
-       "Access key to it",
-       Text(&Settings::s3_access_key_id),
-       From::kEnvironmentAndFile,
-       {"AWS_ACCESS_KEY_ID"}},
-      {"s3-secret-access-key",
-       "Its secret",
-       Text(&Settings::s3_secret_access_key),
-       From::kEnvironmentAndFile,
-       {"AWS_SECRET_ACCESS_KEY"}},
-      {"s3-session-token",
-       "Session token of temporary keys",
-       Text(&Settings::s3_session_token),
-       From::kEnvironmentAndFile,
-       {"AWS_SESSION_TOKEN"}},
-      {"local-store",
-       "Folder of lakeFS's local store on a shared volume: /FOLDER, or "
-       "/FOLDER=/MOUNT if it is mounted elsewhere here",
-       ParseLocalStore},
-      {"memory-bytes",
-       "Memory for the bytes of all uploads together; without it they wait "
-       "[134217728]",
-       Number(&Settings::memory_bytes, 16 << 20, int64_t{1} << 40)},
-      {"spool-dir",
-       "Folder of the temporary files for what one PUT needs whole [$TMPDIR, "
-       "or /tmp]",
-       Text(&Settings::spool_dir)},
-      {"spool-bytes", "Most bytes in these files together [8589934592]",
-       Number(&Settings::spool_bytes, 0, int64_t{1} << 50)},
-      {"max-uploads", "UploadAndLink calls at a time; more are refused [256]",
-       Number(&Settings::max_uploads, 1, 100'000)},
-      {"unary-threads", "Unary calls at a time; 1024 more wait [16]",
-       Number(&Settings::unary_threads, 1, 1'000)},
-      {"unary-timeout", "For unary calls without a deadline [60s]",
-       Span(&Settings::unary_timeout)},
-      {"upload-timeout", "For uploads without a deadline [6h]",
-       Span(&Settings::upload_timeout)},
-      {"drain-timeout",
-       "How long calls under way may go on after SIGTERM [25s]",
-       Span(&Settings::drain_timeout)},
-      {"log-level", "debug, info, warning or error [info]", ParseLogLevel},
-  };
-  return fields;
-}
-
-const Field* FindField(absl::string_view name) {
-  for (const Field& field : Fields()) {
-    if (field.name == name) return &field;
-  }
-  return nullptr;
-}
-
-std::string VariableOf(const Field& field) {
-  return absl::StrCat(
-      "LAKEFS_STAGING_",
-      absl::AsciiStrToUpper(absl::StrReplaceAll(field.name, {{"-", "_"}})));
-}
 
 absl::Status Apply(const Field& field, const Values& values,
                    absl::string_view source, Settings& settings) {
@@ -315,6 +83,9 @@ absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
       return absl::InvalidArgumentError(
           absl::StrCat(source, " is neither a value nor a list of values"));
     }
+    if (field->from != From::kAnywhere) {
+      if (auto s = CheckSecretFile(path); !s.ok()) return s;
+    }
     if (auto s = Apply(*field, *values, source, settings); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -361,7 +132,7 @@ absl::Status ApplyEnvironment(const Environment& environment,
   return absl::OkStatus();
 }
 
-absl::Status CheckComplete(const Settings& settings) {
+absl::Status CheckComplete(Settings& settings) {
   if (settings.lakefs_endpoint.empty()) {
     return absl::InvalidArgumentError(
         "lakefs-endpoint is missing: set LAKECTL_SERVER_ENDPOINT_URL or "
@@ -375,15 +146,44 @@ absl::Status CheckComplete(const Settings& settings) {
   }
   const bool has_token =
       !settings.token.empty() || !settings.token_file.empty();
-  if (!has_token && settings.access_key_id.empty()) {
+  if (settings.auth == AuthMode::kUnset) {
+    settings.auth = has_token ? AuthMode::kToken : AuthMode::kKeys;
+  }
+  if (settings.auth == AuthMode::kPassThrough) return absl::OkStatus();
+  if (settings.auth == AuthMode::kToken) {
+    if (has_token) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "token is missing: set LAKEFS_STAGING_TOKEN or --token-file");
+  }
+  if (settings.access_key_id.empty()) {
     return absl::InvalidArgumentError(
         "access-key-id is missing: set LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY, or --token-file");
   }
-  if (!has_token && settings.secret_access_key.empty()) {
+  if (settings.secret_access_key.empty()) {
     return absl::InvalidArgumentError(
         "secret-access-key is missing: set "
         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY");
+  }
+  return absl::OkStatus();
+}
+
+// Settings that only make sense together.
+absl::Status CheckPairs(const Settings& settings) {
+  const std::tuple<const std::string&, const char*, const std::string&,
+                   const char*>
+      pairs[] = {{settings.tls_cert, "tls-cert", settings.tls_key, "tls-key"},
+                 {settings.client_cert, "client-cert", settings.client_key,
+                  "client-key"}};
+  for (const auto& [one, one_name, other, other_name] : pairs) {
+    if (one.empty() == other.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        one.empty() ? one_name : other_name, " is missing: ", one_name, " and ",
+        other_name, " go together"));
+  }
+  if (!settings.tls_client_ca.empty() && settings.tls_cert.empty()) {
+    return absl::InvalidArgumentError(
+        "tls-cert is missing: tls-client-ca needs tls-cert and tls-key");
   }
   return absl::OkStatus();
 }
@@ -416,7 +216,7 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   for (const Field& field : Fields()) {
     if (field.from != From::kAnywhere) continue;
     app.add_option("--" + field.name, flags[field.name], field.help)
-        ->expected(1)
+        ->expected(field.is_switch ? 0 : 1, 1)
         ->take_all();
   }
   std::string footer =
@@ -451,9 +251,12 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   Settings& settings = line.settings;
   const auto home = environment.find("HOME");
   if (home != environment.end()) {
-    if (auto s = ApplyLakectlYaml(home->second + "/.lakectl.yaml", settings);
-        !s.ok()) {
-      return s;
+    const std::string path = home->second + "/.lakectl.yaml";
+    if (auto s = ApplyLakectlYaml(path, settings); !s.ok()) return s;
+    // lakectl itself makes it so, and goes on.
+    if (const auto s = CheckSecretFile(path);
+        !settings.secret_access_key.empty() && !s.ok()) {
+      line.warnings.emplace_back(s.message());
     }
   }
   if (const auto file = environment.find("LAKEFS_STAGING_CONFIG");
@@ -464,14 +267,19 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
     if (auto s = ApplyConfigFile(config_file, settings); !s.ok()) return s;
   }
   if (auto s = ApplyEnvironment(environment, settings); !s.ok()) return s;
-  for (const auto& [name, values] : flags) {
+  for (auto& [name, values] : flags) {
+    const Field& field = *FindField(name);
+    if (field.is_switch && app.count("--" + name) > 0 &&
+        (values.empty() || values.back().empty())) {
+      values = {"true"};
+    }
     if (values.empty()) continue;
-    if (auto s = Apply(*FindField(name), values, "--" + name, settings);
-        !s.ok()) {
+    if (auto s = Apply(field, values, "--" + name, settings); !s.ok()) {
       return s;
     }
   }
   if (auto s = CheckComplete(settings); !s.ok()) return s;
+  if (auto s = CheckPairs(settings); !s.ok()) return s;
   return line;
 }
 

@@ -14,13 +14,36 @@ namespace lakefs::gateway {
 // The version of the program, such as "0.1.0".
 extern const char kVersion[];
 
+// How the gateway shows lakeFS who it is.
+enum class AuthMode {
+  kUnset,
+  kKeys,         // the access key with every request
+  kLogin,        // a session's token, had for the key
+  kCookie,       // a session's cookie, had for the key
+  kToken,        // a given token, or that of a file
+  kPassThrough,  // what each caller brings
+};
+
 // Every setting, with its default. The table in settings.cc gives each its
 // name, its help and its parser.
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:8765"};
   std::string admin_listen = "127.0.0.1:8766";  // empty: none
 
+  // TLS of the TCP listeners; without a certificate they are plain.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;  // empty: clients need no certificate
+  bool allow_plaintext = false;
+  // Of unix sockets.
+  unsigned unix_mode = 0600;
+  std::string unix_group;
+  std::string allow_file;  // empty: every caller may write everywhere
+  int max_streams = 1000;
+  std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
+
   std::string lakefs_endpoint;
+  AuthMode auth = AuthMode::kUnset;  // never unset once read
   std::string access_key_id;
   std::string secret_access_key;  // a secret
   std::string token;              // a secret
@@ -35,6 +58,13 @@ struct Settings {
   // The folder of a local store as lakeFS names it, and where it is here.
   std::string local_store;
   std::string local_mount;
+
+  // Of connections to lakeFS and to the object store.
+  std::string ca_file;
+  std::string client_cert;
+  std::string client_key;
+  std::string proxy;  // empty: as the environment says; "off": none
+  bool allow_http_store = false;
 
   int64_t memory_bytes = 128 << 20;
   std::string spool_dir;
@@ -56,6 +86,8 @@ Environment ProcessEnvironment();
 struct CommandLine {
   Settings settings;
   std::string text;  // of --help or --version; empty: run
+  // What is to be logged once, such as a file that is open to others.
+  std::vector<std::string> warnings;
 };
 
 // Reads, in rising precedence: ~/.lakectl.yaml, the file of --config, the

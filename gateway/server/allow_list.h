@@ -15,15 +15,19 @@
 
 namespace lakefs::gateway {
 
+// clang-format off
 // The rules of a file such as
 //
 //   callers:
 //     - name: ingest
-//       certificate: ["uri:spiffe://cluster/ns/etl/sa/ingest",
-//       "dns:in.example"] uid: [1000] gid: [2000] may_write:
+//       certificate: ["uri:spiffe://cluster/ns/etl/sa/ingest", "dns:in.example"]
+//       uid: [1000]
+//       gid: [2000]
+//       may_write:
 //         - repository: "raw-*"
 //           branches: ["main", "ingest-*"]
 //
+// clang-format on
 // A caller is who has one of the certificate names, or the uid or gid on a unix
 // socket. It may write where one of its rules says: `*` stands for any text,
 // slashes included, `?` for one character; without `branches`, all of them.

@@ -1,29 +1,50 @@
-// The gRPC server around the service.
+// The gRPC servers around the service.
 #pragma once
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "gateway/server/staging_service.h"
+#include "gateway/server/tls.h"
+#include "gateway/server/unix_socket.h"
 
 namespace lakefs::gateway {
 
-// Listens, answers health checks and reflection, and stops without breaking off
-// what is under way.
+struct ServerOptions {
+  // "127.0.0.1:8765", "[::1]:0", "0.0.0.0:8765" or "unix:/path".
+  std::vector<std::string> listen;
+  // Of the TCP listeners.
+  TlsFiles tls;
+  // Without TLS only loopback addresses are taken, unless this is set.
+  bool allow_plaintext = false;
+  // Of the unix sockets.
+  mode_t unix_mode = 0600;
+  std::string unix_group;
+  // Whether callers on unix sockets are told apart by their user. Costs a
+  // thread a socket and a small server a user, so only where it is asked for.
+  bool identify_peers = false;
+  // Calls at a time on one connection.
+  int max_streams = 1000;
+  // A connection without a call is closed after this.
+  std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
+};
+
+// Listens, answers health checks, reflection and channelz, and stops without
+// breaking off what is under way.
 class Server {
  public:
-  // Starts to serve on each of `listen`: "127.0.0.1:8765", "[::1]:0" or
-  // "unix:/path". Only loopback addresses are taken. A socket's file gets mode
-  // 0600; one that a dead server left is replaced.
+  // Starts to serve. A socket that a dead server left is replaced.
   //
-  // Errors: INVALID_ARGUMENT or UNAVAILABLE, with the address in the message.
+  // Errors: INVALID_ARGUMENT or UNAVAILABLE, with the setting in the message.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const std::vector<std::string>& listen, StagingService& service);
+      ServerOptions options, const ServiceDependencies& dependencies);
   ~Server();
 
   // The addresses served, with the port that was found where 0 was asked for.
@@ -36,11 +57,32 @@ class Server {
   void Drain(CallRunner& calls, std::chrono::milliseconds grace);
 
  private:
-  Server() = default;
+  // A server with the service that knows who calls.
+  struct Served {
+    std::unique_ptr<StagingService> service;
+    std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
+    std::unique_ptr<grpc::Server> server;
+  };
 
+  Server(ServerOptions options, const ServiceDependencies& dependencies)
+      : options_(std::move(options)), dependencies_(dependencies) {}
+
+  void Configure(grpc::ServerBuilder& builder, StagingService& service) const;
+  absl::Status Listen();
+  absl::Status ListenForPeers(const std::string& path);
+  // Hands a connection of a unix socket to the server of its user.
+  void Take(int fd, const SocketPeer& peer);
+  void Stop(std::chrono::milliseconds grace);
+
+  const ServerOptions options_;
+  const ServiceDependencies dependencies_;
   std::vector<std::string> addresses_;
   std::vector<std::string> socket_files_;
-  std::unique_ptr<grpc::Server> server_;
+  absl::Mutex mu_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  Served served_;
+  std::map<std::pair<uid_t, gid_t>, Served> by_peer_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<PeerListener>> peer_listeners_;
 };
 
 }  // namespace lakefs::gateway

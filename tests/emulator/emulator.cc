@@ -209,6 +209,8 @@ void Emulator::SetReadOnly(absl::string_view repository, bool read_only) {
 
 void Emulator::AddFault(Fault fault) { parts_->plan.Add(std::move(fault)); }
 
+void Emulator::ClearFaults() { parts_->plan.Clear(); }
+
 std::vector<Fault> Emulator::UnconsumedFaults() const {
   return parts_->plan.Unconsumed();
 }

@@ -62,6 +62,7 @@ class Emulator {
   void SetReadOnly(absl::string_view repository, bool read_only);
 
   void AddFault(Fault fault);
+  void ClearFaults();
 
   // Faults that have not struck as often as they should have, with what is
   // left of `skip` and `times`. A test's last check is that there is none.

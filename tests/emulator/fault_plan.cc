@@ -34,4 +34,9 @@ std::vector<Fault> FaultPlan::Unconsumed() const {
   return left;
 }
 
+void FaultPlan::Clear() {
+  absl::MutexLock lock(&mu_);
+  faults_.clear();
+}
+
 }  // namespace lakefs::gateway::testing

@@ -22,6 +22,9 @@ class FaultPlan {
 
   std::vector<Fault> Unconsumed() const;
 
+  // Takes all faults away.
+  void Clear();
+
  private:
   mutable absl::Mutex mu_;
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);

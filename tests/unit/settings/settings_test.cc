@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "gateway/settings_fields.h"
 #include "tests/testing/golden.h"
 #include "tests/testing/matchers.h"
 
@@ -129,7 +130,28 @@ TEST_F(SettingsTest, SecretsAreNoFlags) {
   EXPECT_FALSE(Read({"--token=x"}).ok());
 }
 
-TEST_F(SettingsTest, HelpIsAsTheReadmeShows) {
+TEST_F(SettingsTest, ASwitchMayStandAlone) {
+  EXPECT_FALSE(Read({})->settings.allow_plaintext);
+  EXPECT_TRUE(Read({"--allow-plaintext"})->settings.allow_plaintext);
+  EXPECT_TRUE(Read({"--allow-plaintext=true"})->settings.allow_plaintext);
+  EXPECT_FALSE(Read({"--allow-plaintext=false"})->settings.allow_plaintext);
+  const auto both = Read({"--allow-plaintext", "--listen=127.0.0.1:1"});
+  EXPECT_TRUE(both->settings.allow_plaintext);
+  EXPECT_THAT(both->settings.listen, ElementsAre("127.0.0.1:1"));
+  EXPECT_FALSE(Read({"--allow-plaintext=perhaps"}).ok());
+}
+
+TEST_F(SettingsTest, TheReadmeHasEverySetting) {
+  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  const std::string readme{std::istreambuf_iterator<char>(file), {}};
+  for (const Field& field : Fields()) {
+    const std::string name =
+        field.from == From::kAnywhere ? "--" + field.name : VariableOf(field);
+    EXPECT_THAT(readme, HasSubstr("`" + name + "` |")) << field.name;
+  }
+}
+
+TEST_F(SettingsTest, HelpIsGolden) {
   ExpectGolden("gateway_help.txt", Read({"--help"}, {})->text);
   EXPECT_THAT(Read({"--version"}, {})->text,
               HasSubstr("lakefs-staging-gateway "));

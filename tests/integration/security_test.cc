@@ -1,0 +1,309 @@
+// Who may reach the gateway, who it is to lakeFS, and where it sends nothing.
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/certificates.h"
+#include "tests/testing/stage.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class SecurityTest : public ::testing::Test {
+ protected:
+  SecurityTest() {
+    char name[] = "/tmp/security-test-XXXXXX";
+    folder_ = mkdtemp(name);
+    EXPECT_TRUE(emulator_.Start().ok());
+    emulator_.CreateRepository("quickstart");
+  }
+  ~SecurityTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& text,
+                    mode_t mode = 0600) {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    std::ofstream(path) << text;
+    chmod(path.c_str(), mode);
+    return path;
+  }
+  std::string Socket() const { return absl::StrCat(folder_, "/socket"); }
+
+  static CallEnd Put(const std::string& address,
+                     const std::shared_ptr<grpc::ChannelCredentials>& by =
+                         grpc::InsecureChannelCredentials(),
+                     const std::string& path = "o") {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+    arguments.SetSslTargetNameOverride("gateway.test");
+    auto stub =
+        pb::Staging::NewStub(grpc::CreateCustomChannel(address, by, arguments));
+    return UploadUnary(*stub, HeaderFor(path), "data");
+  }
+  // Runs a gateway that cannot start; what it says, and its exit code before.
+  std::string Refused(const std::string& flags) {
+    const std::string output = absl::StrCat(folder_, "/output");
+    const int status = std::system(
+        absl::StrCat("env LAKECTL_SERVER_ENDPOINT_URL=", emulator_.endpoint(),
+                     " LAKECTL_CREDENTIALS_ACCESS_KEY_ID=a",
+                     " LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=b timeout 20 ",
+                     LAKEFS_STAGING_BINARY_DIR,
+                     "/bin/lakefs-staging-gateway --admin-listen=off ", flags,
+                     " >", output, " 2>&1")
+            .c_str());
+    return absl::StrCat(WEXITSTATUS(status), " ", Certificates::Read(output));
+  }
+  static std::shared_ptr<grpc::ChannelCredentials> Trusting(
+      const Certificates& certificates, const std::string& client = "") {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = Certificates::Read(certificates.Pem("ca"));
+    if (!client.empty()) {
+      options.pem_cert_chain = Certificates::Read(certificates.Pem(client));
+      options.pem_private_key = Certificates::Read(certificates.Key(client));
+    }
+    return grpc::SslCredentials(options);
+  }
+
+  std::string folder_;
+  Emulator emulator_;
+};
+
+TEST_F(SecurityTest, TlsIsServedAndItsCertificateReadAgain) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway")});
+  EXPECT_TRUE(Put(gateway.address(), Trusting(certificates)).status.ok());
+  EXPECT_FALSE(Put(gateway.address()).status.ok()) << "plaintext was taken";
+
+  Certificates others(absl::StrCat(folder_, "/others"));
+  others.Issue("gateway", "DNS:gateway.test");
+  EXPECT_FALSE(Put(gateway.address(), Trusting(others)).status.ok());
+  for (const char* suffix : {".key", ".pem"}) {
+    std::filesystem::rename(absl::StrCat(folder_, "/others/gateway", suffix),
+                            absl::StrCat(folder_, "/tls/gateway", suffix));
+  }
+  bool renewed = false;
+  for (int i = 0; i < 100 && !renewed; ++i) {
+    std::this_thread::sleep_for(milliseconds(200));
+    renewed = Put(gateway.address(), Trusting(others)).status.ok();
+  }
+  EXPECT_TRUE(renewed) << "the new certificate was not read";
+}
+
+TEST_F(SecurityTest, CallersAreToldApartByTheirCertificates) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  certificates.Issue("ingest", "URI:spiffe://cluster/ns/etl/sa/ingest");
+  certificates.Issue("other", "DNS:other.test");
+  const std::string allow =
+      Write("allow.yaml",
+            "callers:\n"
+            "  - name: ingest\n"
+            "    certificate: [\"uri:spiffe://cluster/ns/etl/sa/ingest\"]\n"
+            "    may_write:\n"
+            "      - repository: quickstart\n"
+            "        branches: [main]\n");
+  GatewayProcess gateway(
+      emulator_.endpoint(),
+      {"--tls-cert=" + certificates.Pem("gateway"),
+       "--tls-key=" + certificates.Key("gateway"),
+       "--tls-client-ca=" + certificates.Pem("ca"), "--allow-file=" + allow});
+  EXPECT_FALSE(Put(gateway.address(), Trusting(certificates)).status.ok())
+      << "a caller without a certificate was let in";
+  const CallEnd ingest =
+      Put(gateway.address(), Trusting(certificates, "ingest"));
+  EXPECT_TRUE(ingest.status.ok()) << ingest.status.error_message();
+  const CallEnd other = Put(gateway.address(), Trusting(certificates, "other"));
+  EXPECT_EQ(other.status.error_code(), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(other.reason, "PERMISSION_DENIED");
+}
+
+TEST_F(SecurityTest, CallersAreToldApartByTheirUser) {
+  const auto rule = [](uid_t uid) {
+    return absl::StrCat("callers:\n  - name: a\n    uid: [", uid,
+                        "]\n    may_write:\n      - repository: quickstart\n");
+  };
+  const std::string allow = Write("allow.yaml", rule(getuid()));
+  GatewayProcess gateway(emulator_.endpoint(), {"--listen=unix:" + Socket(),
+                                                "--allow-file=" + allow});
+  const CallEnd mine = Put("unix:" + Socket());
+  EXPECT_TRUE(mine.status.ok()) << mine.status.error_message();
+  Write("allow.yaml", rule(getuid() + 1));
+  bool refused = false;
+  for (int i = 0; i < 100 && !refused; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    refused =
+        Put("unix:" + Socket()).status.error_code() == grpc::PERMISSION_DENIED;
+  }
+  EXPECT_TRUE(refused) << "the rules were not read again";
+  // On TCP, nobody knows who calls.
+  EXPECT_EQ(Put(gateway.address()).status.error_code(),
+            grpc::PERMISSION_DENIED);
+}
+
+TEST_F(SecurityTest, SocketsHaveTheirMode) {
+  const auto mode_of = [this] {
+    struct stat info {};
+    EXPECT_EQ(stat(Socket().c_str(), &info), 0);
+    return info.st_mode & 0777;
+  };
+  {
+    GatewayProcess gateway(emulator_.endpoint(), {"--listen=unix:" + Socket()});
+    EXPECT_EQ(mode_of(), 0600U);
+    EXPECT_TRUE(Put("unix:" + Socket()).status.ok());
+  }
+  GatewayProcess gateway(
+      emulator_.endpoint(),
+      {"--listen=unix:" + Socket(), "--unix-mode=0660", "--unix-group=root"});
+  EXPECT_EQ(mode_of(), 0660U);
+}
+
+TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  certificates.Issue("other", "DNS:gateway.test");
+  const std::string open_key =
+      Write("open.key", Certificates::Read(certificates.Key("gateway")), 0644);
+  const std::string cert = " --tls-cert=" + certificates.Pem("gateway");
+  const std::pair<std::string, const char*> cases[] = {
+      {"--listen=0.0.0.0:0", "--allow-plaintext"},
+      {"--listen=127.0.0.1:0" + cert + " --tls-key=" + open_key, "mode 0644"},
+      {"--listen=127.0.0.1:0" + cert +
+           " --tls-key=" + certificates.Key("other"),
+       "not that of --tls-cert"},
+      {"--listen=127.0.0.1:0" + cert, "tls-key"},
+      {"--token-file=" + Write("token", "t", 0644), "mode 0644"},
+      {"--token-file=/nonexistent", "/nonexistent cannot be read"},
+      {"--allow-file=/nonexistent", "/nonexistent"},
+      {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},
+      {"--unix-group=nosuchgroup --listen=unix:" + Socket(), "no such group"},
+      {"--unix-mode=9", "--unix-mode=9 is not a mode"},
+      {"--ca-file=/nonexistent", "--ca-file=/nonexistent cannot be read"},
+      {"--listen=unix:" + Write("file", "x"), "not a socket"},
+  };
+  for (const auto& [flags, message] : cases) {
+    const std::string said = Refused(flags);
+    EXPECT_THAT(said, ::testing::StartsWith("2 lakefs-staging-gateway: "))
+        << flags;
+    EXPECT_THAT(said, HasSubstr(message)) << flags;
+  }
+}
+
+TEST_F(SecurityTest, PlaintextIsServedWhereItIsAskedForByName) {
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--listen=0.0.0.0:0", "--allow-plaintext=true"});
+  EXPECT_TRUE(Put(gateway.address()).status.ok());
+}
+
+TEST_F(SecurityTest, SessionsAreHadForTheKeyAndRenewed) {
+  for (const char* auth : {"login", "cookie"}) {
+    SCOPED_TRACE(auth);
+    emulator_.ClearJournal();
+    GatewayProcess gateway(emulator_.endpoint(),
+                           {absl::StrCat("--auth=", auth)});
+    ASSERT_TRUE(Put(gateway.address()).status.ok());
+    // lakeFS has forgotten the session.
+    Fault refused;
+    refused.operation = "getPhysicalAddress";
+    refused.status = 401;
+    emulator_.AddFault(refused);
+    const CallEnd again = Put(gateway.address());
+    EXPECT_TRUE(again.status.ok()) << again.status.error_message();
+    int logins = 0;
+    for (const JournalEntry& entry : emulator_.Journal()) {
+      logins += entry.operation == "login";
+      if (entry.operation != "linkPhysicalAddress") continue;
+      const bool cookie = entry.headers.contains("cookie");
+      EXPECT_EQ(cookie, auth == std::string("cookie"));
+      if (!cookie) {
+        EXPECT_EQ(entry.headers.at("authorization"), "Bearer");
+      }
+    }
+    EXPECT_EQ(logins, 2);
+  }
+}
+
+TEST_F(SecurityTest, CallersBringTheirOwnAuthorization) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--auth=pass-through"},
+                         {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+                          {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
+  const auto put = [&](const std::string& authorization) {
+    grpc::ClientContext context;
+    if (!authorization.empty()) {
+      context.AddMetadata("authorization", authorization);
+    }
+    pb::UploadObjectRequest request;
+    *request.mutable_header() = HeaderFor("o");
+    request.set_data("data");
+    pb::UploadObjectResponse response;
+    return gateway.NewStub()->UploadObject(&context, request, &response);
+  };
+  EXPECT_EQ(put("").error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_EQ(put("Basic bm9ib2R5Om5vYm9keQ==").error_code(),
+            grpc::UNAUTHENTICATED);
+  EXPECT_TRUE(put("Basic QUtJQUlPU0ZPRE5ON0VYQU1QTEU6d0phbHJYVXRuRkVNSS9LN01ERU"
+                  "5HL2JQeFJmaUNZRVhBTVBMRUtFWQ==")
+                  .ok());
+  // What that one may is not what the next one may.
+  EXPECT_EQ(put("").error_code(), grpc::UNAUTHENTICATED);
+}
+
+TEST_F(SecurityTest, AuthorizationOfCallersGoesNowhereUnlessSwitchedOn) {
+  GatewayProcess gateway(emulator_.endpoint());
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", "Basic bm9ib2R5Om5vYm9keQ==");
+  pb::UploadObjectRequest request;
+  *request.mutable_header() = HeaderFor("o");
+  pb::UploadObjectResponse response;
+  EXPECT_TRUE(
+      gateway.NewStub()->UploadObject(&context, request, &response).ok());
+}
+
+TEST_F(SecurityTest, ATokenFileIsReadAgain) {
+  const std::string token = Write("token", "wrong");
+  GatewayProcess gateway(emulator_.endpoint(), {"--token-file=" + token});
+  EXPECT_EQ(Put(gateway.address()).status.error_code(), grpc::UNAUTHENTICATED);
+  // A token that lakeFS takes, had by a login.
+  const std::string reply = absl::StrCat(folder_, "/reply");
+  ASSERT_EQ(
+      std::system(
+          absl::StrCat(
+              "curl -sf -o ", reply,
+              " -H 'Content-Type: application/json' -d '",
+              R"({"access_key_id":"AKIAIOSFODNN7EXAMPLE","secret_access_key":)",
+              R"("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}' )",
+              emulator_.endpoint(), "/api/v1/auth/login")
+              .c_str()),
+      0);
+  std::string text = Certificates::Read(reply);
+  text = text.substr(text.find("\"token\":\"") + 9);
+  Write("token", text.substr(0, text.find('"')) + "\n");
+  const CallEnd end = Put(gateway.address());
+  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+}
+
+TEST_F(SecurityTest, NothingIsSentToMetadataServices) {
+  for (const char* endpoint :
+       {"http://169.254.169.254", "http://[fe80::1]:80",
+        "http://metadata.google.internal", "http://0xa9fea9fe"}) {
+    GatewayProcess gateway(endpoint);
+    const CallEnd end = Put(gateway.address());
+    EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED) << endpoint;
+    EXPECT_THAT(end.status.error_message(), HasSubstr("metadata")) << endpoint;
+  }
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
