@@ -26,7 +26,7 @@ class Said {
   void Add(const std::string& what, const std::string& text) {
     for (const char* secret :
          {"MARKED", "X-Amz-Signature", "x-amz-signature", "X-Amz-Credential",
-          "X-Goog-Signature", "sig=", "eyJ" /* a JWT */,
+          "X-Goog-Signature", "sig=", "eyJhbGci" /* a JWT */,
           "internal_auth_session", "Basic ", "Bearer "}) {
       const size_t at = text.find(secret);
       EXPECT_EQ(at, std::string::npos)
