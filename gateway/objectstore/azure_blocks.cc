@@ -48,9 +48,10 @@ absl::StatusOr<StoredObject> AzureBlocks::Complete(
   // Its Content-MD5 is that of the list.
   std::string etag = EtagOf(*response);
   if (etag.empty()) {
-    return MakeError(absl::StatusCode::kDataLoss,
+    // Half of an answer looks like that, and doing it again does no harm.
+    return MakeError(absl::StatusCode::kUnavailable,
                      "the object store acknowledged the blocks without an ETag",
-                     Reason::kStoreRejected);
+                     Reason::kUpstreamConnectionLost);
   }
   return StoredObject{.checksum = etag, .etag = etag};
 }

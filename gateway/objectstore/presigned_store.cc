@@ -36,9 +36,10 @@ absl::StatusOr<StoredObject> PresignedStore::Put(
   StoredObject stored{.checksum = ChecksumOf(*response),
                       .etag = EtagOf(*response)};
   if (stored.checksum.empty()) {
-    return MakeError(absl::StatusCode::kDataLoss,
+    // Half of an answer looks like that, and doing it again does no harm.
+    return MakeError(absl::StatusCode::kUnavailable,
                      "the object store acknowledged the PUT without an ETag",
-                     Reason::kStoreRejected);
+                     Reason::kUpstreamConnectionLost);
   }
   return stored;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/lakefs/dialect.h"
+#include "gateway/staging/upload_register.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -142,6 +143,15 @@ class Link {
 
   Ended AfterConflict(const std::optional<StagingLocation>& try_here) {
     try_here_ = try_here;
+    if (MayStand()) {
+      const absl::StatusOr<Sight> sight = Look();
+      if (!sight.ok()) return CannotTell(sight.status());
+      if (*sight == Sight::kOurs) {
+        // One call never links two objects.
+        if (auto ended = BackOff()) return ended;
+        return ProveOurs();
+      }
+    }
     if (!try_here && place_) {
       if (auto ended = BackOff()) return ended;
     }
@@ -279,6 +289,13 @@ class Link {
       const auto stats = lakefs_.StatObject(context_, request_.object);
       if (stats.ok()) {
         seen_ = *stats;
+        if (seen_ && CameBySameRequest(*seen_)) {
+          // By an earlier call, whose answer was lost.
+          Placement& earlier = ours_[seen_->physical_address];
+          earlier.location.physical_address = seen_->physical_address;
+          earlier.checksum = seen_->checksum;
+          earlier.relinkable = placement_.relinkable;
+        }
         const Sight sight = Classify();
         visible_ = sight == Sight::kOurs;
         return sight;
@@ -290,6 +307,15 @@ class Link {
       return WithMetadata(stats.status(), "retryVerdict",
                           RetryVerdictName(verdict));
     }
+  }
+
+  bool CameBySameRequest(const ObjectStats& stats) const {
+    const auto mark = request_.user_metadata.find(kRequestIdKey);
+    if (mark == request_.user_metadata.end()) return false;
+    const auto theirs = stats.user_metadata.find(kRequestIdKey);
+    return theirs != stats.user_metadata.end() &&
+           theirs->second == mark->second &&
+           !ours_.contains(stats.physical_address);
   }
 
   Sight Classify() const {

@@ -104,6 +104,8 @@ struct LinkOptions {
 //  answer            | stat shows      | then
 //  ------------------+-----------------+---------------------------------------
 //  200               |                 | COMMITTED
+//  409, after a lost | A               | back off, link A again
+//    link            |                 |
 //  409, a location   |                 | bytes there, link at once
 //  409               |                 | back off, new address
 //  412               | A               | link A without the condition: its 200

@@ -153,7 +153,9 @@ LinkReport ThroughLakefs::AfterFailure(const CallContext& context,
     return lakefs_.StatObject(probe, request.object);
   });
   if (!stats.ok()) return Unknown(request, stats.status());
-  if (IsOurs(*stats, upload_id)) return Prove(probe, request, **stats, random);
+  if (IsOurs(*stats, upload_id) || (*stats && CameBy(request, **stats))) {
+    return Prove(probe, request, **stats, random);
+  }
   if (refused && *stats) {
     return {.status = MakeError(
                 absl::StatusCode::kAlreadyExists,

@@ -49,10 +49,26 @@ steady_clock::rep Now() {
   return steady_clock::now().time_since_epoch().count();
 }
 
+// Takes what was written to the areas, newest first, into the commit.
+template <typename Areas>
+void Merge(const Areas& areas, CommitNode& commit) {
+  for (auto area = areas.rbegin(); area != areas.rend(); ++area) {
+    if ((*area)->doomed()) continue;
+    for (auto& [path, entry] : (*area)->Read()) {
+      if (entry == nullptr) {
+        commit.entries.erase(path);
+      } else {
+        commit.entries[path] = entry;
+      }
+    }
+  }
+}
+
 }  // namespace
 
-Branch::Branch(std::string name, CommitPtr head)
+Branch::Branch(std::string name, CommitPtr head, bool loses_writes)
     : name_(std::move(name)),
+      loses_writes_(loses_writes),
       now_{std::make_shared<StagingArea>(), {}, std::move(head)} {}
 
 Branch::WriteResult Branch::Write(const std::string& path, EntryPtr entry,
@@ -113,16 +129,7 @@ CommitPtr Branch::Commit(std::string id) {
   auto next = std::make_shared<CommitNode>();
   next->id = std::move(id);
   next->entries = view.head->entries;
-  for (auto area = view.sealed.rbegin(); area != view.sealed.rend(); ++area) {
-    if ((*area)->doomed()) continue;
-    for (auto& [path, entry] : (*area)->Read()) {
-      if (entry == nullptr) {
-        next->entries.erase(path);
-      } else {
-        next->entries[path] = entry;
-      }
-    }
-  }
+  Merge(view.sealed, *next);
   if (SameObjects(next->entries, view.head->entries)) {
     DropStale();
     return nullptr;
@@ -149,9 +156,11 @@ Branch::View Branch::Seal() {
   return now_;
 }
 
-void Branch::DropSealed(const std::vector<AreaPtr>& areas, CommitPtr head) {
+void Branch::DropSealed(const std::vector<AreaPtr>& areas,
+                        const std::shared_ptr<CommitNode>& head) {
   absl::MutexLock lock(&mu_);
-  now_.head = std::move(head);
+  if (!loses_writes_) Merge(areas, *head);
+  now_.head = head;
   std::erase_if(now_.sealed, [&areas](const AreaPtr& area) {
     return area->doomed() ||
            std::find(areas.begin(), areas.end(), area) != areas.end();

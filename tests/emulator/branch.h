@@ -42,7 +42,8 @@ class Branch {
  public:
   enum class WriteResult { kWritten, kExists, kTooManyTries };
 
-  Branch(std::string name, CommitPtr head);
+  // With `loses_writes`, commits drop what was written after they read.
+  Branch(std::string name, CommitPtr head, bool loses_writes = true);
 
   const std::string& name() const { return name_; }
 
@@ -76,10 +77,12 @@ class Branch {
   View Look() const;
   static EntryPtr FindIn(const View& view, const std::string& path);
   View Seal();
-  void DropSealed(const std::vector<AreaPtr>& areas, CommitPtr head);
+  void DropSealed(const std::vector<AreaPtr>& areas,
+                  const std::shared_ptr<CommitNode>& head);
   void DropStale();
 
   const std::string name_;
+  const bool loses_writes_;
   absl::Mutex commit_mu_;  // Held by the one commit that is running.
   mutable absl::Mutex mu_;
   View now_ ABSL_GUARDED_BY(mu_);

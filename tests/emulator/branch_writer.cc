@@ -30,8 +30,7 @@ std::optional<HttpResponse> RefuseWrite(const Call& call,
   return std::nullopt;
 }
 
-std::optional<HttpResponse> WriteEntry(const Call& call,
-                                       const Repository& repository,
+std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
                                        const std::string& path, EntryPtr entry,
                                        const WriteOptions& options) {
   if (path.size() > kLongestPath) {
@@ -47,8 +46,11 @@ std::optional<HttpResponse> WriteEntry(const Call& call,
     branch->WriteDoomed(path, std::move(entry));
     return LakefsError(412, options.exists_message);
   }
-  switch (branch->Write(path, std::move(entry), options.if_absent)) {
+  switch (branch->Write(path, entry, options.if_absent)) {
     case Branch::WriteResult::kWritten:
+      if (entry != nullptr) {
+        repository.NoteWritten(path, entry->physical_address);
+      }
       return std::nullopt;
     case Branch::WriteResult::kExists:
       return LakefsError(412, options.exists_message);

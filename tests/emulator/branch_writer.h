@@ -26,8 +26,7 @@ std::optional<HttpResponse> RefuseWrite(const Call& call,
 
 // Writes an entry (null: deletes the path) to the call's branch. Returns
 // lakeFS's error, or nullopt when it is written. Carries out kLoseWrite.
-std::optional<HttpResponse> WriteEntry(const Call& call,
-                                       const Repository& repository,
+std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
                                        const std::string& path, EntryPtr entry,
                                        const WriteOptions& options);
 

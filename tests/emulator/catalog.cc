@@ -17,14 +17,17 @@ constexpr size_t kRememberedCommits = 32;
 }  // namespace
 
 Repository::Repository(std::string name, std::string storage_namespace,
-                       std::string default_branch, int64_t creation_date)
+                       std::string default_branch, int64_t creation_date,
+                       bool loses_writes)
     : name_(std::move(name)),
       storage_namespace_(std::move(storage_namespace)),
       default_branch_(std::move(default_branch)),
-      creation_date_(creation_date) {
+      creation_date_(creation_date),
+      loses_writes_(loses_writes) {
   auto first = std::make_shared<CommitNode>();
   first->id = NextCommitId();
-  branches_[default_branch_] = std::make_shared<Branch>(default_branch_, first);
+  branches_[default_branch_] =
+      std::make_shared<Branch>(default_branch_, first, loses_writes_);
   commits_[remembered_++] = std::move(first);
 }
 
@@ -41,7 +44,8 @@ std::shared_ptr<Branch> Repository::CreateBranch(absl::string_view name,
   absl::MutexLock lock(&mu_);
   std::shared_ptr<Branch>& slot = branches_[std::string(name)];
   if (slot == nullptr) {
-    slot = std::make_shared<Branch>(std::string(name), from->head());
+    slot = std::make_shared<Branch>(std::string(name), from->head(),
+                                    loses_writes_);
   }
   return slot;
 }
@@ -63,6 +67,18 @@ bool Repository::IsProtected(absl::string_view branch) const {
                      [&name](const std::string& pattern) {
                        return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
                      });
+}
+
+void Repository::NoteWritten(const std::string& path,
+                             const std::string& address) {
+  absl::MutexLock lock(&mu_);
+  written_[path].insert(address);
+}
+
+std::set<std::string> Repository::Addresses(absl::string_view path) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = written_.find(path);
+  return found == written_.end() ? std::set<std::string>() : found->second;
 }
 
 CommitPtr Repository::Commit(Branch& branch) {

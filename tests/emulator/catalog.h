@@ -21,7 +21,8 @@ class Repository {
  public:
   // With the branch `default_branch` on an empty first commit.
   Repository(std::string name, std::string storage_namespace,
-             std::string default_branch, int64_t creation_date);
+             std::string default_branch, int64_t creation_date,
+             bool loses_writes = true);
 
   const std::string& name() const { return name_; }
   const std::string& storage_namespace() const { return storage_namespace_; }
@@ -44,6 +45,10 @@ class Repository {
   void Protect(absl::string_view pattern);
   bool IsProtected(absl::string_view branch) const;
 
+  // Notes, and tells, the addresses whose entries were written to a path.
+  void NoteWritten(const std::string& path, const std::string& address);
+  std::set<std::string> Addresses(absl::string_view path) const;
+
   // Commits a branch; null if there were no changes.
   CommitPtr Commit(Branch& branch);
 
@@ -60,6 +65,7 @@ class Repository {
   const std::string storage_namespace_;
   const std::string default_branch_;
   const int64_t creation_date_;
+  const bool loses_writes_;
   std::atomic<bool> read_only_{false};
   std::atomic<int64_t> last_commit_{0};
   mutable absl::Mutex mu_;
@@ -67,6 +73,8 @@ class Repository {
   std::map<int64_t, CommitPtr> commits_ ABSL_GUARDED_BY(mu_);
   int64_t remembered_ ABSL_GUARDED_BY(mu_) = 0;
   std::set<std::string> protected_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::set<std::string>, std::less<>> written_
+      ABSL_GUARDED_BY(mu_);
 };
 
 // All repositories, by name.

@@ -54,6 +54,7 @@ struct DialectTraits {
   bool checks_branch_early;  // 404 on getting an address for a missing one.
   bool has_condition;        // If-None-Match: * on link.
   int bad_condition_status;  // For another If-None-Match, where it is known.
+  bool loses_writes;         // Commits drop some conditional writes.
   bool has_if_match;         // If-Match is refused with 501, not ignored.
   bool has_mtime;            // `mtime` of link counts.
   bool cleans_checksum;      // Strips quotes, and refuses an empty one.

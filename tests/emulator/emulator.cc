@@ -176,7 +176,7 @@ void Emulator::CreateRepository(absl::string_view repository) {
   Backend& backend = parts_->backend;
   backend.catalog.Add(std::make_shared<Repository>(
       std::string(repository), backend.store.NamespaceOf(repository), "main",
-      backend.NowSeconds()));
+      backend.NowSeconds(), backend.traits.loses_writes));
 }
 
 void Emulator::CreateBranch(absl::string_view repository,
@@ -210,6 +210,20 @@ void Emulator::SetReadOnly(absl::string_view repository, bool read_only) {
 void Emulator::AddFault(Fault fault) { parts_->plan.Add(std::move(fault)); }
 
 void Emulator::ClearFaults() { parts_->plan.Clear(); }
+
+void Emulator::AddRandomFaults(double rate, uint64_t seed) {
+  parts_->plan.AddRandom(rate, seed);
+}
+
+std::map<std::string, int> Emulator::RandomFaultsStruck() const {
+  return parts_->plan.random_struck();
+}
+
+std::set<std::string> Emulator::AddressesLinked(absl::string_view repository,
+                                                absl::string_view path) const {
+  auto found = parts_->backend.catalog.Find(repository);
+  return found == nullptr ? std::set<std::string>() : found->Addresses(path);
+}
 
 std::vector<Fault> Emulator::UnconsumedFaults() const {
   return parts_->plan.Unconsumed();

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +66,11 @@ class Emulator {
   void AddFault(Fault fault);
   void ClearFaults();
 
+  // Strikes each request with probability `rate` by a fault that a network or
+  // an overloaded server may make; and how often each kind did.
+  void AddRandomFaults(double rate, uint64_t seed);
+  std::map<std::string, int> RandomFaultsStruck() const;
+
   // Faults that have not struck as often as they should have, with what is
   // left of `skip` and `times`. A test's last check is that there is none.
   std::vector<Fault> UnconsumedFaults() const;
@@ -89,6 +96,10 @@ class Emulator {
   std::optional<ObjectDigest> DigestObject(absl::string_view repository,
                                            absl::string_view ref,
                                            absl::string_view path) const;
+
+  // The addresses whose entries were ever written to the path, on any branch.
+  std::set<std::string> AddressesLinked(absl::string_view repository,
+                                        absl::string_view path) const;
 
   // All visible paths of a branch, sorted.
   std::vector<std::string> ListPaths(absl::string_view repository,

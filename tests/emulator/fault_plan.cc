@@ -1,8 +1,39 @@
 #include "tests/emulator/fault_plan.h"
 
+#include <iterator>
 #include <utility>
 
 namespace lakefs::gateway::testing {
+namespace {
+
+using Kind = Fault::Kind;
+
+struct RandomKind {
+  const char* name;
+  Kind kind;
+  int status = 0;
+  int delay_ms = 0;
+  const char* only = "";  // of this operation, if it is not empty
+};
+
+constexpr RandomKind kRandomKinds[] = {
+    {"500", Kind::kStatus, 500},
+    {"503", Kind::kStatus, 503},
+    {"429", Kind::kStatus, 429},
+    {"500 after the effect", Kind::kStatusAfter, 500},
+    {"503 after the effect", Kind::kStatusAfter, 503},
+    {"reset before the effect", Kind::kResetBefore},
+    {"reset after the effect", Kind::kResetAfter},
+    {"stall", Kind::kStall, 0, 400},
+    {"slow", Kind::kSlow, 0, 200},
+    {"truncated reply", Kind::kTruncate},
+    {"garbage", Kind::kGarbage},
+    {"423", Kind::kStatus, 423, 0, "linkPhysicalAddress"},
+    {"409 with a location", Kind::kConflictWithLocation, 0, 0,
+     "linkPhysicalAddress"},
+};
+
+}  // namespace
 
 void FaultPlan::Add(Fault fault) {
   absl::MutexLock lock(&mu_);
@@ -22,7 +53,34 @@ std::optional<Fault> FaultPlan::Take(absl::string_view operation) {
       if (fault.times > 0) --fault.times;
     }
   }
-  return due;
+  return due.has_value() ? due : Draw(operation);
+}
+
+std::optional<Fault> FaultPlan::Draw(absl::string_view operation) {
+  if (rate_ == 0 || std::bernoulli_distribution(1 - rate_)(random_)) {
+    return std::nullopt;
+  }
+  std::uniform_int_distribution<size_t> any(0, std::size(kRandomKinds) - 1);
+  const RandomKind& drawn = kRandomKinds[any(random_)];
+  if (*drawn.only != '\0' && operation != drawn.only) return std::nullopt;
+  ++struck_[drawn.name];
+  Fault fault;
+  fault.operation = std::string(operation);
+  fault.kind = drawn.kind;
+  fault.status = drawn.status;
+  fault.delay = std::chrono::milliseconds(drawn.delay_ms);
+  return fault;
+}
+
+void FaultPlan::AddRandom(double rate, uint64_t seed) {
+  absl::MutexLock lock(&mu_);
+  rate_ = rate;
+  random_.seed(seed);
+}
+
+std::map<std::string, int> FaultPlan::random_struck() const {
+  absl::MutexLock lock(&mu_);
+  return struck_;
 }
 
 std::vector<Fault> FaultPlan::Unconsumed() const {
@@ -37,6 +95,7 @@ std::vector<Fault> FaultPlan::Unconsumed() const {
 void FaultPlan::Clear() {
   absl::MutexLock lock(&mu_);
   faults_.clear();
+  rate_ = 0;
 }
 
 }  // namespace lakefs::gateway::testing

@@ -1,7 +1,11 @@
 // The faults that are still to come.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <random>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -22,12 +26,25 @@ class FaultPlan {
 
   std::vector<Fault> Unconsumed() const;
 
+  // From now on each request that no other fault strikes is struck with this
+  // probability, by a fault that a network or an overloaded server may make.
+  void AddRandom(double rate, uint64_t seed);
+
+  // How often each of those struck, by its name.
+  std::map<std::string, int> random_struck() const;
+
   // Takes all faults away.
   void Clear();
 
  private:
   mutable absl::Mutex mu_;
+  std::optional<Fault> Draw(absl::string_view operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   std::vector<Fault> faults_ ABSL_GUARDED_BY(mu_);
+  double rate_ ABSL_GUARDED_BY(mu_) = 0;
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int> struck_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lakefs::gateway::testing

@@ -69,7 +69,7 @@ TEST(IdempotencyTest, ARepeatedCallGetsTheFirstResult) {
   const int requests = static_cast<int>(stage.emulator.Journal().size());
   for (const auto upload : {Upload, UploadUnary}) {
     pb::UploadHeader header = Header("r");
-    const CallEnd again = upload(*stage.stub, header, data);
+    const CallEnd again = upload(*stage.stub, header, data, seconds(60));
     if (upload == UploadUnary) {
       // It tells the size, and so has another header.
       EXPECT_EQ(again.status.error_code(), grpc::INVALID_ARGUMENT);

@@ -13,9 +13,9 @@ namespace {
 
 constexpr size_t kChunk = 1 << 20;
 
-void SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(60));
+void SetDeadline(grpc::ClientContext& context,
+                 std::chrono::milliseconds timeout) {
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
 }
 
 }  // namespace
@@ -63,9 +63,10 @@ std::vector<pb::UploadAndLinkRequest> MessagesOf(const pb::UploadHeader& header,
 }
 
 CallEnd Send(pb::Staging::Stub& stub,
-             const std::vector<pb::UploadAndLinkRequest>& messages) {
+             const std::vector<pb::UploadAndLinkRequest>& messages,
+             std::chrono::milliseconds timeout) {
   grpc::ClientContext context;
-  SetDeadline(context);
+  SetDeadline(context, timeout);
   auto stream = stub.UploadAndLink(&context);
   for (const auto& message : messages) {
     if (!stream->Write(message)) break;
@@ -82,14 +83,15 @@ CallEnd Send(pb::Staging::Stub& stub,
 }
 
 CallEnd Upload(pb::Staging::Stub& stub, const pb::UploadHeader& header,
-               const std::string& data) {
-  return Send(stub, MessagesOf(header, data));
+               const std::string& data, std::chrono::milliseconds timeout) {
+  return Send(stub, MessagesOf(header, data), timeout);
 }
 
 CallEnd UploadUnary(pb::Staging::Stub& stub, const pb::UploadHeader& header,
-                    const std::string& data) {
+                    const std::string& data,
+                    std::chrono::milliseconds timeout) {
   grpc::ClientContext context;
-  SetDeadline(context);
+  SetDeadline(context, timeout);
   pb::UploadObjectRequest request;
   *request.mutable_header() = header;
   request.set_data(data);

@@ -1,6 +1,7 @@
 // One call of the service, as a test makes it.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,19 +32,21 @@ CallEnd EndOf(const grpc::Status& status);
 std::vector<::lakefs::staging::v1::UploadAndLinkRequest> MessagesOf(
     const ::lakefs::staging::v1::UploadHeader& header, const std::string& data);
 
-// Sends the messages by UploadAndLink, half-closes, and waits for the end. At
-// most 60 s.
+// Sends the messages by UploadAndLink, half-closes, and waits for the end.
 CallEnd Send(
     ::lakefs::staging::v1::Staging::Stub& stub,
-    const std::vector<::lakefs::staging::v1::UploadAndLinkRequest>& messages);
+    const std::vector<::lakefs::staging::v1::UploadAndLinkRequest>& messages,
+    std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
 // The whole in one UploadAndLink, or in one UploadObject.
 CallEnd Upload(::lakefs::staging::v1::Staging::Stub& stub,
                const ::lakefs::staging::v1::UploadHeader& header,
-               const std::string& data);
-CallEnd UploadUnary(::lakefs::staging::v1::Staging::Stub& stub,
-                    const ::lakefs::staging::v1::UploadHeader& header,
-                    const std::string& data);
+               const std::string& data,
+               std::chrono::milliseconds timeout = std::chrono::seconds(60));
+CallEnd UploadUnary(
+    ::lakefs::staging::v1::Staging::Stub& stub,
+    const ::lakefs::staging::v1::UploadHeader& header, const std::string& data,
+    std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
 // `size` bytes that look random and are the same in every run.
 std::string Bytes(size_t size, uint64_t seed = 1);

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "gateway/staging/upload_register.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"
@@ -453,6 +454,36 @@ TEST_F(LinkLoopTest, ACancelledLinkThatCannotBeSeenIsUnknownAndNotRepeated) {
   EXPECT_EQ(lakefs_.calls.front(), "link A");
   lakefs_.calls.erase(lakefs_.calls.begin());
   EXPECT_THAT(lakefs_.calls, Each("stat"));
+}
+
+TEST_F(LinkLoopTest, AConflictOverWhatStandsAlreadyPutsNoSecondObject) {
+  Link(Lost());
+  Stat(StatsAt("A"));
+  Link(Conflict(StagingLocation{.physical_address = "B"}));
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "stat", "link A", "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, WhatAnEarlierCallOfTheSameRequestLinkedIsOurs) {
+  request_.if_absent = true;
+  request_.user_metadata[kRequestIdKey] = "r";
+  ObjectStats earlier = StatsAt("E");
+  earlier.user_metadata[kRequestIdKey] = "r";
+  Link(Precondition());
+  Stat(earlier);
+  Link(Links("E"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "E");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link E"));
+
+  earlier.user_metadata[kRequestIdKey] = "another";
+  Link(Precondition());
+  Stat(earlier);
+  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
 TEST_F(LinkLoopTest, WhatWasNotFoundOutCanBeResumed) {
