@@ -135,6 +135,7 @@ TEST_P(SecretsTest, NoSecretIsSaid) {
                 {{"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", kKey},
                  {"AWS_ACCESS_KEY_ID", "AKIASTORE"},
                  {"AWS_SECRET_ACCESS_KEY", kStoreKey}});
+    stage.may_leave_uploads = true;  // aborts fail, too
     Said said;
     faults_.clear();
     Drive(stage, said, pass_through);
