@@ -163,6 +163,8 @@ int Run(const Settings& settings) {
   WorkerPool background(kBackgroundThreads, kBackgroundQueue);
   WorkerPool part_senders(kPartSenders, kPartQueue);
   MemoryBudget memory(settings.memory_bytes);
+  memory.SetObserver(
+      [&metrics](absl::string_view how) { metrics.MemoryGivenUp(how); });
   Spool spool({.directory = settings.spool_dir,
                .capacity_bytes = settings.spool_bytes});
   UploadRegister upload_register;

@@ -219,10 +219,12 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"plan", std::string(is_upload_ ? PlanName(plan) : "")},
        {"rounds", int64_t{report ? report->rounds : 0}},
        {"attempts", int64_t{context_.attempts()}},
+       {"rescue", std::string(report ? report->rescue : "")},
        {"seconds", elapsed.count()},
        {"message", std::string(status.message())}});
   Metrics& metrics = runner_.metrics_;
   metrics.RpcFinished(method_, status.code(), elapsed.count());
+  if (report && !report->rescue.empty()) metrics.LinkRescued(report->rescue);
   if (is_upload_) {
     metrics.UploadFinished(report ? outcome : "NOT_COMMITTED", PlanName(plan));
     const absl::string_view refusal = status.ok() ? "" : RefusalOf(status);

@@ -166,8 +166,10 @@ class Link {
       case Sight::kOurs:
         // A commit got in between. The entry may stand in a staging area that
         // is about to be dropped, so seeing it proves nothing.
+        rescue_ = "false_precondition";
         return ProveOurs();
       case Sight::kNothing:
+        rescue_ = "lost_write";
         return LinkAgain(request_.if_absent);
       case Sight::kBefore:
       case Sight::kAnothers:
@@ -183,6 +185,7 @@ class Link {
       if (!sight.ok()) return CannotTell(sight.status());
       switch (*sight) {
         case Sight::kOurs:
+          rescue_ = "lost_answer";
           return ProveOurs();
         case Sight::kBefore:
         case Sight::kNothing:
@@ -199,7 +202,10 @@ class Link {
   Ended AfterUnusableAddress() {
     const absl::StatusOr<Sight> sight = Look();
     if (!sight.ok()) return CannotTell(sight.status());
-    if (*sight == Sight::kOurs) return Committed(*seen_);
+    if (*sight == Sight::kOurs) {
+      rescue_ = "used_address";
+      return Committed(*seen_);
+    }
     if (Lost() && *sight == Sight::kAnothers) {
       return request_.if_absent ? AlreadyExists() : Superseded();
     }
@@ -221,6 +227,7 @@ class Link {
     if (gone && Lost() && placement_.relinkable) {
       placement_.multipart.reset();
       unproven_bytes_ = true;
+      rescue_ = "finish_by_link";
       return kLinkAgain;
     }
     if (!gone) {
@@ -351,7 +358,8 @@ class Link {
   LinkReport Committed(ObjectStats stats) {
     return {.outcome = Outcome::kCommitted,
             .object = std::move(stats),
-            .rounds = rounds_};
+            .rounds = rounds_,
+            .rescue = rescue_};
   }
 
   LinkReport Superseded() {
@@ -485,6 +493,7 @@ class Link {
   bool conditional_lost_ = false;    // an attempt whose answer is unknown
   bool unconditional_lost_ = false;  // the same, sent without the condition
   bool look_only_ = false;
+  absl::string_view rescue_;
 };
 
 }  // namespace

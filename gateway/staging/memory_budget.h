@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/call_context.h"
 
@@ -67,6 +70,15 @@ class MemoryBudget {
   // nobody gets more.
   Reservation Overdraw(int64_t bytes);
 
+  // Told how each upload gave its memory up to others: "rewind", "spool" or
+  // "failed"; to be set before there are any.
+  void SetObserver(std::function<void(absl::string_view how)> observer) {
+    observer_ = std::move(observer);
+  }
+  void TellGivenUp(absl::string_view how) const {
+    if (observer_) observer_(how);
+  }
+
   // Whether somebody waits.
   bool pressed() const;
   int waiting() const;
@@ -94,6 +106,7 @@ class MemoryBudget {
   }
 
   const int64_t capacity_;
+  std::function<void(absl::string_view)> observer_;
   mutable absl::Mutex mu_;
   int64_t used_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t used_by_small_ ABSL_GUARDED_BY(mu_) = 0;

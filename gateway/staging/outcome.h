@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "gateway/base/clock.h"
 #include "gateway/lakefs/types.h"
 
@@ -48,6 +49,10 @@ struct LinkReport {
   std::optional<StagingLocation> try_here;
 
   int rounds = 1;
+
+  // With kCommitted, what a client that takes lakeFS at its word would have
+  // got wrong; a value of the metric link_rescues_total, or empty.
+  absl::string_view rescue;
 
   // With kUnknown, what it takes to find out later; null if nothing helps.
   std::shared_ptr<const UndecidedLink> undecided;

@@ -214,8 +214,11 @@ absl::Status PartReader::GiveWay(Part& part) {
     ledger_ = part_ledger_.Clone();
     part.bytes = Rope();
     part.file.reset();
+    budget_.TellGivenUp("rewind");
   } else if (BytesInMemory(part) > 0) {
-    if (auto s = ToSpool(part); !s.ok()) {
+    const absl::Status s = ToSpool(part);
+    budget_.TellGivenUp(s.ok() ? "spool" : "failed");
+    if (!s.ok()) {
       return Annotate(s,
                       "the caller sent nothing while other uploads waited for "
                       "memory, and its bytes could not be kept");

@@ -63,6 +63,23 @@ TEST_F(OperationsTest, MetricsShowACallAndWhatItCost) {
   }
 }
 
+TEST_F(OperationsTest, MetricsShowWhatAPlainClientWouldHaveLost) {
+  GatewayProcess gateway(emulator_.endpoint());
+  Fault lost;
+  lost.operation = "linkPhysicalAddress";
+  lost.kind = Fault::Kind::kResetAfter;
+  emulator_.AddFault(lost);
+  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+  lost.kind = Fault::Kind::kFalsePrecondition;
+  emulator_.AddFault(lost);
+  ASSERT_TRUE(
+      UploadUnary(*gateway.NewStub(), HeaderFor("p", true), "x").status.ok());
+  EXPECT_TRUE(Shows(gateway, "link_rescues_total{how=\"lost_answer\"} 1"));
+  EXPECT_TRUE(
+      Shows(gateway, "link_rescues_total{how=\"false_precondition\"} 1"));
+  EXPECT_TRUE(Shows(gateway, "link_concurrency_limit 64"));
+}
+
 TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
   GatewayProcess good(emulator_.endpoint());
   EXPECT_THAT(Get(good, "/readyz"),

@@ -110,6 +110,7 @@ TEST_F(LinkLoopTest, A200IsCommitted) {
   EXPECT_EQ(report.outcome, Outcome::kCommitted);
   EXPECT_EQ(report.object->physical_address, "A");
   EXPECT_EQ(report.rounds, 1);
+  EXPECT_EQ(report.rescue, "");
   EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
 }
 
@@ -484,6 +485,30 @@ TEST_F(LinkLoopTest, WhatAnEarlierCallOfTheSameRequestLinkedIsOurs) {
   Link(Precondition());
   Stat(earlier);
   EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressAfterALostAnswerAndAnothersObject) {
+  for (const bool if_absent : {false, true}) {
+    request_.if_absent = if_absent;
+    Link(Lost());
+    Stat(std::nullopt);
+    Link(Unusable());
+    Stat(StatsAt("X"));
+    // Ours was linked, and replaced; or theirs came first.
+    EXPECT_EQ(Run().outcome,
+              if_absent ? Outcome::kNotCommitted : Outcome::kSuperseded);
+  }
+}
+
+TEST_F(LinkLoopTest, AProofThatWasLostMayYetReplaceAnothersObject) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Lost());
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
 }
 
 TEST_F(LinkLoopTest, WhatWasNotFoundOutCanBeResumed) {

@@ -158,6 +158,8 @@ TEST_F(PartReaderTest, WithoutMemoryTheCallerIsNotRead) {
 
 TEST_F(PartReaderTest, OneThatStallsGoesToTheSpoolWhileOthersWait) {
   std::optional<Press> press;
+  std::string how;
+  budget_.SetObserver([&how](absl::string_view told) { how = told; });
   body_.events.push_back(Chunk{.write_offset = 0, .data = "abcd"});
   body_.events.push_back(Silence{});
   body_.Send("abcdefghijkl", 4, 4);
@@ -171,6 +173,7 @@ TEST_F(PartReaderTest, OneThatStallsGoesToTheSpoolWhileOthersWait) {
     }
   };
   EXPECT_EQ(ReadAll(10), "abcdefghij|kl|");
+  EXPECT_EQ(how, "spool");
   EXPECT_EQ(Reader().integrity().crc32c(), Crc32c("abcdefghijkl"));
   EXPECT_EQ(spool_.used_bytes(), 0);
 }
