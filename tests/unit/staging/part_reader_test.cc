@@ -159,7 +159,8 @@ TEST_F(PartReaderTest, WithoutMemoryTheCallerIsNotRead) {
 TEST_F(PartReaderTest, OneThatStallsGoesToTheSpoolWhileOthersWait) {
   std::optional<Press> press;
   std::string how;
-  budget_.SetObserver([&how](absl::string_view told) { how = told; });
+  budget_.SetObserver(
+      [&how](absl::string_view told) { how = std::string(told); });
   body_.events.push_back(Chunk{.write_offset = 0, .data = "abcd"});
   body_.events.push_back(Silence{});
   body_.Send("abcdefghijkl", 4, 4);
