@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/lakefs/dialect.h"
-#include "gateway/staging/upload_register.h"
+#include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -296,7 +296,7 @@ class Link {
       const auto stats = lakefs_.StatObject(context_, request_.object);
       if (stats.ok()) {
         seen_ = *stats;
-        if (seen_ && CameBySameRequest(*seen_)) {
+        if (seen_ && IsEarlier(*seen_)) {
           // By an earlier call, whose answer was lost.
           Placement& earlier = ours_[seen_->physical_address];
           earlier.location.physical_address = seen_->physical_address;
@@ -316,12 +316,9 @@ class Link {
     }
   }
 
-  bool CameBySameRequest(const ObjectStats& stats) const {
-    const auto mark = request_.user_metadata.find(kRequestIdKey);
-    if (mark == request_.user_metadata.end()) return false;
-    const auto theirs = stats.user_metadata.find(kRequestIdKey);
-    return theirs != stats.user_metadata.end() &&
-           theirs->second == mark->second &&
+  // Whether it is an earlier call's, of the same request.
+  bool IsEarlier(const ObjectStats& stats) const {
+    return CameBySame(request_.user_metadata, stats.user_metadata) &&
            !ours_.contains(stats.physical_address);
   }
 

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
-#include "gateway/staging/upload_register.h"
+#include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
 

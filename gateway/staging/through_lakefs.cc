@@ -8,7 +8,7 @@
 #include "gateway/base/error.h"
 #include "gateway/lakefs/dialect.h"
 #include "gateway/staging/repeat.h"
-#include "gateway/staging/upload_register.h"
+#include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
 namespace {

@@ -8,9 +8,6 @@
 
 namespace lakefs::gateway {
 
-// Name of the user metadata that marks an object as this upload's own.
-inline constexpr char kUploadIdKey[] = "lakefs-staging-upload-id";
-
 // Uploads by lakeFS's uploadObject. There is no address beforehand to know
 // ours by, so a nonce in the user metadata tells.
 //

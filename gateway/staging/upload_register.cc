@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/staging/link_loop.h"
-#include "gateway/staging/through_lakefs.h"
+#include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -158,47 +158,6 @@ void UploadRegister::ForgetOld(TimePoint now) {
     TakeOut(known);
     entries_.erase(entry);
   }
-}
-
-bool SameHeader(const UploadRequest& a, const UploadRequest& b) {
-  return a.object == b.object && a.content_type == b.content_type &&
-         a.user_metadata == b.user_metadata && a.size_bytes == b.size_bytes &&
-         a.if_absent == b.if_absent && a.force == b.force && a.mtime == b.mtime;
-}
-
-bool CameBy(const UploadRequest& request, const ObjectStats& stats) {
-  if (request.request_id.empty()) return false;
-  const auto mark = stats.user_metadata.find(kRequestIdKey);
-  return mark != stats.user_metadata.end() &&
-         mark->second == request.request_id;
-}
-
-UserMetadata MarkedMetadata(const UploadRequest& request) {
-  UserMetadata metadata = request.user_metadata;
-  if (!request.request_id.empty()) {
-    metadata[kRequestIdKey] = request.request_id;
-  }
-  return metadata;
-}
-
-bool SameHeader(const UploadRequest& request, const ObjectStats& stats) {
-  UserMetadata metadata = MarkedMetadata(request);
-  if (const auto nonce = stats.user_metadata.find(kUploadIdKey);
-      nonce != stats.user_metadata.end()) {
-    metadata.insert(*nonce);
-  }
-  return metadata == stats.user_metadata &&
-         (!request.size_bytes || !stats.size_bytes ||
-          *request.size_bytes == *stats.size_bytes) &&
-         (request.content_type.empty() ||
-          request.content_type == stats.content_type);
-}
-
-absl::Status OtherHeader() {
-  return InvalidRequest(
-      {{"header.request_id",
-        "was used for an upload with another header; every upload needs a "
-        "request_id of its own"}});
 }
 
 }  // namespace lakefs::gateway

@@ -18,10 +18,6 @@
 
 namespace lakefs::gateway {
 
-// Name of the user metadata that tells, on every replica and after a restart,
-// which request an object came by.
-inline constexpr char kRequestIdKey[] = "lakefs-staging-request-id";
-
 // Remembers uploads by their request_id, so that a repeated call gets the
 // first one's result and two at once do the work of one. What callers bring an
 // authorization of their own for is remembered for the same authorization only.
@@ -114,21 +110,5 @@ class UploadRegister {
   std::list<std::string> over_ ABSL_GUARDED_BY(mu_);  // oldest first
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;            // of those over
 };
-
-// Whether the object that stands at the path of `request` was linked by a call
-// with its request_id.
-bool CameBy(const UploadRequest& request, const ObjectStats& stats);
-
-// The user metadata of the object: the caller's, and the request_id.
-UserMetadata MarkedMetadata(const UploadRequest& request);
-
-// Whether the object is the one that `request` asks for, as far as can be told.
-bool SameHeader(const UploadRequest& request, const ObjectStats& stats);
-
-// Whether both ask for the same object, under the same conditions.
-bool SameHeader(const UploadRequest& a, const UploadRequest& b);
-
-// The error of a request_id that was used for another header.
-absl::Status OtherHeader();
 
 }  // namespace lakefs::gateway

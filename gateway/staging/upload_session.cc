@@ -6,6 +6,7 @@
 #include "gateway/base/error.h"
 #include "gateway/staging/preflight.h"
 #include "gateway/staging/repeat.h"
+#include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "gateway/staging/upload_register.h"
+#include "gateway/staging/request_mark.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "gateway/staging/request_mark.h"
 #include "tests/testing/fake_body.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"

@@ -1,0 +1,36 @@
+// What an upload leaves on its object, to be known by later.
+#pragma once
+
+#include "gateway/lakefs/types.h"
+#include "gateway/staging/upload_request.h"
+
+namespace lakefs::gateway {
+
+// User metadata that tells, on every replica and after a restart, which
+// request_id an object came by.
+inline constexpr char kRequestIdKey[] = "lakefs-staging-request-id";
+
+// User metadata that tells one attempt of THROUGH_LAKEFS from all others, since
+// there is no address beforehand.
+inline constexpr char kUploadIdKey[] = "lakefs-staging-upload-id";
+
+// The user metadata of the object: the caller's, and the request_id.
+UserMetadata MarkedMetadata(const UploadRequest& request);
+
+// Whether the object that stands at the path of `request` was linked by a call
+// with its request_id.
+bool CameBy(const UploadRequest& request, const ObjectStats& stats);
+
+// Whether both were linked by calls with the same request_id.
+bool CameBySame(const UserMetadata& a, const UserMetadata& b);
+
+// Whether both ask for the same object, under the same conditions.
+bool SameHeader(const UploadRequest& a, const UploadRequest& b);
+
+// Whether the object is the one that `request` asks for, as far as can be told.
+bool SameHeader(const UploadRequest& request, const ObjectStats& stats);
+
+// The error of a request_id that was used for another header.
+absl::Status OtherHeader();
+
+}  // namespace lakefs::gateway
