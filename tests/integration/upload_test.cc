@@ -327,6 +327,28 @@ TEST_F(UploadTest, WrongKeysAreSaidAndNotShown) {
   EXPECT_TRUE(NothingLinked());
 }
 
+TEST_F(UploadTest, ALakefsThatIsDownIsNotHammered) {
+  AddFault("*", Fault::Kind::kStatus, -1, 503);
+  constexpr int kCallers = 8;
+  constexpr int kCalls = 25;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      const auto stub = gateway_->NewStub();
+      for (int n = 0; n < kCalls; ++n) {
+        const CallEnd end = UploadUnary(*stub, HeaderFor("o"), "x");
+        EXPECT_EQ(end.reason, "UPSTREAM_UNAVAILABLE");
+        EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  // A question or two a call, and the retries that there is a budget for;
+  // without it there would be five for each.
+  EXPECT_LT(emulator_.Journal().size(), kCallers * kCalls * 3U);
+  emulator_.ClearFaults();
+}
+
 TEST_F(UploadTest, AnUnreachableLakefsIsNamed) {
   GatewayProcess other("http://127.0.0.1:1");
   auto stub = other.NewStub();
