@@ -1,0 +1,329 @@
+// Random histories of few paths that many write to: uploads through the
+// gateway, some dropped by their callers, writes and deletes of others, commits
+// and faults. After each round, when all is quiet, what stands at each path
+// must be what some order of the round's operations can have left, if each did
+// what was said of it.
+//
+// LAKEFS_STAGING_MODEL_SEED runs one history again.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <iostream>
+#include <limits>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/base/clock.h"
+#include "gateway/http/curl_http_client.h"
+#include "tests/testing/stage.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+using std::chrono::milliseconds;
+
+constexpr int kCallers = 6;
+constexpr int kPaths = 3;
+constexpr int kRounds = 25;
+constexpr int kOpsPerRound = 3;  // of each caller, at most
+constexpr int kNever = std::numeric_limits<int>::max();
+
+enum class Said {
+  kDone,        // COMMITTED; a direct write or delete that was acknowledged
+  kSuperseded,  // done, and another's stands there since
+  kExists,      // refused: another's object stands there
+  kNot,         // not done, for certain
+  kUnknown,
+};
+
+struct Op {
+  std::string value;  // written; empty for a delete
+  bool if_absent = false;
+  int start = 0;  // of all operations, by one count
+  int end = 0;
+  Said said = Said::kUnknown;
+
+  bool deletes() const { return value.empty(); }
+  bool MayHaveHappened() const {
+    return said != Said::kNot && said != Said::kExists;
+  }
+  bool Happened() const {
+    return said == Said::kDone || said == Said::kSuperseded;
+  }
+  // Until when it may take effect.
+  int Latest() const { return Happened() ? end : kNever; }
+};
+
+// What is known of one path.
+class Model {
+ public:
+  // Says what of `round` contradicts itself or what stands there now; empty if
+  // nothing does. What stands is where the next round begins.
+  std::string Check(const std::vector<Op>& round, const std::string& stands) {
+    std::string wrong;
+    if (!MayStand(round, stands)) {
+      absl::StrAppend(&wrong, "nobody can have left '", stands, "'; ");
+    }
+    for (const Op& op : round) {
+      if (op.said == Said::kExists && !AnythingBefore(round, op)) {
+        absl::StrAppend(&wrong, op.value, " was refused over nothing; ");
+      }
+      if (op.said == Said::kDone && op.if_absent) CheckCreate(round, op, wrong);
+      if (op.said == Said::kSuperseded && !AnyOther(round, op)) {
+        absl::StrAppend(&wrong, op.value, " was superseded by nobody; ");
+      }
+    }
+    for (const Op& op : round) {
+      if (op.said == Said::kUnknown) late_.insert(op.value);
+    }
+    base_ = stands;
+    return wrong;
+  }
+
+ private:
+  // Whether something that happened began when `op` had ended.
+  static bool Replaced(const std::vector<Op>& round, const Op& op) {
+    return std::any_of(round.begin(), round.end(), [&](const Op& other) {
+      return other.Happened() && other.start > op.Latest();
+    });
+  }
+
+  bool MayStand(const std::vector<Op>& round, const std::string& stands) const {
+    if (late_.contains(stands)) return true;
+    bool untouched = true;
+    for (const Op& op : round) {
+      const bool last = op.MayHaveHappened() && op.said != Said::kSuperseded &&
+                        !Replaced(round, op);
+      if (op.value == stands && last) return true;
+      untouched &= !op.Happened();
+    }
+    return untouched && stands == base_;
+  }
+
+  bool AnythingBefore(const std::vector<Op>& round, const Op& refused) const {
+    if (!base_.empty() || !late_.empty()) return true;
+    return std::any_of(round.begin(), round.end(), [&](const Op& op) {
+      return !op.deletes() && op.MayHaveHappened() && op.start < refused.end;
+    });
+  }
+
+  bool AnyOther(const std::vector<Op>& round, const Op& op) const {
+    return !late_.empty() ||
+           std::any_of(round.begin(), round.end(), [&](const Op& other) {
+             return &other != &op && !other.deletes() &&
+                    other.MayHaveHappened() && other.Latest() > op.start;
+           });
+  }
+
+  // A create finds nothing: what was there before must have been deleted.
+  void CheckCreate(const std::vector<Op>& round, const Op& create,
+                   std::string& wrong) const {
+    const auto deleted = [&](int since) {
+      return late_.contains("") ||
+             std::any_of(round.begin(), round.end(), [&](const Op& op) {
+               return op.deletes() && op.MayHaveHappened() &&
+                      op.Latest() > since && op.start < create.end;
+             });
+    };
+    if (!base_.empty() && !deleted(-1)) {
+      absl::StrAppend(&wrong, create.value, " was created over ", base_, "; ");
+    }
+    for (const Op& op : round) {
+      if (op.deletes() || !op.Happened() || op.end >= create.start) continue;
+      if (!deleted(op.start)) {
+        absl::StrAppend(&wrong, create.value, " was created over ", op.value,
+                        "; ");
+      }
+    }
+  }
+
+  std::string base_;            // stood there when the round began
+  std::set<std::string> late_;  // may yet come; "" for a delete
+};
+
+// Who works on the same branch without the gateway.
+class Stranger {
+ public:
+  Stranger(const Emulator& emulator, const EmulatorOptions& options)
+      : objects_(absl::StrCat(emulator.endpoint(),
+                              "/api/v1/repositories/quickstart/branches/main/"
+                              "objects?path=")),
+        authorization_(absl::StrCat(
+            "Basic ",
+            absl::Base64Escape(absl::StrCat(options.access_key_id, ":",
+                                            options.secret_access_key)))) {}
+
+  Said Write(const std::string& path, const std::string& value) {
+    return Send({.operation = "uploadObject",
+                 .method = HttpMethod::kPost,
+                 .url = objects_ + path,
+                 .headers = {{"Content-Type", "application/octet-stream"}},
+                 .body = value});
+  }
+  Said Delete(const std::string& path) {
+    return Send({.operation = "deleteObject",
+                 .method = HttpMethod::kDelete,
+                 .url = objects_ + path});
+  }
+
+ private:
+  Said Send(HttpRequest request) {
+    request.headers.push_back({"Authorization", authorization_});
+    const CallContext context(clock_, clock_.Now() + std::chrono::seconds(10),
+                              "stranger");
+    const auto response = http_.Send(context, request);
+    if (!response.ok()) return Said::kUnknown;
+    return response->status / 100 == 2 ? Said::kDone : Said::kUnknown;
+  }
+
+  const std::string objects_;
+  const std::string authorization_;
+  RealClock clock_;
+  CurlHttpClient http_;
+};
+
+class History {
+ public:
+  History(uint64_t seed, const EmulatorOptions& options)
+      : seed_(seed), stage_(options), stranger_(stage_.emulator, options) {
+    stage_.may_leave_uploads = true;
+    stage_.emulator.AddRandomFaults(0.03, seed);
+  }
+
+  void Run() {
+    std::atomic<bool> over = false;
+    std::thread committer([&] {
+      while (!over) {
+        stage_.emulator.Commit("quickstart", "main").IgnoreError();
+        std::this_thread::sleep_for(milliseconds(2));
+      }
+    });
+    for (int round = 0; round < kRounds && !::testing::Test::HasFailure();
+         ++round) {
+      std::vector<std::thread> callers;
+      for (int i = 0; i < kCallers; ++i) {
+        callers.emplace_back([this, round, i] { Act(round, i); });
+      }
+      for (std::thread& caller : callers) caller.join();
+      Check(round);
+    }
+    over = true;
+    committer.join();
+  }
+
+  int done() const { return done_; }
+
+ private:
+  void Act(int round, int caller) {
+    std::mt19937_64 random(seed_ * 1'000'003 +
+                           static_cast<uint64_t>(round * kCallers + caller));
+    const auto any = [&random](int least, int most) {
+      return std::uniform_int_distribution<int>(least, most)(random);
+    };
+    for (int n = any(1, kOpsPerRound); n > 0; --n) {
+      const int path = any(0, kPaths - 1);
+      const std::string where = absl::StrCat("model/", path);
+      const int kind = any(0, 9);
+      Op op{.value =
+                absl::StrCat("seed", seed_, ".", round, ".", caller, ".", n)};
+      op.start = count_++;
+      if (kind == 0) {
+        op.value.clear();
+        op.said = stranger_.Delete(where);
+      } else if (kind == 1) {
+        op.said = stranger_.Write(where, op.value);
+      } else {
+        op.if_absent = kind < 6;
+        const milliseconds timeout(any(0, 99) < 3 ? any(1, 40) : 30'000);
+        op.said = Upload(where, op, timeout);
+      }
+      op.end = count_++;
+      done_ += op.Happened();
+      absl::MutexLock lock(&mu_);
+      round_[path].push_back(std::move(op));
+    }
+  }
+
+  Said Upload(const std::string& path, const Op& op, milliseconds timeout) {
+    const CallEnd end = UploadUnary(*stage_.stub, HeaderFor(path, op.if_absent),
+                                    op.value, timeout);
+    if (end.status.ok()) {
+      return end.result.outcome() == pb::OUTCOME_SUPERSEDED ? Said::kSuperseded
+                                                            : Said::kDone;
+    }
+    const bool certain =
+        end.failure && end.failure->outcome() == pb::OUTCOME_NOT_COMMITTED;
+    if (!certain) return Said::kUnknown;
+    return end.reason == "OBJECT_EXISTS" ? Said::kExists : Said::kNot;
+  }
+
+  void Check(int round) {
+    absl::MutexLock lock(&mu_);
+    for (int path = 0; path < kPaths; ++path) {
+      const std::string stands =
+          stage_.Read(absl::StrCat("model/", path)).value_or("");
+      const std::string wrong = models_[path].Check(round_[path], stands);
+      EXPECT_EQ(wrong, "") << "round " << round << ", path " << path
+                           << Told(round_[path]);
+      round_[path].clear();
+    }
+  }
+
+  static std::string Told(const std::vector<Op>& ops) {
+    std::string told;
+    for (const Op& op : ops) {
+      absl::StrAppend(&told, "\n  ", op.start, "-", op.end, " ",
+                      op.deletes() ? "delete" : op.value,
+                      op.if_absent ? " if absent" : "", ": ",
+                      static_cast<int>(op.said));
+    }
+    return told;
+  }
+
+  const uint64_t seed_;
+  Stage stage_;
+  Stranger stranger_;
+  std::atomic<int> count_ = 0;
+  std::atomic<int> done_ = 0;
+  absl::Mutex mu_;
+  std::vector<Op> round_[kPaths] ABSL_GUARDED_BY(mu_);
+  Model models_[kPaths] ABSL_GUARDED_BY(mu_);
+};
+
+std::vector<uint64_t> Seeds() {
+  const char* text = std::getenv("LAKEFS_STAGING_MODEL_SEED");
+  uint64_t seed = 0;
+  if (text != nullptr && absl::SimpleAtoi(text, &seed)) return {seed};
+  return {1, 2, std::random_device()()};
+}
+
+void RunAll(const EmulatorOptions& options) {
+  for (const uint64_t seed : Seeds()) {
+    SCOPED_TRACE(absl::StrCat("LAKEFS_STAGING_MODEL_SEED=", seed));
+    std::cout << "seed " << seed << std::endl;
+    History history(seed, options);
+    history.Run();
+    EXPECT_GT(history.done(), kRounds);
+  }
+}
+
+TEST(ModelTest, WhatIsSaidOnV1_84FitsWhatStands) { RunAll({}); }
+
+TEST(ModelTest, WhatIsSaidOnV1_21FitsWhatStands) {
+  RunAll({.dialect = Dialect::kV1_21});
+}
+
+TEST(ModelTest, WhatIsSaidOnAzureFitsWhatStands) {
+  RunAll({.store = StoreKind::kAzure});
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
