@@ -42,7 +42,10 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
   if (auto refused = RefuseWrite(call, repository, options)) return refused;
   std::shared_ptr<Branch> branch = repository.FindBranch(call.route.branch);
   if (branch == nullptr) return LakefsError(404, "branch not found");
-  if (call.fault != nullptr && call.fault->kind == Fault::Kind::kLoseWrite) {
+  // Over another's object the race cannot happen: its 412 is a true one.
+  const bool exists = options.if_absent && branch->Find(path) != nullptr;
+  if (!exists && call.fault != nullptr &&
+      call.fault->kind == Fault::Kind::kLoseWrite) {
     branch->WriteDoomed(path, std::move(entry));
     return LakefsError(412, options.exists_message);
   }
