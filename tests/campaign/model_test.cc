@@ -110,8 +110,16 @@ class Model {
 
   bool AnythingBefore(const std::vector<Op>& round, const Op& refused) const {
     if (!base_.empty() || !late_.empty()) return true;
+    // What was refused can have stood until it was deleted, and have met
+    // another's after that.
+    const bool deleted = std::any_of(
+        round.begin(), round.end(),
+        [](const Op& op) { return op.deletes() && op.MayHaveHappened(); });
     return std::any_of(round.begin(), round.end(), [&](const Op& op) {
-      return !op.deletes() && op.MayHaveHappened() && op.start < refused.end;
+      const bool stood =
+          op.MayHaveHappened() ||
+          (deleted && op.said == Said::kExists && op.value != refused.value);
+      return !op.deletes() && stood && op.start < refused.end;
     });
   }
 

@@ -42,9 +42,9 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
   if (auto refused = RefuseWrite(call, repository, options)) return refused;
   std::shared_ptr<Branch> branch = repository.FindBranch(call.route.branch);
   if (branch == nullptr) return LakefsError(404, "branch not found");
-  // Over another's object the race cannot happen: its 412 is a true one.
-  const bool exists = options.if_absent && branch->Find(path) != nullptr;
-  if (!exists && call.fault != nullptr &&
+  // Without a condition, or over another's object, there is no such race.
+  const bool may_lose = options.if_absent && branch->Find(path) == nullptr;
+  if (may_lose && call.fault != nullptr &&
       call.fault->kind == Fault::Kind::kLoseWrite) {
     branch->WriteDoomed(path, std::move(entry));
     return LakefsError(412, options.exists_message);

@@ -28,7 +28,8 @@ struct Fault {
     kCorrupt,  // The store gets one bit of the bytes wrong; its ETag is that
                // of what it keeps, and a Content-MD5 uncovers it.
     kConflictWithLocation,  // Link answers 409 with a fresh StagingLocation.
-    kFalsePrecondition,     // The link takes effect, then answers 412.
+    // Of links under a condition; others just succeed, as at lakeFS.
+    kFalsePrecondition,  // The link takes effect, then answers 412.
     kLoseWrite,  // The link answers 412 after a write that stat shows and that
                  // the branch's next commit drops.
   };

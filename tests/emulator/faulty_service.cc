@@ -105,7 +105,8 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange,
   if (fault->kind == Kind::kStatus) return Scripted(*fault);
   HttpResponse reply = effect(request, fault);
   if (fault->kind == Kind::kStatusAfter) return Scripted(*fault);
-  if (fault->kind == Kind::kFalsePrecondition && IsSuccess(reply)) {
+  if (fault->kind == Kind::kFalsePrecondition && IsSuccess(reply) &&
+      !request.Header("if-none-match").empty()) {
     return error_body_(412, "Precondition failed");
   }
   return Spoil(*fault, std::move(reply));

@@ -21,10 +21,15 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using Kind = Fault::Kind;
 
+const std::map<std::string, std::string> kIfAbsent = {{"If-None-Match", "*"}};
+
 class FaultTest : public EmulatorFixture {
  protected:
   Answer Link(const std::string& path) {
     return client_->Link(path, client_->Mint(path));
+  }
+  Answer LinkIfAbsent(const std::string& path) {
+    return client_->Link(path, client_->Mint(path), kIfAbsent);
   }
   bool Exists(const std::string& path) {
     return client_->Stat(path).status == 200;
@@ -151,7 +156,9 @@ TEST_F(FaultTest, ConflictBringsAFreshLocation) {
 
 TEST_F(FaultTest, FalsePreconditionHasTheEffect) {
   Break("linkPhysicalAddress", Kind::kFalsePrecondition);
-  Answer refused = Link("a");
+  Break("linkPhysicalAddress", Kind::kFalsePrecondition);
+  EXPECT_EQ(Link("unconditional").status, 200);
+  Answer refused = LinkIfAbsent("a");
   EXPECT_EQ(refused.status, 412);
   EXPECT_EQ(refused.Message(), "Precondition failed");
   EXPECT_TRUE(Exists("a"));
@@ -161,7 +168,9 @@ TEST_F(FaultTest, FalsePreconditionHasTheEffect) {
 
 TEST_F(FaultTest, LostWritesAreSeenUntilTheNextCommit) {
   Break("linkPhysicalAddress", Kind::kLoseWrite);
-  EXPECT_EQ(Link("a").status, 412);
+  Break("linkPhysicalAddress", Kind::kLoseWrite);
+  EXPECT_EQ(Link("unconditional").status, 200);
+  EXPECT_EQ(LinkIfAbsent("a").status, 412);
   EXPECT_TRUE(Exists("a"));
   EXPECT_EQ(Link("b").status, 200);
   EXPECT_TRUE(emulator_.Commit("repo", "main").ok());
@@ -172,7 +181,7 @@ TEST_F(FaultTest, LostWritesAreSeenUntilTheNextCommit) {
 TEST_F(FaultTest, AnUnconditionalLinkSavesALostWrite) {
   Break("linkPhysicalAddress", Kind::kLoseWrite);
   nlohmann::json staging = client_->Mint("a");
-  EXPECT_EQ(client_->Link("a", staging, {{"If-None-Match", "*"}}).status, 412);
+  EXPECT_EQ(client_->Link("a", staging, kIfAbsent).status, 412);
   EXPECT_EQ(client_->Link("a", staging).status, 200);
   EXPECT_TRUE(emulator_.Commit("repo", "main").ok());
   EXPECT_TRUE(Exists("a"));
