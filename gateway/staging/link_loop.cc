@@ -192,7 +192,10 @@ class Link {
           if (request_.if_absent && seen_) return AlreadyExists();
           if (auto ended = BackOff()) return ended;
           if (look_only_) continue;
-          return LinkAgain(request_.if_absent);
+          // The same address, even where it may be burnt: the lost link may
+          // still come, and of an address only one can.
+          conditional_ = request_.if_absent;
+          return kLinkAgain;
         case Sight::kAnothers:
           return request_.if_absent ? AlreadyExists() : Superseded();
       }
@@ -200,7 +203,14 @@ class Link {
   }
 
   Ended AfterUnusableAddress() {
-    const absl::StatusOr<Sight> sight = Look();
+    absl::StatusOr<Sight> sight = Look();
+    const bool nobodys =
+        sight.ok() && *sight != Sight::kOurs && *sight != Sight::kAnothers;
+    if (nobodys && Lost() && !placement_.relinkable) {
+      // It may be our lost link that has just used the address up.
+      if (auto ended = BackOff()) return ended;
+      sight = Look();
+    }
     if (!sight.ok()) return CannotTell(sight.status());
     if (*sight == Sight::kOurs) {
       rescue_ = "used_address";
@@ -224,7 +234,8 @@ class Link {
     if (!placement_.multipart) return Failed(failure_);
     const bool gone =
         DetailsOf(failure_).metadata["storeErrorCode"] == "NoSuchUpload";
-    if (gone && Lost() && placement_.relinkable) {
+    if (gone && Lost() && !placement_.relinkable) return AfterUnusableAddress();
+    if (gone && Lost()) {
       placement_.multipart.reset();
       unproven_bytes_ = true;
       rescue_ = "finish_by_link";

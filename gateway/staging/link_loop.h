@@ -130,12 +130,15 @@ struct LinkOptions {
 //  NoSuchUpload      |                 | if a complete was lost before, it has
 //                    |                 |   done the store's half: link A, then
 //                    |                 |   read a byte back before believing
-//                    |                 |   it; no bytes: new address
+//                    |                 |   it; no bytes: new address; where
+//                    |                 |   addresses are taken once, as 400
 //                    |                 | else new address
 //  InvalidPart       |                 | the store has lost a part: new address
 //
-// On releases that take an address once, "link again" is a new round with a
-// new address, and a stat that shows A is believed.
+// On releases that take an address once, a stat that shows A is believed. After
+// a lost link A is linked again all the same: it may still come, and only if A
+// turns out to be used up, and a second stat does not show it, is a new address
+// taken. After a 412, A is used up for certain.
 //
 // NOT_COMMITTED becomes UNKNOWN where an earlier link was lost: it may still
 // take effect.

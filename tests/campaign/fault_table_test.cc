@@ -35,6 +35,7 @@ const Break kBreaks[] = {
     {"500 after", Fault::Kind::kStatusAfter, 500},
     {"reset before", Fault::Kind::kResetBefore},
     {"reset after", Fault::Kind::kResetAfter},
+    {"late", Fault::Kind::kLate, 0, 200},
     {"stall", Fault::Kind::kStall, 0, 150},
     {"truncated", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
@@ -192,7 +193,6 @@ class Worker {
       unseen_uploads_ += one.for_good ? 100 : 1;
     }
     Check(path, said);
-    EXPECT_LE(emulator_.AddressesLinked("quickstart", path).size(), 1U);
   }
 
   // Once nothing can come late any more.
@@ -213,6 +213,7 @@ class Worker {
     return certain ? 'N' : 'U';
   }
   void Check(const std::string& path, char said) {
+    EXPECT_LE(emulator_.AddressesLinked("quickstart", path).size(), 1U);
     const auto there = emulator_.ReadObject("quickstart", "main", path);
     if (said == 'C') {
       EXPECT_TRUE(there == data_) << "said to be there";

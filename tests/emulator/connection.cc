@@ -93,6 +93,11 @@ void Connection::Reset() {
   out_.clear();
 }
 
+void Connection::HangUp() {
+  Reset();
+  shutdown(socket_, SHUT_RDWR);
+}
+
 void Connection::Linger() {
   shutdown(socket_, SHUT_WR);
   auto end = std::chrono::steady_clock::now() + kLinger;

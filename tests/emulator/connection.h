@@ -43,6 +43,9 @@ class Connection final : public httplib::Stream {
   // Ends the connection so that the peer sees a reset.
   void Reset();
 
+  // Ends the connection at once, while what is done for it goes on.
+  void HangUp();
+
   // Ends the connection after the peer has had the time to read the reply,
   // though bytes of its request may still be under way.
   void Linger();

@@ -18,6 +18,8 @@ struct Fault {
     kStatusAfter,  // The operation takes place, then answers `status`.
     kResetBefore,  // The connection ends without a reply or an effect.
     kResetAfter,   // The operation takes place, the connection ends.
+    kLate,         // The connection ends; the operation takes place `delay`
+                   // later.
     kStall,        // Does nothing for `delay`, then the operation takes place;
                    // without a delay, hangs until the emulator stops.
     kSlow,         // Reads the request's body evenly over `delay`; then the
@@ -52,7 +54,7 @@ struct Fault {
   std::string body;
   std::map<std::string, std::string> headers;  // For example Retry-After.
 
-  // Waited before anything else, whatever the kind but kSlow.
+  // Waited before anything else, whatever the kind but kSlow and kLate.
   std::chrono::milliseconds delay{0};
 
   int skip = 0;

@@ -21,6 +21,7 @@ constexpr NamedKind kKinds[] = {
     {"status_after", Fault::Kind::kStatusAfter},
     {"reset_before", Fault::Kind::kResetBefore},
     {"reset_after", Fault::Kind::kResetAfter},
+    {"late", Fault::Kind::kLate},
     {"stall", Fault::Kind::kStall},
     {"slow", Fault::Kind::kSlow},
     {"truncate", Fault::Kind::kTruncate},

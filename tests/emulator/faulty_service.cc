@@ -90,7 +90,8 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange,
                                    const Fault* fault, const Effect& effect,
                                    std::string& json, uint64_t& body_bytes) {
   using Kind = Fault::Kind;
-  if (fault != nullptr) {
+  const bool late = fault != nullptr && fault->kind == Kind::kLate;
+  if (fault != nullptr && !late) {
     if (!Wait(*fault)) return Reset();
     if (fault->kind == Kind::kResetBefore) return Reset();
   }
@@ -103,6 +104,11 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange,
   }
   if (fault == nullptr) return effect(request, nullptr);
   if (fault->kind == Kind::kStatus) return Scripted(*fault);
+  if (late) {
+    exchange.HangUp();
+    if (Wait(*fault)) effect(request, nullptr);
+    return Reset();
+  }
   HttpResponse reply = effect(request, fault);
   if (fault->kind == Kind::kStatusAfter) return Scripted(*fault);
   if (fault->kind == Kind::kFalsePrecondition && IsSuccess(reply) &&

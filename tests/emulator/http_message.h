@@ -76,6 +76,9 @@ class HttpExchange {
   //
   // A reply to a request whose body was not read ends the connection.
   virtual bool ReadBody(ContentWriter* object, const Progress& progress) = 0;
+
+  // Ends the connection at once: no reply will arrive.
+  virtual void HangUp() = 0;
 };
 
 }  // namespace lakefs::gateway::testing

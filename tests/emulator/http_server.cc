@@ -100,7 +100,8 @@ class ThreadPerConnection final : public httplib::TaskQueue {
 
 class Exchange final : public HttpExchange {
  public:
-  explicit Exchange(HttpRequest request) : request_(std::move(request)) {}
+  Exchange(HttpRequest request, Connection& connection)
+      : request_(std::move(request)), connection_(connection) {}
 
   HttpRequest& request() override { return request_; }
 
@@ -109,6 +110,8 @@ class Exchange final : public HttpExchange {
     read_ = true;
     return complete_;
   }
+
+  void HangUp() override { connection_.HangUp(); }
 
   void set_reader(const httplib::ContentReader* reader) { reader_ = reader; }
 
@@ -148,6 +151,7 @@ class Exchange final : public HttpExchange {
   }
 
   HttpRequest request_;
+  Connection& connection_;
   const httplib::ContentReader* reader_ = nullptr;
   bool read_ = false;
   bool complete_ = false;
@@ -238,11 +242,11 @@ class HttpServer::Engine final : public httplib::Server {
       std::unique_ptr<Exchange> exchange;
       current_ = {&connection, &exchange, HttpResponse::Delivery::kWhole, {}};
       bool closed = false;
-      bool served = process_request(
-          connection, /*close_connection=*/false, closed,
-          [&exchange](httplib::Request& request) {
-            exchange = std::make_unique<Exchange>(TakeRequest(request));
-          });
+      bool served = process_request(connection, /*close_connection=*/false,
+                                    closed, [&](httplib::Request& request) {
+                                      exchange = std::make_unique<Exchange>(
+                                          TakeRequest(request), connection);
+                                    });
       if (!Deliver(connection) || !served) return;
       bool unread = exchange != nullptr && exchange->HasUnreadBody();
       if (closed || unread) return connection.Linger();

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "tests/emulator/fault_json.h"
 #include "tests/unit/emulator/emulator_fixture.h"
 
@@ -74,6 +75,21 @@ TEST_F(FaultTest, ResetBeforeHasNoEffect) {
 TEST_F(FaultTest, ResetAfterHasTheEffect) {
   Break("linkPhysicalAddress", Kind::kResetAfter);
   EXPECT_EQ(Link("a").status, 0);
+  EXPECT_TRUE(Exists("a"));
+}
+
+TEST_F(FaultTest, LateHasTheEffectWhenTheConnectionIsGone) {
+  Fault fault;
+  fault.operation = "linkPhysicalAddress";
+  fault.kind = Kind::kLate;
+  fault.delay = std::chrono::milliseconds(200);
+  emulator_.AddFault(fault);
+  EXPECT_EQ(Link("a").status, 0);
+  EXPECT_FALSE(Exists("a"));
+  const absl::Time until = absl::Now() + absl::Seconds(10);
+  while (!Exists("a") && absl::Now() < until) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
   EXPECT_TRUE(Exists("a"));
 }
 

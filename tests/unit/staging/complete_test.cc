@@ -184,10 +184,14 @@ TEST_F(CompleteTest, WhereAddressesAreBurntALostOneIsBelievedOrPutAnew) {
   lakefs_.calls.clear();
   Completes(Lost());
   Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(std::nullopt);
+  Stat(std::nullopt);
   Completes(At("B"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
   EXPECT_THAT(lakefs_.calls,
-              ElementsAre("complete A", "stat", "put anew", "complete B"));
+              ElementsAre("complete A", "stat", "complete A", "stat", "stat",
+                          "put anew", "complete B"));
 }
 
 TEST_F(CompleteTest, AnotherWriterWhoCameAfterALostOneHasSupersededIt) {

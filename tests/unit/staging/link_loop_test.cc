@@ -301,15 +301,37 @@ TEST_P(LostAnswerTest, IfAbsentOverOursIsProvenWithoutTheCondition) {
   EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link A"));
 }
 
-TEST_P(LostAnswerTest, OnABurntAddressTakesANewOneUnlessOursIsThere) {
+TEST_P(LostAnswerTest, OnABurntAddressOursIsBelieved) {
+  relinkable_ = false;
+  Link(Fails(GetParam()));
+  Stat(StatsAt("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat"));
+}
+
+TEST_P(LostAnswerTest, TakesANewAddressOnlyWhenTheFirstIsUsedUp) {
   relinkable_ = false;
   Link(Fails(GetParam()));
   Stat(std::nullopt);
+  Link(Unusable());
+  Stat(std::nullopt);
+  Stat(std::nullopt);
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "link A", "stat",
+                                         "stat", "put anew", "link B"));
+}
+
+TEST_P(LostAnswerTest, ThatComesLateUsesTheAddressUpBeforeItIsSeen) {
+  relinkable_ = false;
   Link(Fails(GetParam()));
-  Stat(StatsAt("A"));  // the first attempt, late
+  Stat(std::nullopt);
+  Link(Unusable());
+  Stat(std::nullopt);
+  Stat(StatsAt("A"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
   EXPECT_THAT(lakefs_.calls,
-              ElementsAre("link A", "stat", "put anew", "link B", "stat"));
+              ElementsAre("link A", "stat", "link A", "stat", "stat"));
 }
 
 TEST_P(LostAnswerTest, ThenRefusedIsUnknownSinceTheFirstMayStillLand) {
