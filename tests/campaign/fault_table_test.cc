@@ -54,12 +54,12 @@ struct Way {
 const std::vector<const char*> kSingle = {"statObject", "getPhysicalAddress",
                                           "storePut", "linkPhysicalAddress"};
 const std::vector<const char*> kParts = {
-    "statObject",
-    "getBranch",
-    "createPresignMultipartUpload",
-    "storePutPart",
-    "completePresignMultipartUpload",
+    "uploadPart",   "statObject",
+    "getBranch",    "createPresignMultipartUpload",
+    "storePutPart", "completePresignMultipartUpload",
 };
+// Where the server gives no URLs of single parts, they come with the upload.
+const std::vector<const char*> kPartsAtOnce(kParts.begin() + 1, kParts.end());
 const std::vector<const char*> kThrough = {"uploadObject"};
 const EmulatorOptions kV1_21{.dialect = Dialect::kV1_21};
 const EmulatorOptions kV0_101{.dialect = Dialect::kV0_101};
@@ -72,7 +72,7 @@ const Way kWays[] = {
     {"V1_84_spooled_if_absent", {}, kLarge, true, kSingle},
     {"V1_21_single", kV1_21, 1000, false, kSingle},
     {"V1_21_single_if_absent", kV1_21, 1000, true, kSingle},
-    {"V1_21_multipart", kV1_21, kLarge, false, kParts},
+    {"V1_21_multipart", kV1_21, kLarge, false, kPartsAtOnce},
     {"V1_21_spooled_if_absent", kV1_21, kLarge, true, kSingle},
     {"V0_101_single", kV0_101, 1000, false, kSingle},
     {"V0_101_spooled", kV0_101, kLarge, false, kSingle},
@@ -154,6 +154,17 @@ std::vector<Case> CasesOf(const Way& way) {
   return cases;
 }
 
+Fault FaultOf(const Case& one) {
+  Fault fault;
+  fault.operation = one.operation;
+  fault.kind = one.broken.kind;
+  fault.status = one.broken.status;
+  fault.delay = milliseconds(one.broken.delay_ms);
+  fault.times = one.for_good ? -1 : 1;
+  if (fault.status == 503) fault.headers["Retry-After"] = "0";
+  return fault;
+}
+
 // One caller with a lakeFS and a gateway of its own.
 class Worker {
  public:
@@ -168,14 +179,7 @@ class Worker {
     const std::string path = absl::StrCat(one.operation, "/", one.broken.name,
                                           one.for_good ? "/for good" : "/once");
     SCOPED_TRACE(absl::StrCat(way_.name, " ", path));
-    Fault fault;
-    fault.operation = one.operation;
-    fault.kind = one.broken.kind;
-    fault.status = one.broken.status;
-    fault.delay = milliseconds(one.broken.delay_ms);
-    fault.times = one.for_good ? -1 : 1;
-    if (fault.status == 503) fault.headers["Retry-After"] = "0";
-    emulator_.AddFault(fault);
+    emulator_.AddFault(FaultOf(one));
     pb::UploadHeader header = HeaderFor(path, way_.if_absent);
     const CallEnd end = Upload(*stub_, header, data_,
                                one.for_good ? milliseconds(700) : seconds(30));
@@ -256,6 +260,30 @@ TEST_P(FaultTableTest, WhatIsSaidIsAllowedAndTrue) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, FaultTableTest, ::testing::ValuesIn(kWays),
                          [](const auto& info) { return info.param.name; });
+
+TEST(FaultsAsideTest, AConfigThatBreaksOnceIsAskedForAgain) {
+  for (const Break& broken : kBreaks) {
+    SCOPED_TRACE(broken.name);
+    Stage stage({});
+    stage.emulator.AddFault(FaultOf({"getConfig", broken, false}));
+    EXPECT_TRUE(UploadUnary(*stage.stub, HeaderFor("o"), "x").status.ok());
+    EXPECT_EQ(stage.Read("o"), "x");
+  }
+}
+
+TEST(FaultsAsideTest, AnAbortThatBreaksOnceIsRepeated) {
+  Stage stage({});
+  auto messages = MessagesOf(HeaderFor("o"), Bytes(kLarge));
+  messages.back().mutable_finish()->set_crc32c(1);
+  for (const Break& broken : kBreaks) {
+    SCOPED_TRACE(broken.name);
+    stage.emulator.AddFault(
+        FaultOf({"abortPresignMultipartUpload", broken, false}));
+    const CallEnd end = Send(*stage.stub, messages);
+    EXPECT_EQ(end.reason, "CHECKSUM_MISMATCH") << end.status.error_message();
+    EXPECT_EQ(stage.emulator.OpenMultipartUploads(), 0);
+  }
+}
 
 }  // namespace
 }  // namespace lakefs::gateway::testing
