@@ -15,14 +15,19 @@ namespace {
 
 constexpr std::chrono::seconds kFindOut{5};
 
-// What is read at a time: nothing has to be held, since nothing can be sent a
-// second time.
+// What is read at a time. An object that is no larger is held to its end, and
+// can be sent again.
 constexpr int64_t kPartBytes = 1 << 20;
+
+// Times that the object is sent, the first included.
+constexpr int kMaxRounds = 8;
+
+}  // namespace
 
 // Hands the bytes to the HTTP client. The last of them only when the whole has
 // been checked, so that a wrong object breaks the request off and lakeFS never
 // links it.
-class CheckedBody {
+class ThroughLakefs::CheckedBody {
  public:
   explicit CheckedBody(PartReader& reader) : reader_(reader) {}
 
@@ -51,12 +56,28 @@ class CheckedBody {
   // Whether all of the object may have been sent.
   bool ended() const { return checked_; }
 
+  // Begins anew with what is held, else by asking the caller for the bytes
+  // again; false if it cannot.
+  bool Again() {
+    const bool untouched = !read_ && !reader_.ended();
+    const bool held = reader_.ended() && part_.offset == 0;
+    if (held) read_ = part_.bytes.Reader();
+    if (untouched || held) return true;
+    if (!reader_.Restart()) return false;
+    read_ = nullptr;
+    part_ = Part();
+    checked_ = false;
+    return true;
+  }
+
  private:
   PartReader& reader_;
   Part part_;
   std::function<absl::StatusOr<size_t>(std::span<char>)> read_;
   bool checked_ = false;
 };
+
+namespace {
 
 std::string NewUploadId(absl::BitGenRef random) {
   absl::uniform_int_distribution<uint64_t> any;
@@ -117,12 +138,32 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
   options.user_metadata[kUploadIdKey] = upload_id;
   if (DialectOf(server).form_upload) options.form_boundary = upload_id;
   CheckedBody body(reader);
+  Backoff backoff({}, random);
+  for (int round = 1;; ++round) {
+    LinkReport report =
+        Send(context, request, options, body, reader.integrity(), random);
+    report.rounds = round;
+    const Reason reason = ReasonOf(report.status);
+    const bool can_repeat = report.outcome == Outcome::kNotCommitted &&
+                            (reason == Reason::kLinkConflict ||
+                             reason == Reason::kUpstreamUnreachable);
+    if (!can_repeat || round == kMaxRounds || !body.Again()) return report;
+    const auto verdict = WaitToRetry(context, report.status, backoff, budget_);
+    if (verdict != RetryVerdict::kRetried) return report;
+  }
+}
+
+LinkReport ThroughLakefs::Send(const CallContext& context,
+                               const UploadRequest& request,
+                               const UploadOptions& options, CheckedBody& body,
+                               const Integrity& integrity,
+                               absl::BitGenRef random) {
   const auto stats = lakefs_.UploadObject(
       context, request.object, options,
       {.size_bytes = std::nullopt,
        .read = [&body](std::span<char> buffer) { return body.Read(buffer); }});
   if (stats.ok()) {
-    const int64_t size_bytes = reader.integrity().size_bytes();
+    const int64_t size_bytes = integrity.size_bytes();
     if (stats->size_bytes.value_or(size_bytes) != size_bytes) {
       return {
           .status = MakeError(absl::StatusCode::kDataLoss,
@@ -138,7 +179,8 @@ LinkReport ThroughLakefs::Run(const CallContext& context,
                         ReasonOf(stats.status()) != Reason::kObjectExists)) {
     return NotCommitted(stats.status());
   }
-  return AfterFailure(context, request, upload_id, stats.status(), random);
+  return AfterFailure(context, request, options.user_metadata.at(kUploadIdKey),
+                      stats.status(), random);
 }
 
 LinkReport ThroughLakefs::AfterFailure(const CallContext& context,

@@ -14,7 +14,11 @@ namespace lakefs::gateway {
 // The bytes pass by once. An answer that was lost is resolved by looking at the
 // path: what carries the nonce is ours, and is linked again where lakeFS lets
 // its address be linked, which is the proof that the link loop asks for. Where
-// it is not there, the upload has to be started over: ABORTED.
+// it is not there, the outcome is UNKNOWN: it may still come.
+//
+// What was lost to a commit for certain, or never left, is sent again: a small
+// object from what is held, a larger one if its caller can send it again. Else
+// ABORTED says that the upload has to be started over.
 class ThroughLakefs {
  public:
   ThroughLakefs(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget)
@@ -26,6 +30,11 @@ class ThroughLakefs {
                  absl::BitGenRef random);
 
  private:
+  class CheckedBody;
+
+  LinkReport Send(const CallContext& context, const UploadRequest& request,
+                  const UploadOptions& options, CheckedBody& body,
+                  const Integrity& integrity, absl::BitGenRef random);
   LinkReport AfterFailure(const CallContext& context,
                           const UploadRequest& request,
                           const std::string& upload_id, absl::Status failure,

@@ -126,14 +126,68 @@ TEST_F(ThroughLakefsTest, A412OverAnothersIsAlreadyExists) {
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
 }
 
-TEST_F(ThroughLakefsTest, A412OverNothingHasToBeStartedOver) {
+TEST_F(ThroughLakefsTest, A412OverNothingIsSentAgainFromWhatIsHeld) {
   request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(std::nullopt);
+  lakefs_.uploads.push_back(Entry("x"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.rounds, 2);
+  EXPECT_EQ(lakefs_.uploaded, "hellohello");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat", "upload"));
+}
+
+TEST_F(ThroughLakefsTest, WhatIsHeldNoLongerIsAskedForAgain) {
+  const std::string data(3 << 20, 'x');
+  request_.if_absent = true;
+  source_.events.clear();
+  source_.Send(data, 1 << 20);
+  source_.Send(data, 1 << 20);
+  source_.can_rewind = true;
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(std::nullopt);
+  lakefs_.uploads.push_back(ObjectStats{});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(source_.rewinds, ElementsAre(0));
+  EXPECT_EQ(lakefs_.uploaded, data + data);
+}
+
+TEST_F(ThroughLakefsTest, WhatCannotBeHadAgainHasToBeStartedOver) {
+  request_.if_absent = true;
+  source_.events.clear();
+  source_.Send(std::string(3 << 20, 'x'), 1 << 20);
   UploadFails(Reason::kObjectExists);
   lakefs_.stats.push_back(std::nullopt);
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
   EXPECT_EQ(AdviceFor(report), Advice::kRestart);
+}
+
+TEST_F(ThroughLakefsTest, ARaceThatIsAlwaysLostEnds) {
+  request_.if_absent = true;
+  for (int i = 0; i < 8; ++i) {
+    UploadFails(Reason::kObjectExists);
+    lakefs_.stats.push_back(std::nullopt);
+  }
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(report.rounds, 8);
+}
+
+TEST_F(ThroughLakefsTest, WhatNeverLeftIsSentAgain) {
+  UploadFails(Reason::kUpstreamUnreachable);
+  lakefs_.uploads.push_back(Entry("x"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "upload"));
+  EXPECT_GT(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_F(ThroughLakefsTest, ARefusalIsNotSentAgain) {
+  UploadFails(Reason::kPermissionDenied);
+  Run();
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload"));
 }
 
 TEST_F(ThroughLakefsTest, ARefusalIsNotCommitted) {
