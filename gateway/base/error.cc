@@ -162,7 +162,7 @@ absl::string_view ReasonName(Reason reason) {
 }
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view message,
-                       ErrorDetails details) {
+                       const ErrorDetails& details) {
   absl::Status status(code, message);
   status.SetPayload(kPayloadUrl, Encode(details));
   return status;

@@ -76,7 +76,7 @@ struct ErrorDetails {
 // An error with its details. `message` says what failed, in one line, without
 // secrets.
 absl::Status MakeError(absl::StatusCode code, absl::string_view message,
-                       ErrorDetails details);
+                       const ErrorDetails& details);
 absl::Status MakeError(absl::StatusCode code, absl::string_view message,
                        Reason reason);
 

@@ -42,7 +42,7 @@ HttpRequest Counted(const HttpRequest& request, int64_t& bytes) {
 absl::StatusOr<HttpResponse> MeteredHttpClient::Send(
     const CallContext& context, const HttpRequest& request) {
   const TimePoint start = context.clock().Now();
-  int64_t object_bytes = static_cast<int64_t>(request.body.size());
+  auto object_bytes = static_cast<int64_t>(request.body.size());
   // A body of unknown size is counted while it is read.
   const bool unknown = request.stream && !request.stream->size_bytes;
   if (request.stream) {

@@ -118,7 +118,7 @@ std::string ApiBase(absl::string_view endpoint) {
              : absl::StrCat(endpoint, "/api/v1");
 }
 
-RestClient::RestClient(RestClientOptions options, HttpClient& http,
+RestClient::RestClient(const RestClientOptions& options, HttpClient& http,
                        Credentials& credentials)
     : base_(ApiBase(options.endpoint)),
       timeout_(options.timeout),

@@ -24,7 +24,7 @@ std::string ApiBase(absl::string_view endpoint);
 // lakeFS by HTTP.
 class RestClient final : public LakefsApi {
  public:
-  RestClient(RestClientOptions options, HttpClient& http,
+  RestClient(const RestClientOptions& options, HttpClient& http,
              Credentials& credentials);
 
   // The base of the API, ending in "/api/v1"; no secret.

@@ -40,11 +40,13 @@ class AzureStore final : public ObjectStore {
   std::string Signature(absl::string_view key, absl::string_view expiry,
                         absl::string_view permissions) const;
   bool IsSigned(const std::string& key, const HttpRequest& request) const;
-  HttpResponse PutBlob(AzureBlob& blob, HttpRequest& request);
+  HttpResponse PutBlob(AzureBlob& blob, HttpRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HttpResponse PutBlock(AzureBlob& blob, HttpRequest& request);
-  HttpResponse PutBlockList(AzureBlob& blob, const HttpRequest& request);
+  HttpResponse PutBlockList(AzureBlob& blob, const HttpRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HttpResponse GetBlob(const AzureBlob& blob, const HttpRequest& request) const;
-  std::string NextETag();
+  std::string NextETag() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::function<Time()> now_;
   const std::chrono::seconds lifetime_;
