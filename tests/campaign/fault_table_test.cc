@@ -264,8 +264,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, FaultTableTest, ::testing::ValuesIn(kWays),
 TEST(FaultsAsideTest, AConfigThatBreaksOnceIsAskedForAgain) {
   for (const Break& broken : kBreaks) {
     SCOPED_TRACE(broken.name);
-    Stage stage({});
-    stage.emulator.AddFault(FaultOf({"getConfig", broken, false}));
+    Stage stage({}, {}, {}, {FaultOf({"getConfig", broken, false})});
     EXPECT_TRUE(UploadUnary(*stage.stub, HeaderFor("o"), "x").status.ok());
     EXPECT_EQ(stage.Read("o"), "x");
   }

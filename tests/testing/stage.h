@@ -16,15 +16,22 @@
 
 namespace lakefs::gateway::testing {
 
+inline void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.operation;
+}
+
 // Both, with the repository quickstart. At its end, every fault has struck and
 // no multipart upload is left open.
 class Stage {
  public:
   explicit Stage(EmulatorOptions options, std::vector<std::string> flags = {},
-                 std::map<std::string, std::string> environment = {})
+                 std::map<std::string, std::string> environment = {},
+                 const std::vector<Fault>& faults = {})
       : emulator(options) {
     EXPECT_TRUE(emulator.Start().ok());
     emulator.CreateRepository("quickstart");
+    // Before the gateway asks anything.
+    for (const Fault& fault : faults) emulator.AddFault(fault);
     gateway = std::make_unique<GatewayProcess>(emulator.endpoint(),
                                                std::move(flags), environment);
     stub = gateway->NewStub();
