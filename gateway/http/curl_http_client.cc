@@ -197,10 +197,13 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
   Set(CURLOPT_PATH_AS_IS, 1L);
   Set(CURLOPT_FOLLOWLOCATION, 0L);
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  Set(CURLOPT_PROXY_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   Set(CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
   if (!options.ca_file.empty()) {
     Set(CURLOPT_CAINFO, options.ca_file.c_str());
     Set(CURLOPT_CAPATH, nullptr);
+    Set(CURLOPT_PROXY_CAINFO, options.ca_file.c_str());
+    Set(CURLOPT_PROXY_CAPATH, nullptr);
   }
   if (!options.client_cert.empty()) {
     Set(CURLOPT_SSLCERT, options.client_cert.c_str());
