@@ -48,6 +48,9 @@ absl::string_view PlanName(Plan plan) {
   return "NONE";
 }
 
+// Meshes add some thirty headers; more than this is no caller of ours.
+constexpr size_t kMaxHeaders = 100;
+
 // The first value of a metadata key; "" if there is none.
 std::string Metadata(const grpc::ServerContextBase& context, const char* key) {
   const auto found = context.client_metadata().find(key);
@@ -110,7 +113,7 @@ std::unique_ptr<Call> CallRunner::Begin(const grpc::ServerContextBase& context,
       new Call(*this, method,
                CallContext(clock_, clock_.Now() + timeout,
                            InfoOf(context, options_.pass_through)),
-               CallerOf(context, peer)));
+               CallerOf(context, peer), context.client_metadata().size()));
 }
 
 void CallRunner::StartDraining() {
@@ -138,11 +141,12 @@ void CallRunner::CancelAll() {
 }
 
 Call::Call(CallRunner& runner, absl::string_view method, CallContext context,
-           Caller caller)
+           Caller caller, size_t headers)
     : runner_(runner),
       method_(method),
       context_(std::move(context)),
       caller_(std::move(caller)),
+      headers_(headers),
       start_(context_.clock().Now()),
       is_upload_(method == "UploadAndLink" || method == "UploadObject") {
   runner_.metrics_.RpcStarted(method_);
@@ -157,6 +161,12 @@ Call::~Call() {
 
 absl::Status Call::Admit(const ObjectPath& object) const {
   if (runner_.draining()) return Draining("it takes no new calls");
+  if (headers_ > kMaxHeaders) {
+    return InvalidRequest({{"metadata", absl::StrCat("has ", headers_,
+                                                     " headers, and a call at "
+                                                     "most ",
+                                                     kMaxHeaders)}});
+  }
   if (runner_.allow_ == nullptr) return absl::OkStatus();
   const auto verdict = runner_.allow_->Check(caller_, object);
   if (verdict == AllowList::Verdict::kAllowed) return absl::OkStatus();

@@ -83,7 +83,8 @@ class Call {
   const CallContext& context() const { return context_; }
 
   // Whether the caller may write to the object's branch, now.
-  // Errors: UNAVAILABLE, DRAINING; PERMISSION_DENIED.
+  // Errors: UNAVAILABLE, DRAINING; INVALID_ARGUMENT if the call has too many
+  // headers; PERMISSION_DENIED.
   absl::Status Admit(const ObjectPath& object) const;
 
   // Counts bytes of an object that have come.
@@ -99,7 +100,7 @@ class Call {
   friend class CallRunner;
 
   Call(CallRunner& runner, absl::string_view method, CallContext context,
-       Caller caller);
+       Caller caller, size_t headers);
   void Drained(LinkReport& report) const;
   void Tell(const absl::Status& status, const LinkReport* report, Plan plan);
 
@@ -107,6 +108,7 @@ class Call {
   const std::string method_;
   const CallContext context_;
   const Caller caller_;
+  const size_t headers_;  // in the call's metadata
   const TimePoint start_;
   const bool is_upload_;
   bool over_ = false;

@@ -168,15 +168,20 @@ TEST_F(OperationsTest, WhatTheGracePeriodEndsIsToldToBeRepeated) {
   EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
 }
 
-TEST_F(OperationsTest, TheStartTakesNoTimeThatAPodWouldNotice) {
-  const auto start = std::chrono::steady_clock::now();
-  GatewayProcess gateway("http://127.0.0.1:1");
-  const std::chrono::duration<double> elapsed =
-      std::chrono::steady_clock::now() - start;
-  RecordProperty("seconds", std::to_string(elapsed.count()));
-  // 40 ms on an idle machine; the limit is for busy ones and sanitizers.
-  EXPECT_LT(elapsed.count(), 3);
+#if !defined(__SANITIZE_ADDRESS__)
+TEST_F(OperationsTest, TheStartTakesLessThanATenthOfASecond) {
+  std::chrono::duration<double> best{1e9};
+  // The best of ten, for busy machines.
+  for (int i = 0; i < 10; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    GatewayProcess gateway(emulator_.endpoint());
+    best = std::min<std::chrono::duration<double>>(
+        best, std::chrono::steady_clock::now() - start);
+  }
+  RecordProperty("seconds", std::to_string(best.count()));
+  EXPECT_LT(best.count(), 0.1);
 }
+#endif
 
 TEST_F(OperationsTest, ATraceIsCarriedToLakefsAndLogged) {
   constexpr char kTrace[] = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -77,7 +77,7 @@ TEST_F(ProgramTest, AUnixSocketIsForItsOwnerAloneAndGoesAwayAtTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST_F(ProgramTest, HealthAndReflectionAreServed) {
+TEST_F(ProgramTest, HealthReflectionAndChannelzAreServed) {
   GatewayProcess gateway(emulator_.endpoint());
   const auto channel = grpc::CreateChannel(gateway.address(),
                                            grpc::InsecureChannelCredentials());
@@ -106,6 +106,8 @@ TEST_F(ProgramTest, HealthAndReflectionAreServed) {
   EXPECT_NE(
       call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
       "");
+  EXPECT_THAT(call("/grpc.channelz.v1.Channelz/GetServers"),
+              HasSubstr("Server created"));
 }
 
 TEST_F(ProgramTest, AnUploadUnderWayIsFinishedBeforeTheEnd) {

@@ -102,6 +102,33 @@ TEST_F(SecurityTest, TlsIsServedAndItsCertificateReadAgain) {
   EXPECT_TRUE(renewed) << "the new certificate was not read";
 }
 
+TEST_F(SecurityTest, NoTlsOlderThan12IsServedWhateverTheSystemAllows) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  const std::string lax = Write("openssl.cnf",
+                                "openssl_conf = all\n"
+                                "[all]\nssl_conf = tls\n"
+                                "[tls]\nsystem_default = lax\n"
+                                "[lax]\nMinProtocol = TLSv1\n"
+                                "CipherString = DEFAULT@SECLEVEL=0\n");
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway")},
+                         {{"OPENSSL_CONF", lax}});
+  const auto handshake = [&](const std::string& version) {
+    return std::system(absl::StrCat("timeout 20 openssl s_client -", version,
+                                    " -cipher DEFAULT@SECLEVEL=0 -alpn h2 "
+                                    "-connect ",
+                                    gateway.address(), " </dev/null >", folder_,
+                                    "/output 2>&1")
+                           .c_str());
+  };
+  EXPECT_NE(handshake("tls1"), 0);
+  EXPECT_NE(handshake("tls1_1"), 0);
+  EXPECT_EQ(handshake("tls1_2"), 0)
+      << Certificates::Read(absl::StrCat(folder_, "/output"));
+}
+
 TEST_F(SecurityTest, CallersAreToldApartByTheirCertificates) {
   Certificates certificates(absl::StrCat(folder_, "/tls"));
   certificates.Issue("gateway", "DNS:gateway.test");
