@@ -212,6 +212,7 @@ int Run(const Settings& settings) {
   metrics.SetGauges([&] {
     return MetricGauges{
         .ready = readiness.Check() == Readiness::Verdict::kReady,
+        .queued_calls = unary_pool.waiting(),
         .memory_capacity_bytes = memory.capacity_bytes(),
         .memory_used_bytes = memory.used_bytes(),
         .memory_waiting_uploads = memory.waiting(),

@@ -29,6 +29,11 @@ bool WorkerPool::TryRun(std::function<void()> task) {
   return true;
 }
 
+int WorkerPool::waiting() const {
+  absl::MutexLock lock(&mu_);
+  return static_cast<int>(queue_.size());
+}
+
 void WorkerPool::Work() {
   const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return stopping_ || !queue_.empty();

@@ -26,12 +26,15 @@ class WorkerPool {
   // is full. Does not block.
   bool TryRun(std::function<void()> task);
 
+  // How many tasks wait.
+  int waiting() const;
+
  private:
   void Work();
 
   const int max_threads_;
   const int max_queued_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   int running_ ABSL_GUARDED_BY(mu_) = 0;  // tasks
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mu_);

@@ -151,6 +151,9 @@ struct Metrics::Families {
               "Bytes of objects that were sent to the store more than once.")
           .Add({});
 
+  prometheus::Gauge& queued_calls =
+      Gauge("queued_calls", "Unary calls that wait for one of --unary-threads.")
+          .Add({});
   prometheus::Gauge& memory_capacity =
       Gauge("memory_budget_bytes", "Memory that uploads may hold together.")
           .Add({});
@@ -304,6 +307,7 @@ std::string Metrics::Text() const {
     families_->memory_capacity.Set(
         static_cast<double>(now.memory_capacity_bytes));
     families_->memory_used.Set(static_cast<double>(now.memory_used_bytes));
+    families_->queued_calls.Set(static_cast<double>(now.queued_calls));
     families_->memory_waiting.Set(
         static_cast<double>(now.memory_waiting_uploads));
     families_->spool_capacity.Set(

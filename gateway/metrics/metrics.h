@@ -15,6 +15,7 @@ namespace lakefs::gateway {
 // What is looked up when the metrics are read, instead of being counted.
 struct MetricGauges {
   bool ready = false;
+  int64_t queued_calls = 0;
   int64_t memory_capacity_bytes = 0;
   int64_t memory_used_bytes = 0;
   int64_t memory_waiting_uploads = 0;

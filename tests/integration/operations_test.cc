@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/emulator/emulator.h"
@@ -78,6 +80,28 @@ TEST_F(OperationsTest, MetricsShowWhatAPlainClientWouldHaveLost) {
   EXPECT_TRUE(
       Shows(gateway, "link_rescues_total{how=\"false_precondition\"} 1"));
   EXPECT_TRUE(Shows(gateway, "link_concurrency_limit 64"));
+}
+
+TEST_F(OperationsTest, MetricsShowTheQueueOfUnaryCalls) {
+  Fault stall;
+  stall.operation = "getPhysicalAddress";
+  stall.kind = Fault::Kind::kStall;
+  stall.delay = std::chrono::milliseconds(2'000);
+  emulator_.AddFault(stall);
+  GatewayProcess gateway(emulator_.endpoint(), {"--unary-threads=1"});
+  const auto put = [&gateway] {
+    EXPECT_TRUE(
+        UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+  };
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) callers.emplace_back(put);
+  bool shown = false;
+  for (int i = 0; i < 1000 && !shown; ++i) {
+    shown = Shows(gateway, "queued_calls 2");
+  }
+  EXPECT_TRUE(shown);
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_TRUE(Shows(gateway, "queued_calls 0"));
 }
 
 TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {

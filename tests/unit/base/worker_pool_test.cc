@@ -30,6 +30,7 @@ TEST(WorkerPoolTest, MoreThanItsThreadsAndItsQueueAreRefused) {
     WorkerPool pool(2, 3);
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(pool.TryRun(task)) << i;
     EXPECT_FALSE(pool.TryRun(task));
+    EXPECT_GE(pool.waiting(), 3);
     go.Notify();
   }
   EXPECT_EQ(ran, 5);
