@@ -20,8 +20,6 @@ import running  # noqa: E402  (the path above)
 
 DOCUMENTS = "README.md", "deploy/README.md"
 BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
-# Named in the documents, and on their way into `--help`.
-NOT_YET = {"allow-plaintext"}
 
 
 def blocks():
@@ -113,7 +111,7 @@ class DocumentsTest(unittest.TestCase):
                        flags=re.S)
         named = set(re.findall(r"`--([a-z0-9-]+)", prose))
         self.assertIn("drain-timeout", named)
-        self.assertEqual(named - known - NOT_YET, set())
+        self.assertEqual(named - known, set())
 
     def test_reasons_that_are_named_are_in_the_table_of_errors(self):
         table = set(re.findall(r"[A-Z]+(?:_[A-Z]+)+|DRAINING",
@@ -123,6 +121,14 @@ class DocumentsTest(unittest.TestCase):
         reasons = set(re.findall(r"^\| ([A-Z_]{5,})", rows, re.M))
         self.assertGreater(len(reasons), 8)
         self.assertEqual(reasons - table, set())
+
+    def test_reasons_of_the_client_are_in_the_table_of_errors(self):
+        reasons = re.findall(r'constexpr absl::string_view k\w+ =\s*"(\w+)"',
+                             schemas.read("client/failure.h"))
+        self.assertGreater(len(reasons), 8)
+        for reason in reasons:
+            self.assertRegex(schemas.read("README.md"),
+                             rf"(?m)^\| [^|]+\|[^|]*\b{reason}\b")
 
     def test_documents_in_json_are_json(self):
         (text,) = re.findall(r"```json\n(.*?)```",

@@ -10,8 +10,6 @@ import sources_digest
 
 RENDERED = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
-# Settings that the manifests use and `--help` does not show yet.
-NOT_YET = {"allow-plaintext", "unix-mode"}
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -112,8 +110,7 @@ class ManifestsTest(unittest.TestCase):
                                schemas.read("tests/golden/gateway_help.txt"),
                                re.M))
         for gateway in gateways():
-            self.assertLessEqual(set(gateway.settings), known | NOT_YET,
-                                 gateway.name)
+            self.assertLessEqual(set(gateway.settings), known, gateway.name)
 
     def test_sidecars_are_native(self):
         for gateway in gateways():

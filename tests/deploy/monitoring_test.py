@@ -92,6 +92,18 @@ class MonitoringTest(unittest.TestCase):
             r"^# TYPE (\S+)", schemas.read("tests/golden/metrics.txt"), re.M))
         self.assertEqual(all_of_them - shown, set())
 
+    def test_the_readme_lists_every_metric(self):
+        text = schemas.read("tests/golden/metrics.txt")
+        series = exported()
+        rows = []
+        for name, meaning in re.findall(r"^# HELP (\S+) (.*)$", text, re.M):
+            labels = series.get(name) or series.get(name + "_count", {})
+            names = ", ".join(f"`{label}`" for label in sorted(labels))
+            rows.append(f"| `{name}` | {names} | {meaning} |")
+        self.assertEqual(
+            re.findall(r"^\| `staging_gateway_.*$", schemas.read("README.md"),
+                       re.M), rows)
+
     def test_alerts_say_what_they_are(self):
         names = [rule["alert"] for rule in alerts()]
         self.assertEqual(len(names), len(set(names)))

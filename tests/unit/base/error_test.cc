@@ -2,6 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include "absl/strings/str_split.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -43,6 +48,25 @@ TEST(ErrorTest, AnnotationKeepsCodeAndDetails) {
 TEST(ErrorTest, AStatusOfOthersGetsAReasonByItsCode) {
   EXPECT_THAT(absl::CancelledError(""), HasReason(Reason::kCancelled));
   EXPECT_THAT(absl::InternalError(""), HasReason(Reason::kInternal));
+}
+
+TEST(ErrorTest, TheReadmeSaysWhatToDoOnEveryReason) {
+  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  const std::regex row(R"(^\| [^|]+\| ([A-Z_, ]+) \|[^|]+\|[^|]*\S[^|]*\|$)");
+  std::set<std::string> told;
+  std::smatch match;
+  for (std::string line; std::getline(file, line);) {
+    if (!std::regex_search(line, match, row)) continue;
+    const std::string reasons = match[1];
+    for (absl::string_view reason : absl::StrSplit(reasons, ", ")) {
+      told.emplace(reason);
+    }
+  }
+  EXPECT_GT(told.size(), 20U);
+  for (int i = 0; i <= static_cast<int>(Reason::kInternal); ++i) {
+    const std::string name(ReasonName(static_cast<Reason>(i)));
+    EXPECT_TRUE(told.contains(name)) << name;
+  }
 }
 
 TEST(ErrorTest, BrokenUtf8DoesNotThrow) {
