@@ -124,6 +124,23 @@ class ImageTest(unittest.TestCase):
         document["services"]["gateway"]["imagge"] = "x"
         self.assertEqual(len(schemas.by_schema(schema, document)), 1)
 
+    def test_compose_runs_a_real_lakefs_on_minio_and_the_image_of_here(self):
+        (document,) = schemas.documents("deploy/compose.yaml")
+        services = document["services"]
+        images = {name: s["image"] for name, s in services.items()}
+        self.assertRegex(images["lakefs"], r"^treeverse/lakefs:[0-9.]+$")
+        self.assertRegex(images["minio"], r"^minio/minio:RELEASE\.[\dTZ-]+$")
+        gateway = services["gateway"]
+        self.assertEqual(gateway["build"],
+                         {"context": "..", "dockerfile": "deploy/Dockerfile"})
+        self.assertTrue(gateway["read_only"])
+        self.assertEqual(gateway["cap_drop"], ["ALL"])
+        known = schemas.read("tests/golden/gateway_help.txt")
+        for name in gateway["environment"]:
+            if name.startswith("LAKEFS_STAGING_"):
+                flag = name[len("LAKEFS_STAGING_"):].lower().replace("_", "-")
+                self.assertIn(f"  --{flag} ", known)
+
     def test_compose_uses_what_it_defines(self):
         (document,) = schemas.documents("deploy/compose.yaml")
         services = document["services"]

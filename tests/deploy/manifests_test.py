@@ -3,11 +3,13 @@
 import glob
 import os
 import re
+import subprocess
 import unittest
 
 import schemas
 import sources_digest
 
+BIN = os.environ["LAKEFS_STAGING_BIN"]
 RENDERED = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
@@ -111,6 +113,63 @@ class ManifestsTest(unittest.TestCase):
                                re.M))
         for gateway in gateways():
             self.assertLessEqual(set(gateway.settings), known, gateway.name)
+
+    def test_settings_are_taken_by_the_gateway(self):
+        # As the manifests give them, but for addresses and folders that this
+        # machine need not have.
+        here = {"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
+                "spool-dir": "/tmp"}
+        for gateway in gateways():
+            with self.subTest(gateway.name):
+                settings = {**gateway.settings, **here}
+                process = subprocess.Popen(
+                    [os.path.join(BIN, "lakefs-staging-gateway"),
+                     *(f"--{name}={value}"
+                       for name, value in settings.items())],
+                    env={"LAKECTL_SERVER_ENDPOINT_URL": "http://127.0.0.1:1",
+                         "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
+                         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "x"},
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                said = process.stdout.readline()
+                process.terminate()
+                wrong = process.communicate(timeout=30)[1]
+                self.assertTrue(said.startswith("listening on "), wrong)
+
+    def test_each_overlay_has_what_its_use_needs(self):
+        service = {"ConfigMap", "Deployment", "NetworkPolicy",
+                   "PodDisruptionBudget", "Service", "ServiceAccount"}
+        pod = {"ConfigMap", "ServiceAccount"}
+        expected = {
+            "sidecar": pod | {"Deployment"}, "job": pod | {"Job"},
+            "service": service, "linkerd": service,
+            "istio": service | {"DestinationRule", "PeerAuthentication",
+                                "VirtualService"},
+            "monitoring": {"PodMonitor", "ServiceMonitor"}}
+        self.assertEqual(
+            {os.path.basename(path)[:-5]:
+             {d["kind"] for d in schemas.documents(path)}
+             for path in RENDERED}, expected)
+
+    def test_what_selects_the_service_finds_it(self):
+        service = {d["kind"]: d for d in schemas.documents(
+            "tests/golden/kubernetes/service.yaml")}
+        labels = service["Deployment"]["spec"]["template"]["metadata"]["labels"]
+        ports = {p["name"]: p for p in service["Service"]["spec"]["ports"]}
+        self.assertEqual(service["Service"]["spec"]["selector"], labels)
+        self.assertEqual(ports["grpc"]["appProtocol"], "grpc")
+        policy = service["NetworkPolicy"]["spec"]
+        self.assertEqual(policy["podSelector"]["matchLabels"], labels)
+        self.assertTrue(all(rule["from"] for rule in policy["ingress"]))
+        budget = service["PodDisruptionBudget"]["spec"]
+        self.assertEqual(budget["selector"]["matchLabels"], labels)
+        self.assertLess(budget["maxUnavailable"],
+                        service["Deployment"]["spec"]["replicas"])
+        (monitor,) = [d["spec"] for d in schemas.documents(
+            "tests/golden/kubernetes/monitoring.yaml")
+            if d["kind"] == "ServiceMonitor"]
+        self.assertEqual(monitor["selector"]["matchLabels"],
+                         service["Service"]["metadata"]["labels"])
+        self.assertIn(monitor["endpoints"][0]["port"], ports)
 
     def test_sidecars_are_native(self):
         for gateway in gateways():
