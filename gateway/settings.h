@@ -66,6 +66,9 @@ struct Settings {
   std::string proxy;  // empty: as the environment says; "off": none
   bool allow_http_store = false;
 
+  // Whether LinkPhysicalAddress links what lies outside the repository.
+  bool allow_any_address = false;
+
   int64_t memory_bytes = 128 << 20;
   std::string spool_dir;
   int64_t spool_bytes = int64_t{8} << 30;

@@ -291,6 +291,14 @@ const std::vector<Field>& Fields() {
        From::kAnywhere,
        {},
        /*is_switch=*/true},
+      {"allow-any-address",
+       "Let LinkPhysicalAddress link addresses outside the repository's "
+       "storage "
+       "namespace [false]",
+       Switch(&Settings::allow_any_address),
+       From::kAnywhere,
+       {},
+       /*is_switch=*/true},
       {"max-uploads", "UploadAndLink calls at a time; more are refused [256]",
        Number(&Settings::max_uploads, 1, 100'000)},
       {"unary-threads", "Unary calls at a time; 1024 more wait [16]",

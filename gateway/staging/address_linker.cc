@@ -22,8 +22,11 @@ bool IsUnder(absl::string_view address, absl::string_view storage_namespace) {
 }  // namespace
 
 AddressLinker::AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop,
-                             RetryBudget& budget)
-    : lakefs_(lakefs), link_loop_(link_loop), budget_(budget) {}
+                             RetryBudget& budget, bool any_address)
+    : lakefs_(lakefs),
+      link_loop_(link_loop),
+      budget_(budget),
+      any_address_(any_address) {}
 
 LinkReport AddressLinker::Link(const CallContext& context,
                                const ObjectPath& object,
@@ -52,6 +55,7 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
                                            const std::string& repository,
                                            const std::string& physical_address,
                                            absl::BitGenRef random) {
+  if (any_address_) return absl::OkStatus();
   std::string storage_namespace;
   // What a caller learned by its own rights is not told to others.
   const bool shared = context.authorization().empty();

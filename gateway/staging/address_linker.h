@@ -15,14 +15,15 @@ namespace lakefs::gateway {
 // bytes to move, so what needs another address fails, with what lakeFS said of
 // it.
 //
-// Only addresses under the repository's own storage namespace are taken: lakeFS
-// links any other unchecked, so that a caller could read through the gateway's
-// credentials whatever lies in the store.
+// Only addresses under the repository's own storage namespace are taken, unless
+// `any_address`: lakeFS links any other unchecked, so that a caller could read
+// through the gateway's credentials whatever lies in the store.
 //
 // Threads: all methods may be called from any thread.
 class AddressLinker {
  public:
-  AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget);
+  AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget,
+                bool any_address = false);
 
   LinkReport Link(const CallContext& context, const ObjectPath& object,
                   const StagingMetadata& metadata, bool if_absent,
@@ -37,6 +38,7 @@ class AddressLinker {
   LakefsApi& lakefs_;
   LinkLoop& link_loop_;
   RetryBudget& budget_;
+  const bool any_address_;
   absl::Mutex mu_;
   // A repository's namespace never changes while it exists.
   std::map<std::string, std::string> namespaces_ ABSL_GUARDED_BY(mu_);

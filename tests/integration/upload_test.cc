@@ -408,6 +408,21 @@ TEST_F(UploadTest, AnAddressOutsideTheRepositoryIsNotLinked) {
   EXPECT_EQ(Count("linkPhysicalAddress"), 0);
 }
 
+TEST_F(UploadTest, AnAddressOutsideTheRepositoryIsLinkedWhereASettingSaysSo) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--allow-any-address"});
+  pb::LinkPhysicalAddressRequest link;
+  *link.mutable_object() = HeaderFor("o").object();
+  link.mutable_metadata()->mutable_staging()->set_physical_address(
+      "s3://lake/another/data/x");
+  link.mutable_metadata()->set_checksum("abc");
+  pb::LinkPhysicalAddressResponse linked;
+  grpc::ClientContext context;
+  const CallEnd end =
+      EndOf(gateway.NewStub()->LinkPhysicalAddress(&context, link, &linked));
+  EXPECT_NE(end.reason, "INVALID_REQUEST") << end.status.error_message();
+  EXPECT_EQ(Count("linkPhysicalAddress"), 1) << "lakeFS was not asked";
+}
+
 TEST_F(UploadTest, ALinkInConflictNamesTheNewLocation) {
   AddFault("linkPhysicalAddress", Fault::Kind::kConflictWithLocation);
   pb::GetPhysicalAddressRequest get;
