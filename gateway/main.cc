@@ -236,9 +236,10 @@ int Run(const Settings& settings) {
                                .unix_mode = settings.unix_mode,
                                .unix_group = settings.unix_group,
                                .identify_peers = allow != nullptr,
+                               .max_connections = settings.max_connections,
                                .max_streams = settings.max_streams,
                                .idle_timeout = settings.idle_timeout},
-                              service);
+                              service, metrics);
   if (!server.ok()) return Fail(server.status());
   for (const std::string& address : (*server)->addresses()) {
     std::cout << "listening on " << address << std::endl;

@@ -39,6 +39,7 @@ struct Settings {
   unsigned unix_mode = 0600;
   std::string unix_group;
   std::string allow_file;  // empty: every caller may write everywhere
+  int max_connections = 1000;
   int max_streams = 1000;
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
 

@@ -151,6 +151,10 @@ struct Metrics::Families {
               "Bytes of objects that were sent to the store more than once.")
           .Add({});
 
+  prometheus::Counter& connections_refused =
+      Counter("connections_refused_total",
+              "Connections closed as soon as they were made, for want of room.")
+          .Add({});
   prometheus::Gauge& queued_calls =
       Gauge("queued_calls", "Unary calls that wait for one of --unary-threads.")
           .Add({});
@@ -290,6 +294,10 @@ void Metrics::LinkRescued(absl::string_view how) {
 
 void Metrics::CredentialsRenewed(bool ok) {
   families_->renewals.Add({{"result", ok ? "ok" : "failed"}}).Increment();
+}
+
+void Metrics::ConnectionRefused() {
+  families_->connections_refused.Increment();
 }
 
 void Metrics::CallerDenied(absl::string_view why) {

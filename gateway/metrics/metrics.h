@@ -82,6 +82,9 @@ class Metrics {
   // A call was refused: "unknown_caller" or "not_allowed".
   void CallerDenied(absl::string_view why);
 
+  // A connection was closed as soon as it was made, for want of room.
+  void ConnectionRefused();
+
   // Asked whenever the text is made; to be set before anybody reads.
   void SetGauges(std::function<MetricGauges()> read);
 

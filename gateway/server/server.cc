@@ -3,7 +3,6 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "gateway/base/log.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -33,6 +31,10 @@ constexpr int kLookaheadBytes = 64 << 10;
 // that, its uploads would hold their memory until their deadline.
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 30'000;
+
+// For TLS and the first words of HTTP/2.
+constexpr int kHandshakeMs = 20'000;
+constexpr int kLeastHandshakeMs = 1'000;
 
 // The most often that a caller may send pings of its own.
 constexpr int kLeastPingIntervalMs = 10'000;
@@ -74,25 +76,33 @@ absl::Status CheckAddress(const std::string& address,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    ServerOptions options, const ServiceDependencies& dependencies) {
+    ServerOptions options, const ServiceDependencies& dependencies,
+    Metrics& metrics) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::channelz::experimental::InitChannelzService();
-  auto server =
-      std::unique_ptr<Server>(new Server(std::move(options), dependencies));
+  auto server = std::unique_ptr<Server>(
+      new Server(std::move(options), dependencies, metrics));
   if (auto s = server->Listen(); !s.ok()) return s;
   return server;
 }
 
-void Server::Configure(grpc::ServerBuilder& builder,
-                       StagingService& service) const {
+Server::Served Server::Build(
+    const std::optional<SocketPeer>& peer,
+    std::shared_ptr<grpc::ServerCredentials> tcp) const {
+  const auto idle_ms = static_cast<int>(
+      std::min<int64_t>(options_.idle_timeout.count(), INT32_MAX));
+  Served served;
+  served.service = std::make_unique<StagingService>(dependencies_, peer);
+  grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              options_.max_streams);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
-                             static_cast<int>(std::min<int64_t>(
-                                 options_.idle_timeout.count(), INT32_MAX)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, idle_ms);
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      std::clamp(idle_ms, kLeastHandshakeMs, kHandshakeMs));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -101,11 +111,23 @@ void Server::Configure(grpc::ServerBuilder& builder,
       kLeastPingIntervalMs);
   builder.AddChannelArgument("grpc.http2.bdp_probe", 0);
   builder.AddChannelArgument("grpc.http2.lookahead_bytes", kLookaheadBytes);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.RegisterService(&service);
+  builder.RegisterService(served.service.get());
+  constexpr auto kFromFd =
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
+  served.sockets = builder.experimental().AddExternalConnectionAcceptor(
+      kFromFd, grpc::InsecureServerCredentials());
+  if (tcp != nullptr) {
+    served.tcp = builder.experimental().AddExternalConnectionAcceptor(
+        kFromFd, std::move(tcp));
+  }
+  served.server = builder.BuildAndStart();
+  return served;
 }
 
 absl::Status Server::Listen() {
+  for (const std::string& address : options_.listen) {
+    if (auto s = CheckAddress(address, options_); !s.ok()) return s;
+  }
   std::shared_ptr<grpc::ServerCredentials> tcp =
       grpc::InsecureServerCredentials();
   if (!options_.tls.certificate.empty()) {
@@ -113,85 +135,62 @@ absl::Status Server::Listen() {
     if (!tls.ok()) return tls.status();
     tcp = *std::move(tls);
   }
-  served_.service = std::make_unique<StagingService>(dependencies_);
-  grpc::ServerBuilder builder;
-  Configure(builder, *served_.service);
-  const std::vector<std::string>& listen = options_.listen;
-  std::vector<int> ports(listen.size(), 0);
-  for (size_t i = 0; i < listen.size(); ++i) {
-    if (auto s = CheckAddress(listen[i], options_); !s.ok()) return s;
-    const bool is_unix = absl::StartsWith(listen[i], kUnixPrefix);
-    if (is_unix && options_.identify_peers) {
-      ports[i] = 1;  // as gRPC says of a socket
-    } else {
-      builder.AddListeningPort(
-          listen[i], is_unix ? grpc::InsecureServerCredentials() : tcp,
-          &ports[i]);
-    }
-  }
-  // Nobody else may connect between the bind and the change of mode.
-  const mode_t old_mask = umask(0177);
-  served_.server = builder.BuildAndStart();
-  umask(old_mask);
-  for (size_t i = 0; i < listen.size(); ++i) {
-    if (served_.server == nullptr || ports[i] == 0) {
-      if (listen.size() > 1 && ports[i] != 0) continue;
-      return absl::UnavailableError(
-          absl::StrCat("--listen=", listen[i], ": cannot listen there"));
-    }
-    absl::string_view address = listen[i];
-    if (absl::ConsumePrefix(&address, kUnixPrefix)) {
-      const std::string path(address);
-      if (options_.identify_peers) {
-        if (auto s = ListenForPeers(path); !s.ok()) return s;
-      }
-      socket_files_.push_back(path);
-      addresses_.push_back(listen[i]);
-      if (auto s = SetAccess(path, options_.unix_mode, options_.unix_group);
-          !s.ok()) {
-        return s;
-      }
-    } else {
-      addresses_.push_back(
-          absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]));
-    }
+  served_ = Build(std::nullopt, std::move(tcp));
+  for (const std::string& address : options_.listen) {
+    if (auto s = ListenOn(address); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
 
-absl::Status Server::ListenForPeers(const std::string& path) {
-  auto listener = PeerListener::Start(
-      path, [this](int fd, const SocketPeer& peer) { Take(fd, peer); });
-  if (!listener.ok()) return listener.status();
-  peer_listeners_.push_back(*std::move(listener));
-  return absl::OkStatus();
+absl::Status Server::ListenOn(const std::string& address) {
+  absl::string_view rest = address;
+  if (!absl::ConsumePrefix(&rest, kUnixPrefix)) {
+    auto sockets = ListenOnTcp(address);
+    if (!sockets.ok()) return sockets.status();
+    listeners_.push_back(std::make_unique<Listener>(
+        sockets->fds, [this](int fd) { Take(fd, /*is_unix=*/false); }));
+    addresses_.push_back(absl::StrCat(address.substr(0, address.rfind(':')),
+                                      ":", sockets->port));
+    return absl::OkStatus();
+  }
+  const std::string path(rest);
+  const auto fd = ListenOnSocket(path);
+  if (!fd.ok()) return fd.status();
+  socket_files_.push_back(path);
+  listeners_.push_back(std::make_unique<Listener>(
+      std::vector<int>{*fd},
+      [this](int connection) { Take(connection, /*is_unix=*/true); }));
+  addresses_.push_back(address);
+  return SetAccess(path, options_.unix_mode, options_.unix_group);
 }
 
-void Server::Take(int fd, const SocketPeer& peer) {
+void Server::Take(int fd, bool is_unix) {
   absl::MutexLock lock(&mu_);
-  const auto key = std::make_pair(peer.uid, peer.gid);
-  auto found = by_peer_.find(key);
-  if (stopped_ || (found == by_peer_.end() && by_peer_.size() >= kMaxPeers)) {
-    Log(LogLevel::kWarning, "connection refused",
-        {{"uid", int64_t{peer.uid}}, {"gid", int64_t{peer.gid}}});
+  Acceptor* acceptor = nullptr;
+  if (!stopped_ && connections_.TryAdd(fd)) {
+    acceptor = AcceptorFor(fd, is_unix);
+  }
+  if (acceptor == nullptr) {
+    metrics_.ConnectionRefused();
     close(fd);
     return;
   }
-  if (found == by_peer_.end()) {
-    found = by_peer_.emplace(key, Served()).first;
-    Served& served = found->second;
-    served.service = std::make_unique<StagingService>(dependencies_, peer);
-    grpc::ServerBuilder builder;
-    Configure(builder, *served.service);
-    served.acceptor = builder.experimental().AddExternalConnectionAcceptor(
-        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
-    served.server = builder.BuildAndStart();
-  }
-  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-      connection;
+  Acceptor::NewConnectionParameters connection;
   connection.fd = fd;
-  found->second.acceptor->HandleNewConnection(&connection);
+  acceptor->HandleNewConnection(&connection);
+}
+
+Server::Acceptor* Server::AcceptorFor(int fd, bool is_unix) {
+  if (!is_unix) return served_.tcp.get();
+  if (!options_.identify_peers) return served_.sockets.get();
+  const auto peer = PeerOf(fd);
+  if (!peer) return nullptr;
+  const auto key = std::make_pair(peer->uid, peer->gid);
+  const auto found = by_peer_.find(key);
+  if (found != by_peer_.end()) return found->second.sockets.get();
+  if (by_peer_.size() >= kMaxPeers) return nullptr;
+  return by_peer_.emplace(key, Build(peer, nullptr))
+      .first->second.sockets.get();
 }
 
 Server::~Server() {
@@ -200,7 +199,7 @@ Server::~Server() {
 }
 
 void Server::Stop(std::chrono::milliseconds grace) {
-  peer_listeners_.clear();
+  listeners_.clear();
   const auto deadline = std::chrono::system_clock::now() + grace;
   std::vector<grpc::Server*> servers;
   {

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/server/listener.h"
 #include "gateway/server/staging_service.h"
 #include "gateway/server/tls.h"
 #include "gateway/server/unix_socket.h"
@@ -27,9 +29,11 @@ struct ServerOptions {
   // Of the unix sockets.
   mode_t unix_mode = 0600;
   std::string unix_group;
-  // Whether callers on unix sockets are told apart by their user. Costs a
-  // thread a socket and a small server a user, so only where it is asked for.
+  // Whether callers on unix sockets are told apart by their user. Costs a small
+  // server a user, so only where it is asked for.
   bool identify_peers = false;
+  // Connections at a time; one more is closed at once.
+  int max_connections = 1000;
   // Calls at a time on one connection.
   int max_streams = 1000;
   // A connection without a call is closed after this.
@@ -44,7 +48,8 @@ class Server {
   //
   // Errors: INVALID_ARGUMENT or UNAVAILABLE, with the setting in the message.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      ServerOptions options, const ServiceDependencies& dependencies);
+      ServerOptions options, const ServiceDependencies& dependencies,
+      Metrics& metrics);
   ~Server();
 
   // The addresses served, with the port that was found where 0 was asked for.
@@ -57,32 +62,45 @@ class Server {
   void Drain(CallRunner& calls, std::chrono::milliseconds grace);
 
  private:
+  using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
   // A server with the service that knows who calls.
   struct Served {
     std::unique_ptr<StagingService> service;
-    std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
+    std::unique_ptr<Acceptor> sockets;
+    std::unique_ptr<Acceptor> tcp;  // null where only one user's sockets come
     std::unique_ptr<grpc::Server> server;
   };
 
-  Server(ServerOptions options, const ServiceDependencies& dependencies)
-      : options_(std::move(options)), dependencies_(dependencies) {}
+  Server(ServerOptions options, const ServiceDependencies& dependencies,
+         Metrics& metrics)
+      : options_(std::move(options)),
+        dependencies_(dependencies),
+        metrics_(metrics),
+        connections_(static_cast<size_t>(options_.max_connections)) {}
 
-  void Configure(grpc::ServerBuilder& builder, StagingService& service) const;
+  // A server for callers of one user, or for all others; without `tcp`
+  // credentials it takes unix sockets only.
+  Served Build(const std::optional<SocketPeer>& peer,
+               std::shared_ptr<grpc::ServerCredentials> tcp) const;
   absl::Status Listen();
-  absl::Status ListenForPeers(const std::string& path);
-  // Hands a connection of a unix socket to the server of its user.
-  void Take(int fd, const SocketPeer& peer);
+  absl::Status ListenOn(const std::string& address);
+  // Hands a connection to the server that is for it, or closes it.
+  void Take(int fd, bool is_unix);
+  Acceptor* AcceptorFor(int fd, bool is_unix)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Stop(std::chrono::milliseconds grace);
 
   const ServerOptions options_;
   const ServiceDependencies dependencies_;
+  Metrics& metrics_;
   std::vector<std::string> addresses_;
   std::vector<std::string> socket_files_;
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   Served served_;
   std::map<std::pair<uid_t, gid_t>, Served> by_peer_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::unique_ptr<PeerListener>> peer_listeners_;
+  OpenConnections connections_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
 }  // namespace lakefs::gateway

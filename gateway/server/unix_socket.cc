@@ -1,8 +1,6 @@
 #include "gateway/server/unix_socket.h"
 
 #include <grp.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,9 +14,6 @@
 
 namespace lakefs::gateway {
 namespace {
-
-// After a lack of descriptors; else the loop would spin on the same connection.
-constexpr int kPauseMilliseconds = 100;
 
 sockaddr_un AddressOf(const std::string& path) {
   sockaddr_un address{};
@@ -82,53 +77,24 @@ absl::Status SetAccess(const std::string& path, mode_t mode,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<PeerListener>> PeerListener::Start(
-    const std::string& path, Accept accept) {
+absl::StatusOr<int> ListenOnSocket(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const sockaddr_un address = AddressOf(path);
   const mode_t old_mask = umask(0177);
   const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address),
                           sizeof(address)) == 0;
   umask(old_mask);
-  if (!bound || listen(fd, SOMAXCONN) != 0) {
-    close(fd);
-    return absl::UnavailableError(
-        absl::StrCat("--listen=unix:", path, ": cannot listen there"));
-  }
-  auto listener = std::unique_ptr<PeerListener>(new PeerListener(
-      fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), std::move(accept)));
-  listener->thread_ = std::thread([raw = listener.get()] { raw->Run(); });
-  return listener;
+  if (bound && listen(fd, SOMAXCONN) == 0) return fd;
+  close(fd);
+  return absl::UnavailableError(
+      absl::StrCat("--listen=unix:", path, ": cannot listen there"));
 }
 
-PeerListener::~PeerListener() {
-  const uint64_t one = 1;
-  (void)!write(wake_, &one, sizeof(one));
-  if (thread_.joinable()) thread_.join();
-  close(fd_);
-  close(wake_);
-}
-
-void PeerListener::Run() {
-  pollfd waited[] = {{fd_, POLLIN, 0}, {wake_, POLLIN, 0}};
-  while (true) {
-    poll(waited, 2, -1);
-    if (waited[1].revents != 0) return;
-    const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) {
-      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-        poll(&waited[1], 1, kPauseMilliseconds);
-      }
-      continue;
-    }
-    ucred peer{};
-    socklen_t size = sizeof(peer);
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-      close(fd);
-      continue;
-    }
-    accept_(fd, {peer.uid, peer.gid});
-  }
+std::optional<SocketPeer> PeerOf(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {};
+  return SocketPeer{peer.uid, peer.gid};
 }
 
 }  // namespace lakefs::gateway

@@ -3,10 +3,8 @@
 
 #include <sys/types.h>
 
-#include <functional>
-#include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "gateway/server/caller.h"
@@ -25,29 +23,13 @@ absl::Status PrepareSocket(const std::string& path);
 absl::Status SetAccess(const std::string& path, mode_t mode,
                        const std::string& group);
 
-// Accepts connections itself, to ask the kernel who has made them: gRPC's own
-// listener tells nothing of that.
-class PeerListener {
- public:
-  // Takes over the descriptor of a connection.
-  using Accept = std::function<void(int fd, const SocketPeer& peer)>;
+// A descriptor that listens at `path`, which must be prepared; nobody but the
+// owner may connect until SetAccess.
+//
+// Errors: UNAVAILABLE.
+absl::StatusOr<int> ListenOnSocket(const std::string& path);
 
-  // Listens at `path`, which must be prepared; nobody but the owner may connect
-  // until SetAccess.
-  static absl::StatusOr<std::unique_ptr<PeerListener>> Start(
-      const std::string& path, Accept accept);
-  // Stops to accept; blocks until `accept` is not running.
-  ~PeerListener();
-
- private:
-  PeerListener(int fd, int wake, Accept accept)
-      : fd_(fd), wake_(wake), accept_(std::move(accept)) {}
-  void Run();
-
-  const int fd_;
-  const int wake_;  // an eventfd: the end
-  const Accept accept_;
-  std::thread thread_;
-};
+// The user behind a connection of a unix socket, as the kernel names it.
+std::optional<SocketPeer> PeerOf(int fd);
 
 }  // namespace lakefs::gateway

@@ -1,10 +1,17 @@
 // What one caller may not have too much of: bytes, headers, streams, time.
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "tests/emulator/emulator.h"
+#include "tests/testing/certificates.h"
 #include "tests/testing/gateway_process.h"
+#include "tests/testing/http_get.h"
 #include "tests/testing/upload_call.h"
 
 namespace lakefs::gateway::testing {
@@ -12,6 +19,7 @@ namespace {
 
 namespace pb = ::lakefs::staging::v1;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 class LimitsTest : public ::testing::Test {
  protected:
@@ -85,6 +93,71 @@ TEST_F(LimitsTest, OneConnectionHasNoMoreStreamsThanAllowed) {
   }
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+}
+
+TEST_F(LimitsTest, MoreConnectionsThanAllowedAreClosed) {
+  for (const bool by_socket : {false, true}) {
+    char name[] = "/tmp/limits-test-XXXXXX";
+    const std::string folder = mkdtemp(name);
+    const std::string socket = absl::StrCat("unix:", folder, "/socket");
+    GatewayProcess gateway(emulator_.endpoint(),
+                           {"--max-connections=2", "--listen=" + socket});
+    const auto connect = [&] {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+      return pb::Staging::NewStub(grpc::CreateCustomChannel(
+          by_socket ? socket : gateway.address(),
+          grpc::InsecureChannelCredentials(), arguments));
+    };
+    const auto put = [](pb::Staging::Stub& stub) {
+      return UploadUnary(stub, HeaderFor("o"), "x").status.error_code();
+    };
+    auto first = connect();
+    auto second = connect();
+    EXPECT_EQ(put(*first), grpc::OK);
+    EXPECT_EQ(put(*second), grpc::OK);
+    EXPECT_EQ(put(*connect()), grpc::UNAVAILABLE);
+    EXPECT_EQ(put(*first), grpc::OK) << "who was there is served on";
+    EXPECT_THAT(
+        Fetch(absl::StrCat("http://", gateway.admin(), "/metrics")),
+        Pair(200, ::testing::ContainsRegex("connections_refused_total [1-9]")));
+    first.reset();
+    auto code = grpc::UNAVAILABLE;
+    for (int i = 0; i < 100 && code != grpc::OK; ++i) code = put(*connect());
+    EXPECT_EQ(code, grpc::OK) << "the room of a closed one is not given again";
+    std::filesystem::remove_all(folder);
+  }
+}
+
+TEST_F(LimitsTest, AConnectionThatSaysNothingIsClosed) {
+  char name[] = "/tmp/limits-test-XXXXXX";
+  Certificates certificates(mkdtemp(name));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  const std::vector<std::string> ways[] = {
+      {"--idle-timeout=1s"},
+      {"--idle-timeout=1s", "--tls-cert=" + certificates.Pem("gateway"),
+       "--tls-key=" + certificates.Key("gateway")}};
+  for (const std::vector<std::string>& flags : ways) {
+    GatewayProcess gateway(emulator_.endpoint(), flags);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(
+        std::stoi(gateway.address().substr(gateway.address().rfind(':') + 1)));
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(
+        connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const timeval limit{15, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    char buffer[256];
+    ssize_t n = 0;
+    do {
+      n = read(fd, buffer, sizeof(buffer));
+    } while (n > 0);
+    EXPECT_TRUE(n == 0 || errno == ECONNRESET)
+        << "still open, with " << flags.size() << " flags";
+    close(fd);
+  }
 }
 
 TEST_F(LimitsTest, AConnectionWithoutCallsIsClosed) {
