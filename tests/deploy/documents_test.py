@@ -1,7 +1,7 @@
 """The documents' commands work, and what they name is there.
 
-Every block of shell commands stands behind a comment: `run`, or `not run:` and
-why. A run takes place in a folder that looks like the root of the sources after
+Every block of shell commands stands behind a comment: `run`, `run in the
+background`, or `not run:` and why. A run takes place in a folder that looks like the root of the sources after
 a release build, with the gateway of the documents running.
 """
 
@@ -49,6 +49,15 @@ class DocumentsTest(unittest.TestCase):
             commands = commands.replace(there, here)
         return commands
 
+    def root(self, folder):
+        """Makes `folder` look like the root of the sources after a build."""
+        os.mkdir(f"{folder}/build")
+        os.symlink(BUILD, f"{folder}/build/release")
+        for name in "client", "deploy", "proto", "tests":
+            os.symlink(f"{schemas.ROOT}/{name}", f"{folder}/{name}")
+        with open(f"{folder}/report.csv", "w") as out:
+            out.write("b,2\na,1\n")
+
     def test_commands_that_can_run_do(self):
         ran = 0
         for document, marker, commands in blocks():
@@ -57,12 +66,7 @@ class DocumentsTest(unittest.TestCase):
             ran += 1
             with self.subTest(document=document, commands=commands), \
                     tempfile.TemporaryDirectory() as folder:
-                os.mkdir(f"{folder}/build")
-                os.symlink(BUILD, f"{folder}/build/release")
-                for name in "client", "deploy", "proto", "tests":
-                    os.symlink(f"{schemas.ROOT}/{name}", f"{folder}/{name}")
-                with open(f"{folder}/report.csv", "w") as out:
-                    out.write("b,2\na,1\n")
+                self.root(folder)
                 done = subprocess.run(
                     ["bash", "-euo", "pipefail", "-c",
                      self.commands_here(commands)],
@@ -76,9 +80,41 @@ class DocumentsTest(unittest.TestCase):
         self.assertEqual(self.lakefs.read("reports/sorted.csv"),
                          b"a,1\nb,2\n")
 
+    def test_the_gateway_is_started_as_the_readme_says(self):
+        (commands,) = [c for _, marker, c in blocks()
+                       if marker == "run in the background"]
+        for there, here in (
+                ("https://lakefs.example.com", self.lakefs.url),
+                ("ACCESS_KEY_ID=...", f"ACCESS_KEY_ID={running.ACCESS_KEY_ID}"),
+                ("SECRET_ACCESS_KEY=...",
+                 f"SECRET_ACCESS_KEY={running.SECRET_ACCESS_KEY}"),
+                ("127.0.0.1:8765", "127.0.0.1:0")):
+            self.assertIn(there, commands)
+            commands = commands.replace(there, here)
+        with tempfile.TemporaryDirectory() as folder:
+            self.root(folder)
+            process = subprocess.Popen(
+                ["bash", "-euc", commands.replace("build/release/bin",
+                                                  "exec build/release/bin")],
+                cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, env={"PATH": "/usr/bin:/bin", "HOME": folder,
+                                "LAKEFS_STAGING_ADMIN_LISTEN": "off"})
+            address = process.stdout.readline().removeprefix("listening on ")
+            try:
+                subprocess.run(
+                    ["build/release/bin/lakefs-staging", "upload",
+                     "report.csv", "lakefs://quickstart/main/started.csv",
+                     f"--gateway={address.strip()}"],
+                    cwd=folder, check=True, capture_output=True, timeout=60)
+            finally:
+                process.terminate()
+                said = process.communicate(timeout=60)[1]
+            self.assertEqual(process.returncode, 0, said)
+            self.assertEqual(self.lakefs.read("started.csv"), b"b,2\na,1\n")
+
     def test_every_block_is_run_or_says_why_not(self):
         for document, marker, commands in blocks():
-            self.assertRegex(marker, r"\A(run|not run: .+)\Z",
+            self.assertRegex(marker, r"\A(run|run in the background|not run: .+)\Z",
                              f"{document}: {commands}")
 
     def test_every_block_is_right_shell(self):
