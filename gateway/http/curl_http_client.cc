@@ -151,10 +151,16 @@ std::optional<HttpBody> BodyToRead(const HttpRequest& request) {
 // inside, but a cancelled call can wake it.
 class CurlHttpClient::Handle {
  public:
-  Handle() : multi_(curl_multi_init()), easy_(curl_easy_init()) {}
+  explicit Handle(const CurlOptions& options)
+      : multi_(curl_multi_init()),
+        easy_(curl_easy_init()),
+        resolve_(options.resolve.empty()
+                     ? nullptr
+                     : curl_slist_append(nullptr, options.resolve.c_str())) {}
   ~Handle() {
     curl_easy_cleanup(easy_);
     curl_multi_cleanup(multi_);
+    curl_slist_free_all(resolve_);
   }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
@@ -177,6 +183,7 @@ class CurlHttpClient::Handle {
 
   CURLM* multi_;
   CURL* easy_;
+  curl_slist* resolve_;
   char error_[CURL_ERROR_SIZE] = "";
 };
 
@@ -212,6 +219,7 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
   if (!options.proxy.empty()) {
     Set(CURLOPT_PROXY, options.proxy == "off" ? "" : options.proxy.c_str());
   }
+  if (resolve_ != nullptr) Set(CURLOPT_RESOLVE, resolve_);
   Set(CURLOPT_OPENSOCKETFUNCTION, OnOpenSocket);
   Set(CURLOPT_OPENSOCKETDATA, &exchange);
   Set(CURLOPT_HEADERFUNCTION, OnHeader);
@@ -392,7 +400,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const CallContext& context,
 
 std::unique_ptr<CurlHttpClient::Handle> CurlHttpClient::Take() {
   absl::MutexLock lock(&mu_);
-  if (idle_.empty()) return std::make_unique<Handle>();
+  if (idle_.empty()) return std::make_unique<Handle>(options_);
   std::unique_ptr<Handle> handle = std::move(idle_.back());
   idle_.pop_back();
   return handle;

@@ -34,6 +34,9 @@ struct CurlOptions {
   // environment; "off": none.
   std::string proxy;
 
+  // "HOST:PORT:ADDRESS" instead of what DNS says of a host; for tests.
+  std::string resolve;
+
   // Refuses to send anything without TLS.
   bool https_only = false;
 };

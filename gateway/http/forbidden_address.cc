@@ -13,6 +13,8 @@
 namespace lakefs::gateway {
 namespace {
 
+constexpr char kPlain[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_:";
+
 // In host byte order.
 bool IsForbidden4(uint32_t address) {
   return (address & 0xffff0000U) == 0xa9fe0000U ||  // 169.254.0.0/16
@@ -41,10 +43,12 @@ bool IsForbidden6(const in6_addr& address) {
   return holds4 && IsForbidden4(ntohl(inner));
 }
 
-// The host of a URL, in lower case, without brackets, user and port.
+// The host of a URL, in lower case, without brackets, user and port; "" if the
+// URL has none where it belongs.
 std::string HostOf(absl::string_view url) {
   const size_t scheme = url.find("://");
-  if (scheme != absl::string_view::npos) url.remove_prefix(scheme + 3);
+  if (scheme == absl::string_view::npos) return "";
+  url.remove_prefix(scheme + 3);
   url = url.substr(0, url.find_first_of("/?#\\"));
   const size_t at = url.rfind('@');
   if (at != absl::string_view::npos) url.remove_prefix(at + 1);
@@ -77,6 +81,10 @@ std::string ForbiddenAddress(const sockaddr& address) {
 
 bool NamesForbiddenHost(absl::string_view url) {
   const std::string host = HostOf(url);
+  // curl decodes and maps other hosts before it connects.
+  if (host.empty() || host.find_first_not_of(kPlain) != std::string::npos) {
+    return true;
+  }
   if (host == "metadata" || host == "metadata.google.internal" ||
       host == "metadata.goog" || host == "instance-data" ||
       host == "instance-data.ec2.internal") {

@@ -19,8 +19,10 @@ namespace lakefs::gateway {
 // The address as text if it is one of those, else "".
 std::string ForbiddenAddress(const sockaddr& address);
 
-// Whether the URL names a metadata service, or one of those addresses, itself.
-// Where a proxy resolves the name, this is all that can be known.
+// Whether the URL names a metadata service, or one of those addresses, itself;
+// or names its host in a way that leaves that open: not behind "://", encoded,
+// or in other letters than names of DNS have. Where a proxy resolves the name,
+// this is all that can be known.
 bool NamesForbiddenHost(absl::string_view url);
 
 }  // namespace lakefs::gateway

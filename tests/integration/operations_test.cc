@@ -1,9 +1,14 @@
 // What operators see of the gateway: its metrics, its readiness, its end.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -19,6 +24,26 @@ namespace {
 namespace pb = ::lakefs::staging::v1;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+
+// An IPv4 address of this machine that is not loopback; "" if it has none.
+std::string AddressOfThisMachine() {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return "";
+  std::string found;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET ||
+        (one->ifa_flags & IFF_LOOPBACK) != 0) {
+      continue;
+    }
+    char text[INET_ADDRSTRLEN] = "";
+    inet_ntop(AF_INET,
+              &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr,
+              text, sizeof(text));
+    found = text;
+  }
+  freeifaddrs(all);
+  return found;
+}
 
 class OperationsTest : public ::testing::Test {
  protected:
@@ -118,6 +143,49 @@ TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
               Pair(503, HasSubstr("\"lakefs_unreachable\"")));
   EXPECT_THAT(Get(nobody, "/healthz"), Pair(200, "ok\n"));
   EXPECT_TRUE(Shows(nobody, "ready 0"));
+}
+
+TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
+  const std::string address = AddressOfThisMachine();
+  if (address.empty()) GTEST_SKIP() << "there is no network";
+  GatewayProcess gateway(emulator_.endpoint(), {"--admin-listen=0.0.0.0:0"});
+  const std::string port =
+      gateway.admin().substr(gateway.admin().rfind(':') + 1);
+  EXPECT_THAT(
+      Fetch(absl::StrCat("http://", address, ":", port, "/quitquitquit"),
+            HttpMethod::kPost),
+      Pair(403, "only from loopback\n"));
+  EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+}
+
+TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
+  GatewayProcess gateway(emulator_.endpoint());
+  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+  ASSERT_FALSE(Upload(*gateway.NewStub(), HeaderFor(""), "x").status.ok());
+  std::vector<nlohmann::json> calls;
+  std::istringstream log(gateway.Log());
+  for (std::string line; std::getline(log, line);) {
+    auto entry = nlohmann::json::parse(line, nullptr, false);
+    ASSERT_TRUE(entry.is_object()) << line;
+    EXPECT_TRUE(entry.contains("time") && entry.contains("level")) << line;
+    if (entry["event"] == "call") calls.push_back(std::move(entry));
+  }
+  ASSERT_EQ(calls.size(), 2U);
+  for (const char* name :
+       {"call_id", "trace_id", "span_id", "method", "code", "reason", "outcome",
+        "plan", "rounds", "attempts", "rescue", "seconds", "message"}) {
+    EXPECT_TRUE(calls[0].contains(name)) << name;
+  }
+  EXPECT_NE(calls[0]["call_id"], calls[1]["call_id"]);
+  EXPECT_EQ(calls[0]["method"], "UploadObject");
+  EXPECT_EQ(calls[0]["code"], "OK");
+  EXPECT_EQ(calls[0]["outcome"], "COMMITTED");
+  EXPECT_EQ(calls[0]["plan"], "SINGLE_PUT");
+  EXPECT_EQ(calls[0]["rounds"], 1);
+  EXPECT_GT(calls[0]["attempts"], 2);
+  EXPECT_GT(calls[0]["seconds"], 0.0);
+  EXPECT_EQ(calls[1]["reason"], "INVALID_REQUEST");
+  EXPECT_EQ(calls[1]["outcome"], "NOT_COMMITTED");
 }
 
 TEST_F(OperationsTest, AStalledScraperKeepsNoProbeOut) {

@@ -212,6 +212,9 @@ TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
        "not that of --tls-cert"},
       {"--listen=127.0.0.1:0" + cert, "tls-key"},
       {"--token-file=" + Write("token", "t", 0644), "mode 0644"},
+      {"--client-cert=" + certificates.Pem("gateway") +
+           " --client-key=" + open_key,
+       "mode 0644"},
       {"--token-file=/nonexistent", "/nonexistent cannot be read"},
       {"--allow-file=/nonexistent", "/nonexistent"},
       {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},

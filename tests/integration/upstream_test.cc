@@ -170,6 +170,22 @@ TEST_F(UpstreamTest, ARedirectOfTheStoreIsNotFollowed) {
   EXPECT_EQ(other.requests(), 0) << "bytes or keys went to another server";
 }
 
+TEST_F(UpstreamTest, NoPresignedUrlLeadsToAMetadataService) {
+  // Not even by way of a proxy, which would look the name up itself.
+  HttpFront proxy({.upstream = "http://127.0.0.1:1"});
+  for (const char* url : {"http://169.254.169.254", "http://%3169.254.169.254",
+                          "http://metadata.google.internal"}) {
+    HttpFront lakefs({.upstream = emulator_.endpoint(),
+                      .rewrites = {{emulator_.store_endpoint(), url}}});
+    GatewayProcess gateway(lakefs.url(), {"--proxy=" + proxy.url()},
+                           {{"no_proxy", "127.0.0.1"}});
+    const CallEnd end = Put(gateway);
+    EXPECT_EQ(end.reason, "STORE_REJECTED") << end.status.error_message();
+    EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED);
+    EXPECT_EQ(proxy.requests(), 0);
+  }
+}
+
 TEST_F(UpstreamTest, AllGoesThroughTheProxy) {
   HttpFront proxy({});
   for (const bool by_flag : {true, false}) {

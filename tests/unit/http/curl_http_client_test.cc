@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "gateway/http/rope.h"
 #include "tests/testing/matchers.h"
@@ -174,6 +175,22 @@ TEST_F(CurlHttpClientTest, ARedirectIsAnAnswerAndIsNotFollowed) {
       client_.Send(context_, {.operation = "t", .url = Url("/redirect")});
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->status, 302);
+}
+
+TEST_F(CurlHttpClientTest, NothingIsSentWhereDnsLeadsToAForbiddenAddress) {
+  for (const char* address : {"169.254.169.254", "[fe80::1]"}) {
+    CurlHttpClient client({.resolve = absl::StrCat("store.test:80:", address)});
+    const auto response = client.Send(
+        context_, {.operation = "storePut", .url = "http://store.test/x"});
+    EXPECT_THAT(response, StatusIs(absl::StatusCode::kPermissionDenied));
+    EXPECT_THAT(response, HasReason(Reason::kStoreRejected));
+  }
+  CurlHttpClient client(
+      {.resolve = absl::StrCat("t.test:", port_, ":127.0.0.1")});
+  const auto response = client.Send(
+      context_, {.operation = "t",
+                 .url = absl::StrCat("http://t.test:", port_, "/echo")});
+  EXPECT_THAT(response, IsOk()) << "the name is not looked up as told";
 }
 
 TEST_F(CurlHttpClientTest, AReplyThatIsTooLargeIsAnError) {

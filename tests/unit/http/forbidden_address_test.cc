@@ -42,7 +42,11 @@ TEST(ForbiddenAddressTest, UrlsThatNameThemAreKnownHoweverTheyAreWritten) {
        {"http://169.254.169.254/latest", "http://2852039166/",
         "http://0xa9fea9fe:80/x", "http://0251.0376.0251.0376/",
         "https://user@METADATA.google.internal./x", "http://[fe80::1%25eth0]/",
-        "http://[::ffff:169.254.169.254]:80/", "http://metadata/"}) {
+        "http://[::ffff:169.254.169.254]:80/", "http://metadata/",
+        // As curl reads them, this is where they lead.
+        "http://%31%36%39.254.169.254/", "http:///169.254.169.254/",
+        "http:/169.254.169.254/", "169.254.169.254/",
+        "http://\xef\xbc\x91\x36\x39.254.169.254/"}) {
     EXPECT_TRUE(NamesForbiddenHost(url)) << url;
   }
   for (const char* url :

@@ -1,6 +1,7 @@
 #include "gateway/settings.h"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -128,6 +129,33 @@ TEST_F(SettingsTest, WhatIsMissingIsNamed) {
 TEST_F(SettingsTest, SecretsAreNoFlags) {
   EXPECT_FALSE(Read({"--secret-access-key=x"}).ok());
   EXPECT_FALSE(Read({"--token=x"}).ok());
+}
+
+TEST_F(SettingsTest, AFileWithASecretMustNotBeOpenToOthers) {
+  const std::string config = "--config=" + Write("c.yaml", "token: t\n");
+  const std::string path = home_ + "/c.yaml";
+  for (const mode_t mode : {0644, 0606, 0620}) {
+    chmod(path.c_str(), mode);
+    const auto line = Read({config.c_str()});
+    EXPECT_THAT(line, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr("has mode"));
+  }
+  chmod(path.c_str(), 0640);
+  EXPECT_EQ(Read({config.c_str()})->settings.token, "t");
+  Write("c.yaml", "log-level: debug\n");
+  chmod(path.c_str(), 0644);
+  EXPECT_THAT(Read({config.c_str()}), IsOk()) << "there is no secret in it";
+}
+
+TEST_F(SettingsTest, TheFileOfLakectlIsWarnedOfWhereItIsOpenToOthers) {
+  Write(".lakectl.yaml",
+        "credentials:\n  access_key_id: a\n  secret_access_key: b\n");
+  const Environment environment{{"HOME", home_},
+                                {"LAKECTL_SERVER_ENDPOINT_URL", "http://x"}};
+  chmod((home_ + "/.lakectl.yaml").c_str(), 0644);
+  EXPECT_EQ(Read({}, environment)->warnings.size(), 1U);
+  chmod((home_ + "/.lakectl.yaml").c_str(), 0600);
+  EXPECT_EQ(Read({}, environment)->warnings.size(), 0U);
 }
 
 TEST_F(SettingsTest, ASwitchMayStandAlone) {
