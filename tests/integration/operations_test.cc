@@ -138,6 +138,21 @@ TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
                           {{"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "wrong"}});
   EXPECT_THAT(Get(bad_keys, "/readyz"),
               Pair(503, HasSubstr("\"credentials_rejected\"")));
+  GatewayProcess failing(emulator_.endpoint());
+  Fault broken;
+  broken.operation = "getConfig";
+  broken.status = 503;
+  broken.times = -1;
+  emulator_.AddFault(broken);
+  EXPECT_THAT(Get(failing, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_failing\"")));
+  emulator_.ClearFaults();
+  std::pair<int, std::string> again;
+  for (int i = 0; i < 100 && again.first != 200; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    again = Get(failing, "/readyz");
+  }
+  EXPECT_EQ(again.first, 200) << again.second;
   GatewayProcess nobody("http://127.0.0.1:1");
   EXPECT_THAT(Get(nobody, "/readyz"),
               Pair(503, HasSubstr("\"lakefs_unreachable\"")));

@@ -290,6 +290,30 @@ TEST_F(SecurityTest, CallersBringTheirOwnAuthorization) {
   EXPECT_EQ(put("").error_code(), grpc::UNAUTHENTICATED);
 }
 
+TEST_F(SecurityTest, WhatOneCallerLearnedIsNotToldToTheNext) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--auth=pass-through"},
+                         {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+                          {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
+  const auto link = [&](const std::string& authorization) {
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", authorization);
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = HeaderFor("o").object();
+    request.mutable_metadata()->mutable_staging()->set_physical_address(
+        "s3://another/x");
+    request.mutable_metadata()->set_checksum("abc");
+    pb::LinkPhysicalAddressResponse response;
+    return gateway.NewStub()->LinkPhysicalAddress(&context, request, &response);
+  };
+  const grpc::Status good = link(
+      "Basic QUtJQUlPU0ZPRE5ON0VYQU1QTEU6d0phbHJYVXRuRkVNSS9LN01ERU"
+      "5HL2JQeFJmaUNZRVhBTVBMRUtFWQ==");
+  EXPECT_THAT(good.error_message(), HasSubstr("storage namespace"));
+  const grpc::Status bad = link("Basic bm9ib2R5Om5vYm9keQ==");
+  EXPECT_EQ(bad.error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_THAT(bad.error_message(), Not(HasSubstr("storage namespace")));
+}
+
 TEST_F(SecurityTest, AuthorizationOfCallersGoesNowhereUnlessSwitchedOn) {
   GatewayProcess gateway(emulator_.endpoint());
   grpc::ClientContext context;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 #include "gateway/settings_fields.h"
 #include "tests/testing/golden.h"
@@ -177,6 +178,31 @@ TEST_F(SettingsTest, TheReadmeHasEverySetting) {
         field.from == From::kAnywhere ? "--" + field.name : VariableOf(field);
     EXPECT_THAT(readme, HasSubstr("`" + name + "` |")) << field.name;
   }
+}
+
+TEST_F(SettingsTest, TheReadmeHasNoOtherSettingsAndTheirDefaults) {
+  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  const std::regex row(R"(^\| `--([a-z0-9-]+)` \|.*\| ([^|]*)\|$)");
+  const std::regex in_help(R"(\[([0-9]+|[0-9]+[smh]|true|false|info)\]$)");
+  std::smatch match;
+  int rows = 0;
+  int defaults = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (!std::regex_search(line, match, row) || match[1] == "config") continue;
+    ++rows;
+    const Field* field = FindField(std::string(match[1]));
+    ASSERT_NE(field, nullptr) << line;
+    std::string told = match[2];
+    std::erase_if(told, [](char c) { return c == '`' || c == ' '; });
+    std::smatch meant;
+    if (!std::regex_search(field->help, meant, in_help)) continue;
+    ++defaults;
+    if (told == "128MiB") told = std::to_string(128 << 20);
+    if (told == "8GiB") told = std::to_string(int64_t{8} << 30);
+    EXPECT_EQ(told, meant[1]) << line;
+  }
+  EXPECT_GT(rows, 30);
+  EXPECT_GT(defaults, 14);
 }
 
 TEST_F(SettingsTest, HelpIsGolden) {
