@@ -11,9 +11,9 @@
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/http/metered_http_client.h"
+#include "gateway/lakefs/credentials_file.h"
 #include "gateway/lakefs/login.h"
 #include "gateway/lakefs/rest_client.h"
-#include "gateway/lakefs/token_file.h"
 #include "gateway/objectstore/direct_s3_store.h"
 #include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
@@ -66,13 +66,18 @@ absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
           http, metrics);
     case AuthMode::kToken:
       if (!settings.token_file.empty()) {
-        return TokenFile::Open(settings.token_file, clock, metrics);
+        return CredentialsFile::Open(
+            settings.token_file, CredentialsFile::Kind::kToken, clock, metrics);
       }
       return std::make_unique<FixedCredentials>(
           FixedCredentials::Token(settings.token));
     case AuthMode::kUnset:
     case AuthMode::kKeys:
       break;
+  }
+  if (!settings.credentials_file.empty()) {
+    return CredentialsFile::Open(settings.credentials_file,
+                                 CredentialsFile::Kind::kKeys, clock, metrics);
   }
   return std::make_unique<FixedCredentials>(FixedCredentials::Keys(
       settings.access_key_id, settings.secret_access_key));

@@ -155,10 +155,17 @@ absl::Status CheckComplete(Settings& settings) {
     return absl::InvalidArgumentError(
         "token is missing: set LAKEFS_STAGING_TOKEN or --token-file");
   }
+  if (!settings.credentials_file.empty()) {
+    if (settings.auth == AuthMode::kKeys) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "credentials-file is for --auth=keys; a session needs the keys by "
+        "variable");
+  }
   if (settings.access_key_id.empty()) {
     return absl::InvalidArgumentError(
         "access-key-id is missing: set LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
-        "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY, or --token-file");
+        "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY, or --credentials-file or "
+        "--token-file");
   }
   if (settings.secret_access_key.empty()) {
     return absl::InvalidArgumentError(

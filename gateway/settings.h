@@ -49,6 +49,7 @@ struct Settings {
   std::string secret_access_key;  // a secret
   std::string token;              // a secret
   std::string token_file;
+  std::string credentials_file;  // goes before the keys, for AuthMode::kKeys
 
   bool content_md5 = false;
   std::string s3_endpoint;

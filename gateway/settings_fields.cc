@@ -230,6 +230,11 @@ const std::vector<Field>& Fields() {
        "again "
        "when it changes",
        Text(&Settings::token_file)},
+      {"credentials-file",
+       "File with lines LAKECTL_CREDENTIALS_ACCESS_KEY_ID=... and "
+       "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=..., not readable for others; "
+       "read again when it changes",
+       Text(&Settings::credentials_file)},
       {"content-md5",
        "Have the store check each PUT by its MD5; three times the CPU [false]",
        Switch(&Settings::content_md5),

@@ -37,6 +37,7 @@ class FixedCredentials final : public Credentials {
   // A bearer token.
   static FixedCredentials Token(absl::string_view token);
 
+  const HttpHeader& header() const { return header_; }
   absl::StatusOr<HttpHeader> Get(const CallContext&) override {
     return header_;
   }

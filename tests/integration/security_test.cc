@@ -215,6 +215,9 @@ TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
       {"--client-cert=" + certificates.Pem("gateway") +
            " --client-key=" + open_key,
        "mode 0644"},
+      {"--credentials-file=" + Write("keys", "a:b"), "does not hold LAKECTL"},
+      {"--credentials-file=" + Write("k", "x") + " --auth=login",
+       "is for --auth=keys"},
       {"--token-file=/nonexistent", "/nonexistent cannot be read"},
       {"--allow-file=/nonexistent", "/nonexistent"},
       {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},
@@ -344,6 +347,23 @@ TEST_F(SecurityTest, ATokenFileIsReadAgain) {
   std::string text = Certificates::Read(reply);
   text = text.substr(text.find("\"token\":\"") + 9);
   Write("token", text.substr(0, text.find('"')) + "\n");
+  const CallEnd end = Put(gateway.address());
+  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+}
+
+TEST_F(SecurityTest, AFileOfKeysIsReadAgain) {
+  const auto keys = [](const std::string& secret) {
+    return absl::StrCat(
+        "LAKECTL_CREDENTIALS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\n"
+        "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=",
+        secret, "\n");
+  };
+  const std::string file = Write("credentials.env", keys("wrong"));
+  GatewayProcess gateway(emulator_.endpoint(), {"--credentials-file=" + file},
+                         {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+                          {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
+  EXPECT_EQ(Put(gateway.address()).status.error_code(), grpc::UNAUTHENTICATED);
+  Write("credentials.env", keys("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
   const CallEnd end = Put(gateway.address());
   EXPECT_TRUE(end.status.ok()) << end.status.error_message();
 }

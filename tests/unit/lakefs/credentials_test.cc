@@ -7,8 +7,8 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/lakefs/credentials_file.h"
 #include "gateway/lakefs/login.h"
-#include "gateway/lakefs/token_file.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_client.h"
 #include "tests/testing/matchers.h"
@@ -95,25 +95,27 @@ TEST_F(CredentialsTest, CallersAuthorizationIsPassedOnAndNothingElse) {
   EXPECT_FALSE(callers.Renew(Call("Basic x"), *header));
 }
 
-class TokenFileTest : public CredentialsTest {
+class CredentialsFileTest : public CredentialsTest {
  protected:
-  TokenFileTest() {
+  CredentialsFileTest() {
     char name[] = "/tmp/token-file-test-XXXXXX";
     folder_ = mkdtemp(name);
     path_ = folder_ + "/token";
   }
-  ~TokenFileTest() override { std::filesystem::remove_all(folder_); }
+  ~CredentialsFileTest() override { std::filesystem::remove_all(folder_); }
   void Write(const std::string& token, mode_t mode = 0600) {
     std::ofstream(path_) << token;
     chmod(path_.c_str(), mode);
   }
+  static constexpr auto kToken = CredentialsFile::Kind::kToken;
+  static constexpr auto kKeys = CredentialsFile::Kind::kKeys;
   std::string folder_;
   std::string path_;
 };
 
-TEST_F(TokenFileTest, IsReadAgainAfterSecondsAndWhenRefused) {
+TEST_F(CredentialsFileTest, IsReadAgainAfterSecondsAndWhenRefused) {
   Write("one\n");
-  auto file = TokenFile::Open(path_, clock_, metrics_);
+  auto file = CredentialsFile::Open(path_, kToken, clock_, metrics_);
   ASSERT_THAT(file, IsOk());
   Write("two\n");
   EXPECT_EQ(ValueOf(**file), "Bearer one");
@@ -125,24 +127,58 @@ TEST_F(TokenFileTest, IsReadAgainAfterSecondsAndWhenRefused) {
   EXPECT_EQ(ValueOf(**file), "Bearer three");
 }
 
-TEST_F(TokenFileTest, AGoodTokenGoesOnWhenTheFileBecomesUnusable) {
+TEST_F(CredentialsFileTest, AGoodTokenGoesOnWhenTheFileBecomesUnusable) {
   Write("one");
-  auto file = TokenFile::Open(path_, clock_, metrics_);
+  auto file = CredentialsFile::Open(path_, kToken, clock_, metrics_);
   ASSERT_THAT(file, IsOk());
   Write("two", 0644);
   clock_.Advance(seconds(6));
   EXPECT_EQ(ValueOf(**file), "Bearer one");
 }
 
-TEST_F(TokenFileTest, AFileThatIsOpenToOthersOrEmptyIsRefused) {
+TEST_F(CredentialsFileTest, AFileThatIsOpenToOthersOrEmptyIsRefused) {
   Write("one", 0604);
-  const auto open = TokenFile::Open(path_, clock_, metrics_);
+  const auto open = CredentialsFile::Open(path_, kToken, clock_, metrics_);
   EXPECT_THAT(open, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(std::string(open.status().message()), HasSubstr("0604"));
   Write("", 0600);
-  EXPECT_FALSE(TokenFile::Open(path_, clock_, metrics_).ok());
+  EXPECT_FALSE(CredentialsFile::Open(path_, kToken, clock_, metrics_).ok());
   Write("one", 0440);
-  EXPECT_TRUE(TokenFile::Open(path_, clock_, metrics_).ok());
+  EXPECT_TRUE(CredentialsFile::Open(path_, kToken, clock_, metrics_).ok());
+}
+
+TEST_F(CredentialsFileTest, KeysAreReadAgainToo) {
+  Write(
+      "# of production\n"
+      "LAKECTL_CREDENTIALS_ACCESS_KEY_ID=id\n"
+      "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=se=cret\n");
+  auto file = CredentialsFile::Open(path_, kKeys, clock_, metrics_);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(ValueOf(**file), "Basic aWQ6c2U9Y3JldA==");
+  Write(
+      "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=new\r\n"
+      "LAKECTL_CREDENTIALS_ACCESS_KEY_ID=id");
+  EXPECT_TRUE(
+      (*file)->Renew(Call(), {"Authorization", "Basic aWQ6c2U9Y3JldA=="}));
+  EXPECT_EQ(ValueOf(**file), "Basic aWQ6bmV3");
+}
+
+TEST_F(CredentialsFileTest, WhatIsNoTokenOrNoKeysIsRefusedAndNotShown) {
+  const std::pair<const char*, CredentialsFile::Kind> cases[] = {
+      {"two marked", kToken},
+      {"two\nmarked", kToken},
+      {"marked", kKeys},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID=marked", kKeys},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID=marked\n"
+       "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=\n",
+       kKeys}};
+  for (const auto& [text, kind] : cases) {
+    Write(text);
+    const auto file = CredentialsFile::Open(path_, kind, clock_, metrics_);
+    EXPECT_THAT(file, StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+    EXPECT_THAT(std::string(file.status().message()),
+                ::testing::Not(HasSubstr("marked")));
+  }
 }
 
 }  // namespace
