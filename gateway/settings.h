@@ -75,7 +75,7 @@ struct Settings {
   std::string spool_dir;
   int64_t spool_bytes = int64_t{8} << 30;
   int max_uploads = 256;
-  int unary_threads = 16;
+  int unary_threads = 64;
   std::chrono::milliseconds unary_timeout{60'000};
   std::chrono::milliseconds upload_timeout{std::chrono::hours(6)};
   std::chrono::milliseconds drain_timeout{25'000};

@@ -309,7 +309,7 @@ const std::vector<Field>& Fields() {
        /*is_switch=*/true},
       {"max-uploads", "UploadAndLink calls at a time; more are refused [256]",
        Number(&Settings::max_uploads, 1, 100'000)},
-      {"unary-threads", "Unary calls at a time; 1024 more wait [16]",
+      {"unary-threads", "Unary calls at a time; 1024 more wait [64]",
        Number(&Settings::unary_threads, 1, 1'000)},
       {"unary-timeout", "For unary calls without a deadline [60s]",
        Span(&Settings::unary_timeout)},

@@ -1,20 +1,22 @@
 // The far side of the benchmarks: a lakeFS and a store that take everything,
 // and are never the bottleneck.
 //
-//   bench-sink [--check]      prints "PORT\n", serves until it is killed
+//   bench-sink [--check] [--think MS]    prints "PORT\n", serves until it is
+//                                        killed
 //
 // It counts the bytes of each PUT by its Content-Length; with --check it also
 // takes their CRC32C, and names that of the whole as the object's checksum.
-// Nothing is kept but sums.
+// Nothing is kept but sums. With --think each answer comes that much later, as
+// from a server that does something.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <string>
@@ -34,6 +36,7 @@ constexpr size_t kBuffer = 1 << 20;
 constexpr char kSignature[] = "f0f2BaLj1dNMe85H8lR1qhMNyCdRyStdBSLKWVB2uM0";
 
 bool check = false;
+std::chrono::milliseconds think{0};
 std::atomic<int> store_port{0};
 std::atomic<int> next_id{1};
 
@@ -54,7 +57,8 @@ std::string After(const std::string& text, const std::string& name,
 }
 
 std::string Url(const std::string& id, int part) {
-  return absl::StrCat("http://127.0.0.1:", store_port.load(), "/store/", id, "?part=", part,
+  return absl::StrCat("http://127.0.0.1:", store_port.load(), "/store/", id,
+                      "?part=", part,
                       "&X-Amz-Date=20261123T000000Z&X-Amz-Expires=900");
 }
 
@@ -210,6 +214,7 @@ void Serve(int fd) {
     } else {
       reply = Answer(method, target, body);
     }
+    if (think.count() > 0) std::this_thread::sleep_for(think);
     if (!SendAll(fd, absl::StrCat("HTTP/1.1 ", reply.status,
                                   " OK\r\nContent-Type: application/json\r\n",
                                   reply.headers, "Content-Length: ",
@@ -223,7 +228,13 @@ void Serve(int fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  check = argc > 1 && std::strcmp(argv[1], "--check") == 0;
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view flag = argv[i];
+    if (flag == "--check") check = true;
+    if (flag == "--think" && i + 1 < argc) {
+      think = std::chrono::milliseconds(std::atoi(argv[++i]));
+    }
+  }
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
