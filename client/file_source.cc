@@ -85,7 +85,8 @@ absl::StatusOr<size_t> FileSource::Read(char* buffer, size_t size) {
   // One byte more than was announced is never asked for: a file that grew is
   // found out at the end, by its size.
   if (regular_) {
-    size = std::min<int64_t>(size, *size_bytes() - offset_);
+    size = static_cast<size_t>(
+        std::min<int64_t>(static_cast<int64_t>(size), *size_bytes() - offset_));
   }
   size_t filled = 0;
   while (filled < size) {

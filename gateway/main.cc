@@ -1,8 +1,8 @@
 // lakefs-staging-gateway: flags and environment, wiring, serve, drain.
 #include <malloc.h>
-#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
@@ -261,11 +261,7 @@ int Run(const Settings& settings) {
   return 0;
 }
 
-}  // namespace
-}  // namespace lakefs::gateway
-
-int main(int argc, char** argv) {
-  using namespace lakefs::gateway;
+int Main(int argc, char** argv) {
   TuneAllocator();
   const auto line = ReadSettings(argc, argv, ProcessEnvironment());
   if (!line.ok()) return Fail(line.status());
@@ -279,3 +275,8 @@ int main(int argc, char** argv) {
   }
   return Run(line->settings);
 }
+
+}  // namespace
+}  // namespace lakefs::gateway
+
+int main(int argc, char** argv) { return lakefs::gateway::Main(argc, argv); }

@@ -134,8 +134,9 @@ absl::Status Usage(absl::string_view message) {
 
 template <typename T, typename U>
 absl::Status Put(absl::StatusOr<T> value, U& to) {
-  if (value.ok()) to = *std::move(value);
-  return value.status();
+  if (!value.ok()) return value.status();
+  to = *std::move(value);
+  return absl::OkStatus();
 }
 
 std::string DefaultGateway() {

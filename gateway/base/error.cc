@@ -202,7 +202,7 @@ absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
                           absl::string_view value) {
   ErrorDetails details = DetailsOf(status);
   details.metadata[std::string(key)] = std::string(value);
-  return MakeError(status.code(), status.message(), std::move(details));
+  return MakeError(status.code(), status.message(), details);
 }
 
 std::string Excerpt(absl::string_view text) {

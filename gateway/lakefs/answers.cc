@@ -148,7 +148,7 @@ absl::Status AnswerToStatus(absl::string_view operation,
                    absl::StrCat("lakeFS answered ", operation, " with ",
                                 response.status, message.empty() ? "" : ": ",
                                 absl::StripAsciiWhitespace(Excerpt(message))),
-                   std::move(details));
+                   details);
 }
 
 absl::Status UnreadableAnswer(absl::string_view operation,

@@ -104,8 +104,7 @@ absl::Status NeverSent(const absl::Status& status) {
   if (!Ambiguous(status)) return status;
   ErrorDetails details = DetailsOf(status);
   details.reason = Reason::kUpstreamUnreachable;
-  return MakeError(absl::StatusCode::kUnavailable, status.message(),
-                   std::move(details));
+  return MakeError(absl::StatusCode::kUnavailable, status.message(), details);
 }
 
 }  // namespace

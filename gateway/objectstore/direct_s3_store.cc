@@ -118,7 +118,7 @@ class DirectS3Store::Multipart final : public PartedUpload {
     return StoredObject{.checksum = etag, .etag = etag};
   }
 
-  static std::string EtagInXml(std::string text) {
+  static std::string EtagInXml(const std::string& text) {
     absl::string_view etag = text;
     for (const absl::string_view quote : {"&quot;", "&#34;", "\""}) {
       absl::ConsumePrefix(&etag, quote);

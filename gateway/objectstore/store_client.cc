@@ -170,13 +170,12 @@ absl::Status StoreError(absl::string_view operation,
   if (response.status >= 500 || response.status == 429 ||
       response.status == 408 || other_bytes) {
     details.reason = Reason::kUpstreamUnavailable;
-    return MakeError(absl::StatusCode::kUnavailable, message,
-                     std::move(details));
+    return MakeError(absl::StatusCode::kUnavailable, message, details);
   }
   details.reason = Reason::kStoreRejected;
   return MakeError(response.status == 403 ? absl::StatusCode::kPermissionDenied
                                           : absl::StatusCode::kInternal,
-                   message, std::move(details));
+                   message, details);
 }
 
 }  // namespace lakefs::gateway

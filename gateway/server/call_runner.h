@@ -88,7 +88,9 @@ class Call {
   absl::Status Admit(const ObjectPath& object) const;
 
   // Counts bytes of an object that have come.
-  void Received(size_t bytes) { runner_.metrics_.Received(bytes); }
+  void Received(size_t bytes) {
+    runner_.metrics_.Received(static_cast<int64_t>(bytes));
+  }
 
   // Ends the call, in the log, in the metrics, and with what its caller is
   // told.

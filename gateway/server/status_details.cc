@@ -60,8 +60,8 @@ google::rpc::Status Describe(const absl::Status& status,
 }
 
 grpc::Status ToGrpc(const google::rpc::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      status.message(), status.SerializeAsString());
+  return {static_cast<grpc::StatusCode>(status.code()), status.message(),
+          status.SerializeAsString()};
 }
 
 pb::UploadFailure::Advice ToProto(Advice advice) {
@@ -120,7 +120,7 @@ absl::Status NameResource(const absl::Status& status,
   const std::string message =
       absl::StrCat(details.resource_type, " ", details.resource_name,
                    " was not found: ", status.message());
-  return MakeError(status.code(), message, std::move(details));
+  return MakeError(status.code(), message, details);
 }
 
 LinkReport NameResource(LinkReport report, const ObjectPath& object) {

@@ -249,7 +249,7 @@ class Link {
                     absl::StrCat("the store does not have the parts that it "
                                  "acknowledged: ",
                                  failure_.message()),
-                    std::move(details));
+                    details);
     }
     return NewRound(std::nullopt);
   }
@@ -413,7 +413,7 @@ class Link {
           absl::StrCat(
               "it could not be found out whether ", ToString(request_.object),
               " was linked; the last error: ", report.status.message()),
-          std::move(details));
+          details);
     }
     return report;
   }
@@ -438,7 +438,7 @@ class Link {
     return MakeError(
         over.code(),
         absl::StrCat(over.message(), "; the last error: ", failure_.message()),
-        std::move(details));
+        details);
   }
 
   void Adopt(Placement placement) {

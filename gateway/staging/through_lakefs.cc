@@ -103,7 +103,7 @@ LinkReport Unknown(const UploadRequest& request, const absl::Status& why) {
               absl::StrCat("it could not be found out whether ",
                            ToString(request.object),
                            " was written; the last error: ", why.message()),
-              std::move(details)),
+              details),
           .outcome = Outcome::kUnknown};
 }
 
@@ -186,7 +186,7 @@ LinkReport ThroughLakefs::Send(const CallContext& context,
 LinkReport ThroughLakefs::AfterFailure(const CallContext& context,
                                        const UploadRequest& request,
                                        const std::string& upload_id,
-                                       absl::Status failure,
+                                       const absl::Status& failure,
                                        absl::BitGenRef random) {
   const bool refused = ReasonOf(failure) == Reason::kObjectExists;
   const CallContext probe =

@@ -37,8 +37,8 @@ class ThroughLakefs {
                   const Integrity& integrity, absl::BitGenRef random);
   LinkReport AfterFailure(const CallContext& context,
                           const UploadRequest& request,
-                          const std::string& upload_id, absl::Status failure,
-                          absl::BitGenRef random);
+                          const std::string& upload_id,
+                          const absl::Status& failure, absl::BitGenRef random);
   LinkReport Prove(const CallContext& context, const UploadRequest& request,
                    const ObjectStats& stats, absl::BitGenRef random);
 

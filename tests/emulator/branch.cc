@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -71,8 +72,8 @@ Branch::Branch(std::string name, CommitPtr head, bool loses_writes)
       loses_writes_(loses_writes),
       now_{std::make_shared<StagingArea>(), {}, std::move(head)} {}
 
-Branch::WriteResult Branch::Write(const std::string& path, EntryPtr entry,
-                                  bool if_absent) {
+Branch::WriteResult Branch::Write(const std::string& path,
+                                  const EntryPtr& entry, bool if_absent) {
   bool commits_are_on =
       steady_clock::duration(Now() - last_commit_.load()) < kCommitsAreOn;
   for (int attempt = 1; attempt <= kMaxTries; ++attempt) {
@@ -114,8 +115,8 @@ std::map<std::string, EntryPtr> Branch::ReadAll() const {
   View view = Look();
   std::map<std::string, EntryPtr> all = view.head->entries;
   view.sealed.insert(view.sealed.begin(), view.current);
-  for (auto area = view.sealed.rbegin(); area != view.sealed.rend(); ++area) {
-    for (auto& [path, entry] : (*area)->Read()) all[path] = entry;
+  for (const AreaPtr& area : std::views::reverse(view.sealed)) {
+    for (auto& [path, entry] : area->Read()) all[path] = entry;
   }
   std::erase_if(all, [](const auto& item) { return item.second == nullptr; });
   return all;

@@ -48,7 +48,8 @@ class Branch {
   const std::string& name() const { return name_; }
 
   // Writes an entry, or deletes the path if it is null.
-  WriteResult Write(const std::string& path, EntryPtr entry, bool if_absent);
+  WriteResult Write(const std::string& path, const EntryPtr& entry,
+                    bool if_absent);
 
   // Writes an entry that readers see until the next commit drops it.
   void WriteDoomed(const std::string& path, EntryPtr entry);
