@@ -32,6 +32,10 @@ constexpr time_t kNoTimeoutSeconds = 24 * 3600;
 // repeated SYN.
 constexpr int kBacklog = 1024;
 
+// What httplib adds to the headers that came.
+const std::set<absl::string_view> kOfHttplib{"REMOTE_ADDR", "REMOTE_PORT",
+                                             "LOCAL_ADDR", "LOCAL_PORT"};
+
 constexpr char kAnyPath[] = R"([\s\S]*)";
 
 // A body is not reserved for beyond this before its bytes arrive.
@@ -59,8 +63,9 @@ HttpRequest TakeRequest(httplib::Request& from) {
   to.target = from.target;
   SplitTarget(to);
   for (const auto& [name, value] : from.headers) {
-    std::string lower = absl::AsciiStrToLower(name);
-    if (lower.find('_') == std::string::npos) to.headers.emplace(lower, value);
+    if (!kOfHttplib.contains(name)) {
+      to.headers.emplace(absl::AsciiStrToLower(name), value);
+    }
   }
   from.ranges.clear();
   for (const char* name :

@@ -1,6 +1,7 @@
 // Objects of all sizes, over every form of store and range of releases.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -308,6 +309,35 @@ TEST(RewindTest, URLsThatDieTogetherAskForTheBytesAgain) {
   ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
   EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
   EXPECT_TRUE(stage.Read("o") == data);
+}
+
+// The emulated clock runs on between the PUT and the link.
+TEST(LinkDeadlineTest, AnAddressThatDiesBeforeItsLinkIsReplaced) {
+  for (const auto& [dialect, life] :
+       {std::pair(Dialect::kV1_84, std::chrono::hours(25)),
+        std::pair(Dialect::kV1_21, std::chrono::hours(7))}) {
+    std::atomic<std::chrono::hours> ahead{std::chrono::hours(0)};
+    Stage stage({.dialect = dialect, .now = [&ahead] {
+                   return std::chrono::system_clock::now() + ahead.load();
+                 }});
+    Fault stall;
+    stall.operation = "linkPhysicalAddress";
+    stall.kind = Fault::Kind::kStall;
+    stall.delay = std::chrono::milliseconds(500);
+    stage.emulator.AddFault(stall);
+    std::jthread later([&, hours = life](const std::stop_token& stopped) {
+      while (stage.Count("storePut") == 0 && !stopped.stop_requested()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      ahead = hours;
+    });
+    const CallEnd end = stage.Put("o", "late");
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_EQ(end.result.rounds(), 2);
+    EXPECT_EQ(stage.Count("getPhysicalAddress"), 2);
+    EXPECT_EQ(stage.Count("linkPhysicalAddress"), 2);
+    EXPECT_EQ(stage.Read("o"), "late");
+  }
 }
 
 TEST(ProgressTest, TheCallerIsToldHowFarItsUploadIs) {

@@ -93,6 +93,14 @@ TEST_F(LocalUploadTest, ObjectsGoThroughLakefsWhereTheStoreCannotPresign) {
   }
 }
 
+TEST_F(LocalUploadTest, MetadataGoesThroughLakefsInHeaders) {
+  pb::UploadHeader header = HeaderFor("o");
+  (*header.mutable_user_metadata())["made_by"] = "me";
+  const CallEnd end = UploadUnary(*stub_, header, "x");
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.object().user_metadata().at("made_by"), "me");
+}
+
 TEST_F(UploadTest, MetadataContentTypeMtimeAndChecksumAreWhatWasAsked) {
   pb::UploadHeader header = HeaderFor("meta");
   header.set_content_type("text/x-test");
