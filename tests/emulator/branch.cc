@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <random>
-#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -115,9 +114,10 @@ std::map<std::string, EntryPtr> Branch::ReadAll() const {
   View view = Look();
   std::map<std::string, EntryPtr> all = view.head->entries;
   view.sealed.insert(view.sealed.begin(), view.current);
-  for (const AreaPtr& area : std::views::reverse(view.sealed)) {
-    for (auto& [path, entry] : area->Read()) all[path] = entry;
-  }
+  std::for_each(view.sealed.rbegin(), view.sealed.rend(),
+                [&](const AreaPtr& area) {
+                  for (auto& [path, entry] : area->Read()) all[path] = entry;
+                });
   std::erase_if(all, [](const auto& item) { return item.second == nullptr; });
   return all;
 }

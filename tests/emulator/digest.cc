@@ -13,7 +13,7 @@ std::string Digest(const EVP_MD* kind, absl::string_view data) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_Digest(data.data(), data.size(), out, &size, kind, nullptr);
-  return std::string(reinterpret_cast<char*>(out), size);
+  return {reinterpret_cast<char*>(out), size};
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ std::string HmacSha256(absl::string_view key, absl::string_view data) {
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(data.data()), data.size(), out,
        &size);
-  return std::string(reinterpret_cast<char*>(out), size);
+  return {reinterpret_cast<char*>(out), size};
 }
 
 std::string Hex(absl::string_view bytes) {

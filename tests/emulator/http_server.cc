@@ -199,9 +199,9 @@ class HttpServer::Engine final : public httplib::Server {
 
   bool Bind(const std::string& host, int port) {
     if (port == 0) {
-      port_ = bind_to_any_port(host.c_str());
+      port_ = bind_to_any_port(host);
     } else {
-      port_ = bind_to_port(host.c_str(), port) ? port : -1;
+      port_ = bind_to_port(host, port) ? port : -1;
     }
     return port_ > 0 && ::listen(svr_sock_, kBacklog) == 0;
   }
