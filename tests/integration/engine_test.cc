@@ -16,7 +16,6 @@ namespace {
 
 namespace pb = ::lakefs::staging::v1;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 constexpr int64_t kMiB = 1 << 20;
 

@@ -18,7 +18,6 @@ namespace {
 
 namespace pb = ::lakefs::staging::v1;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class ProgramTest : public ::testing::Test {
  protected:

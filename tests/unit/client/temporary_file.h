@@ -1,9 +1,9 @@
 // A file that goes away with the test.
 #pragma once
 
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <string>
 

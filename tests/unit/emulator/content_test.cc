@@ -15,7 +15,6 @@ namespace lakefs::gateway::testing {
 namespace {
 
 using ::testing::Eq;
-using ::testing::Ne;
 using ::testing::Optional;
 using ::testing::StartsWith;
 

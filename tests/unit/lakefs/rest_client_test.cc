@@ -12,7 +12,6 @@ namespace {
 using std::chrono::seconds;
 using ::testing::Eq;
 using ::testing::HasSubstr;
-using ::testing::Optional;
 
 constexpr char kStats[] =
     R"({"path":"p","checksum":"5d","mtime":1,"physical_address":"data/x"})";

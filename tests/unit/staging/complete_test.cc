@@ -13,7 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 ObjectStats At(const std::string& address) {
   return {.path = "p", .physical_address = address, .checksum = "c"};

@@ -17,7 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Each;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 ObjectStats StatsAt(const std::string& address) {
   return {.path = "p",
@@ -82,7 +81,7 @@ class LinkLoopTest : public ::testing::Test {
                        link, nullptr, random_);
   }
 
-  std::string NextAddress() { return std::string(1, next_address_++); }
+  std::string NextAddress() { return {next_address_++}; }
 
   void Stat(const std::optional<ObjectStats>& stats) {
     lakefs_.stats.push_back(stats);
