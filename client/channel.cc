@@ -5,6 +5,8 @@
 #include <grpcpp/support/channel_arguments.h>
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -13,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "client/failure.h"
+#include "lakefs/staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::staging {
 namespace {
@@ -22,6 +25,9 @@ constexpr int kMaxMessageBytes = 4 * 1024 * 1024 + 16 * 1024;
 
 // How soon a stop is noticed while the connection is made.
 constexpr absl::Duration kStopPoll = absl::Milliseconds(50);
+
+constexpr std::chrono::milliseconds kWhyNotTimeout(200);
+constexpr absl::string_view kLastError = "last error: ";
 
 bool IsHostAndPort(absl::string_view address) {
   const size_t colon = address.rfind(':');
@@ -34,6 +40,34 @@ bool IsHostAndPort(absl::string_view address) {
 
 bool IsUnixSocket(absl::string_view address) {
   return absl::ConsumePrefix(&address, "unix:") && !address.empty();
+}
+
+// Why `channel` could not be connected, as gRPC tells it: the last error only,
+// or nothing. gRPC tells it to calls alone, and a call on a channel whose
+// connection has just failed fails at once; the empty one here would be
+// refused.
+std::string WhyNot(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kWhyNotTimeout);
+  v1::GetUploadOutcomeResponse response;
+  const grpc::Status status = v1::Staging::NewStub(channel)->GetUploadOutcome(
+      &context, v1::GetUploadOutcomeRequest(), &response);
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return "";
+  const std::string message = status.error_message();
+  absl::string_view why = message;
+  const size_t last = why.rfind(kLastError);
+  if (last != absl::string_view::npos) {
+    why.remove_prefix(last + kLastError.size());
+  }
+  absl::ConsumePrefix(&why, "UNKNOWN: ");
+  return std::string(why);
+}
+
+absl::Status Unreachable(const std::string& address, const std::string& why) {
+  return MakeFailure(
+      absl::StatusCode::kUnavailable, kGatewayUnreachable,
+      absl::StrCat("no gateway answers at ", address,
+                   why.empty() ? "" : absl::StrCat(" (", why, ")")));
 }
 
 }  // namespace
@@ -56,7 +90,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
                                    args);
 }
 
-absl::Status WaitForConnection(grpc::Channel& channel,
+absl::Status WaitForConnection(const std::shared_ptr<grpc::Channel>& channel,
                                const std::string& address, absl::Time deadline,
                                const std::stop_token& stop) {
   for (;;) {
@@ -64,15 +98,16 @@ absl::Status WaitForConnection(grpc::Channel& channel,
       return MakeFailure(absl::StatusCode::kCancelled, kCancelled,
                          "the call was cancelled");
     }
-    const grpc_connectivity_state state = channel.GetState(true);
+    const grpc_connectivity_state state = channel->GetState(true);
     if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
-    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE ||
-        state == GRPC_CHANNEL_SHUTDOWN || absl::Now() >= deadline) {
-      return MakeFailure(absl::StatusCode::kUnavailable, kGatewayUnreachable,
-                         absl::StrCat("no gateway answers at ", address));
+    if (state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
+      return Unreachable(address, WhyNot(channel));
+    }
+    if (state == GRPC_CHANNEL_SHUTDOWN || absl::Now() >= deadline) {
+      return Unreachable(address, "");
     }
     const absl::Time until = std::min(deadline, absl::Now() + kStopPoll);
-    channel.WaitForStateChange(state, absl::ToChronoTime(until));
+    channel->WaitForStateChange(state, absl::ToChronoTime(until));
   }
 }
 

@@ -24,9 +24,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
 // Waits until `channel` is connected, so that a later failure is known to be a
 // lost connection and not one that never was.
 //
-// Errors: UNAVAILABLE, GATEWAY_UNREACHABLE, naming `address`; CANCELLED.
+// Errors: UNAVAILABLE, GATEWAY_UNREACHABLE, naming `address` and what
+// the system says of it; CANCELLED.
 // Blocking: until connected or refused, `deadline`, or `stop`.
-absl::Status WaitForConnection(grpc::Channel& channel,
+absl::Status WaitForConnection(const std::shared_ptr<grpc::Channel>& channel,
                                const std::string& address, absl::Time deadline,
                                const std::stop_token& stop);
 

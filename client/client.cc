@@ -51,7 +51,7 @@ Client::Client(std::string address, std::shared_ptr<grpc::Channel> channel)
       stub_(v1::Staging::NewStub(channel_)) {}
 
 absl::Status Client::Reach(const CallOptions& options, absl::Time deadline) {
-  return WaitForConnection(*channel_, address_,
+  return WaitForConnection(channel_, address_,
                            std::min(deadline, absl::Now() + kConnectTimeout),
                            options.stop);
 }

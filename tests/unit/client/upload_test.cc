@@ -316,13 +316,17 @@ TEST_F(UploadTest, DeadlineWhileLinkingLeavesTheOutcomeUnknown) {
 }
 
 TEST_F(UploadTest, UnreachableGatewayIsNamed) {
-  for (const std::string address : {"127.0.0.1:1", "unix:/nowhere/socket"}) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"127.0.0.1:1", "Connection refused"},
+      {"unix:/nowhere/socket", "No such file or directory"}};
+  for (const auto& [address, why] : cases) {
     client_ = *Client::Connect(address);
     const Failure failure = FailedUpload("x");
     EXPECT_EQ(failure.code, absl::StatusCode::kUnavailable);
     EXPECT_EQ(failure.reason, kGatewayUnreachable);
     EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
     EXPECT_THAT(failure.message, HasSubstr(address));
+    EXPECT_THAT(failure.message, HasSubstr(why));
   }
 }
 
