@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
@@ -20,6 +21,8 @@ using Command = CommandLine::Command;
 
 constexpr char kAbout[] =
     "Uploads objects to lakeFS through a staging gateway.";
+
+constexpr absl::string_view kCommands = "upload, address, link or outcome";
 
 // Texts as they were written; checked when all of them are there.
 struct Texts {
@@ -123,13 +126,18 @@ CLI::App& AddOutcome(CLI::App& root, CommandLine& line, Texts& texts) {
   return app;
 }
 
-absl::Status Usage(absl::string_view message) {
+// Leads to the help of the command that was meant, if there is one.
+absl::Status Usage(const CLI::App& root, absl::string_view message) {
+  std::string program = root.get_name();
+  for (const CLI::App* command : root.get_subcommands()) {
+    absl::StrAppend(&program, " ", command->get_name());
+  }
   // CLI11 puts some messages on two lines.
   return MakeFailure(
       absl::StatusCode::kInvalidArgument, kInvalidRequest,
       absl::StrCat(
           absl::StripSuffix(absl::StrReplaceAll(message, {{"\n", " "}}), " "),
-          "; see lakefs-staging --help"));
+          "; see ", program, " --help"));
 }
 
 template <typename T, typename U>
@@ -177,6 +185,16 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   const CLI::App& link = AddLink(root, line, texts);
   const CLI::App& outcome = AddOutcome(root, line, texts);
 
+  // CLI11 would list all that follows, backwards.
+  const auto is_first = [&](const CLI::App* command) {
+    return command->get_name() == argv[1];
+  };
+  if (argc > 1 && *argv[1] != '-' && *argv[1] != '\0' &&
+      root.get_subcommands(is_first).empty()) {
+    return Usage(root, absl::StrCat("\"", absl::Utf8SafeCEscape(argv[1]),
+                                    "\" is no command; write ", kCommands));
+  }
+
   // CLI11 knows no other way to report than by throwing; nothing of it leaves
   // this function.
   try {
@@ -188,7 +206,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
     line.text = absl::StrCat(version.what(), "\n");
     return line;
   } catch (const CLI::ParseError& error) {
-    return Usage(error.what());
+    return Usage(root, error.what());
   }
   if (upload.parsed()) {
     line.command = Command::kUpload;
@@ -199,7 +217,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   } else if (outcome.parsed()) {
     line.command = Command::kOutcome;
   } else {
-    return Usage("a command is missing: upload, address, link or outcome");
+    return Usage(root, absl::StrCat("a command is missing: ", kCommands));
   }
   if (absl::Status status = Convert(texts, line); !status.ok()) return status;
   return line;

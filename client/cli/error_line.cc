@@ -21,11 +21,11 @@ constexpr std::array kAdviceByReason = {
     Text(kNotAGateway, "is it the staging gateway? name another by --gateway"),
     Text(kDeadlineExceeded, "give it more time by --timeout"),
     Text(kSourceChanged, "upload it again when nobody writes to it"),
-    Text("NOT_FOUND", "check the names of the repository and the branch"),
     Text("OBJECT_EXISTS", "leave --if-absent out to replace it"),
     Text("CREDENTIALS_REJECTED",
          "check the keys that the gateway was started with"),
-    Text("PERMISSION_DENIED", "the gateway's user lacks the right"),
+    Text("PERMISSION_DENIED",
+         "write to another branch, or have the right granted"),
     Text("LINK_ADDRESS_EXPIRED", "ask for a new address and start over"),
     Text("UPSTREAM_UNREACHABLE",
          "check the lakeFS address that the gateway was started with"),
@@ -48,6 +48,20 @@ std::string RetryText(const Failure& failure) {
                       absl::FormatDuration(*failure.retry_after));
 }
 
+// Where the reason alone does not tell what to do.
+std::string AdviceByCase(const Failure& failure) {
+  if (failure.reason == "NOT_FOUND") {
+    return failure.resource_type.empty()
+               ? "check the ID; a gateway remembers one for six hours"
+               : "check the names of the repository and the branch";
+  }
+  if (failure.reason == kGatewayUnreachable &&
+      absl::StrContains(failure.message, "Permission denied")) {
+    return "join the group of the socket, or see --unix-mode of the gateway";
+  }
+  return "";
+}
+
 std::string OneLine(std::string text) {
   for (char& c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
@@ -61,6 +75,7 @@ std::string AdviceText(const Failure& failure) {
   if (failure.outcome == v1::OUTCOME_UNKNOWN) {
     return "look at the path before trying again";
   }
+  if (std::string text = AdviceByCase(failure); !text.empty()) return text;
   for (const auto& [reason, text] : kAdviceByReason) {
     if (failure.reason == reason) return std::string(text);
   }

@@ -36,6 +36,20 @@ class CommandLineTest : public ::testing::Test {
   void TearDown() override { unsetenv("LAKEFS_STAGING_GATEWAY"); }
 };
 
+TEST_F(CommandLineTest, AMistakeLeadsToTheHelpOfItsCommand) {
+  EXPECT_THAT(ErrorOf({"upload", "x"}),
+              HasSubstr("see lakefs-staging upload --help"));
+  EXPECT_THAT(ErrorOf({"link", "x", "--nosuch"}),
+              HasSubstr("see lakefs-staging link --help"));
+  EXPECT_THAT(ErrorOf({}), HasSubstr("; see lakefs-staging --help"));
+}
+
+TEST_F(CommandLineTest, AMisspeltCommandIsNamedAlone) {
+  EXPECT_EQ(ErrorOf({"uplaod", "x", "lakefs://r/b/p"}),
+            "\"uplaod\" is no command; write upload, address, link or outcome; "
+            "see lakefs-staging --help");
+}
+
 TEST_F(CommandLineTest, UploadTakesAllItsOptions) {
   const auto line =
       Parse({"upload", "-", "lakefs://r/b/p", "--gateway=unix:/run/s",

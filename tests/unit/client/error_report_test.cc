@@ -92,6 +92,24 @@ TEST(ErrorLineTest, UnknownOutcomeAsksToLookFirst) {
                         "at the path before trying again"));
 }
 
+TEST(ErrorLineTest, WhatWasNotFoundDecidesWhatToCheck) {
+  Failure failure = Make(Code::kNotFound, "NOT_FOUND");
+  EXPECT_THAT(ErrorLine("", failure), HasSubstr("check the ID"));
+  failure.resource_type = "branch";
+  EXPECT_THAT(ErrorLine("", failure),
+              HasSubstr("check the names of the repository and the branch"));
+}
+
+TEST(ErrorLineTest, ASocketThatMayNotBeUsedNeedsAGroupAndNoOtherGateway) {
+  Failure failure = Make(Code::kUnavailable, "GATEWAY_UNREACHABLE");
+  EXPECT_THAT(ErrorLine("", failure),
+              HasSubstr("start lakefs-staging-gateway"));
+  failure.message =
+      "no gateway answers at unix:/s (unix:/s: Permission denied)";
+  EXPECT_THAT(ErrorLine("", failure),
+              HasSubstr("join the group of the socket"));
+}
+
 TEST(ErrorLineTest, ListsViolationsThatTheMessageDoesNotHave) {
   Failure failure = Make(Code::kInvalidArgument, "INVALID_REQUEST");
   failure.message = "path is required";
