@@ -45,15 +45,10 @@ absl::StatusOr<StoredObject> AzureBlocks::Complete(
                              .headers = {{"Content-Type", "application/xml"}},
                              .body = std::move(list)});
   if (!response.ok()) return response.status();
-  // Its Content-MD5 is that of the list.
-  std::string etag = EtagOf(*response);
-  if (etag.empty()) {
-    // Half of an answer looks like that, and doing it again does no harm.
-    return MakeError(absl::StatusCode::kUnavailable,
-                     "the object store acknowledged the blocks without an ETag",
-                     Reason::kUpstreamConnectionLost);
-  }
-  return StoredObject{.checksum = etag, .etag = etag};
+  auto stored = Acknowledged(*response);
+  if (!stored.ok()) return stored;
+  stored->checksum = stored->etag;  // the Content-MD5 is that of the list
+  return stored;
 }
 
 }  // namespace lakefs::gateway

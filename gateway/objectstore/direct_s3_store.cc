@@ -48,7 +48,9 @@ class DirectS3Store::Multipart final : public PartedUpload {
                        Url(absl::StrCat("partNumber=", number, "&"))),
         bytes);
     if (!response.ok()) return response.status();
-    return StoredPart{.number = number, .etag = EtagOf(*response)};
+    auto stored = Acknowledged(*response);
+    if (!stored.ok()) return stored.status();
+    return StoredPart{.number = number, .etag = std::move(stored->etag)};
   }
 
   absl::StatusOr<StoredObject> Complete(
@@ -144,8 +146,7 @@ absl::StatusOr<StoredObject> DirectS3Store::Put(const CallContext& context,
   const auto response = client_.Put(
       context, Request("storePut", HttpMethod::kPut, *std::move(url)), bytes);
   if (!response.ok()) return response.status();
-  return StoredObject{.checksum = ChecksumOf(*response),
-                      .etag = EtagOf(*response)};
+  return Acknowledged(*response);
 }
 
 absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(

@@ -76,6 +76,15 @@ absl::StatusOr<std::vector<std::string>> SegmentsOf(
   return segments;
 }
 
+// Has the names in a folder outlive the machine, as fsync does the bytes of a
+// file.
+absl::Status SyncNames(const Fd& folder) {
+  // O_PATH descriptors cannot be synced.
+  const Fd open(openat(folder.get(), ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+  if (!open.ok() || fsync(open.get()) != 0) return Failed("write a folder out");
+  return absl::OkStatus();
+}
+
 // Opens the folder of a file, making what lacks; links are not followed.
 absl::StatusOr<Fd> OpenFolder(const std::string& mount,
                               const std::vector<std::string>& segments) {
@@ -83,7 +92,9 @@ absl::StatusOr<Fd> OpenFolder(const std::string& mount,
   if (!folder.ok()) return Failed(absl::StrCat("open ", mount));
   for (size_t i = 0; i + 1 < segments.size(); ++i) {
     const char* name = segments[i].c_str();
-    if (mkdirat(folder.get(), name, 0755) != 0 && errno != EEXIST) {
+    if (mkdirat(folder.get(), name, 0755) == 0) {
+      if (auto s = SyncNames(folder); !s.ok()) return s;
+    } else if (errno != EEXIST) {
       return Failed("make a folder");
     }
     Fd next(openat(folder.get(), name,
@@ -156,6 +167,7 @@ class LocalStore::File final : public PartedUpload {
       return Failed("name a file");
     }
     temporary_.clear();
+    if (auto s = SyncNames(folder_); !s.ok()) return s;
     absl::MutexLock lock(&mu_);
     uint32_t crc = 0;
     uint64_t size = 0;

@@ -17,8 +17,7 @@ namespace lakefs::gateway {
 struct StoredObject {
   // What lakeFS is told as the checksum: opaque, never empty.
   std::string checksum;
-  // The ETag without quotes, spaces and W/; may be empty where the store has
-  // none.
+  // The ETag without quotes, spaces and W/; empty where the store has none.
   std::string etag;
 };
 

@@ -33,15 +33,7 @@ absl::StatusOr<StoredObject> PresignedStore::Put(
   }
   const auto response = client_.Put(context, std::move(request), bytes);
   if (!response.ok()) return response.status();
-  StoredObject stored{.checksum = ChecksumOf(*response),
-                      .etag = EtagOf(*response)};
-  if (stored.checksum.empty()) {
-    // Half of an answer looks like that, and doing it again does no harm.
-    return MakeError(absl::StatusCode::kUnavailable,
-                     "the object store acknowledged the PUT without an ETag",
-                     Reason::kUpstreamConnectionLost);
-  }
-  return stored;
+  return Acknowledged(*response);
 }
 
 absl::StatusOr<std::unique_ptr<PartedUpload>> PresignedStore::BeginParts(

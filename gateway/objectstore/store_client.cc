@@ -137,21 +137,27 @@ absl::Status StoreClient::CheckStored(const HttpResponse& response,
   return absl::OkStatus();
 }
 
-std::string ChecksumOf(const HttpResponse& response) {
-  std::string md5;
-  if (absl::Base64Unescape(response.Header("content-md5"), &md5) &&
-      md5.size() == 16) {
-    return absl::BytesToHexString(md5);
-  }
-  return EtagOf(response);
-}
-
 std::string EtagOf(const HttpResponse& response) {
   absl::string_view etag = absl::StripAsciiWhitespace(response.Header("etag"));
   absl::ConsumePrefix(&etag, "W/");
   absl::ConsumePrefix(&etag, "\"");
   absl::ConsumeSuffix(&etag, "\"");
   return std::string(absl::StripAsciiWhitespace(etag));
+}
+
+absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response) {
+  const std::string etag = EtagOf(response);
+  if (etag.empty()) {
+    return MakeError(absl::StatusCode::kUnavailable,
+                     "the object store acknowledged bytes without an ETag",
+                     Reason::kUpstreamConnectionLost);
+  }
+  std::string md5;
+  const bool has_md5 =
+      absl::Base64Unescape(response.Header("content-md5"), &md5) &&
+      md5.size() == 16;
+  return StoredObject{.checksum = has_md5 ? absl::BytesToHexString(md5) : etag,
+                      .etag = etag};
 }
 
 absl::Status StoreError(absl::string_view operation,

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "gateway/http/http_client.h"
 #include "gateway/http/rope.h"
+#include "gateway/objectstore/object_store.h"
 
 namespace lakefs::gateway {
 
@@ -53,13 +54,15 @@ class StoreClient {
   std::atomic<bool> etags_are_md5_{false};
 };
 
-// The checksum for lakeFS from the reply to a PUT of a whole object: the
-// Content-MD5 in hex where there is one, else the ETag without quotes, spaces
-// and W/. Empty if the reply has neither.
-std::string ChecksumOf(const HttpResponse& response);
-
 // The ETag of a reply without quotes, spaces and W/; empty if it has none.
 std::string EtagOf(const HttpResponse& response);
+
+// What the reply to a PUT of a whole object acknowledges. The checksum is the
+// Content-MD5 in hex where there is one, else the ETag.
+//
+// Errors: UNAVAILABLE, UPSTREAM_CONNECTION_LOST without an ETag: half of an
+// answer looks like that, and doing it again does no harm.
+absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response);
 
 // The error of a store's answer, whatever its status.
 absl::Status StoreError(absl::string_view operation,

@@ -11,9 +11,8 @@ namespace lakefs::gateway {
 
 // The time from a URL's signing to its end, as the URL tells it, so that no
 // clock of ours is compared with the signer's: X-Amz-Expires on S3,
-// X-Goog-Expires on Google. Azure's SAS tells only the end (`se`), and its
-// begin at most (`st`, `skt`); without a begin it is compared with
-// `signer_now`.
+// X-Goog-Expires on Google. Azure's SAS tells the end (`se`), and not always
+// its begin (`st`); without a begin it is compared with `signer_now`.
 //
 // Nothing if the URL does not tell; zero if it has ended.
 // Source: answers of v1.84 on S3, Azure and Google.

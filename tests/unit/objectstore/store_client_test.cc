@@ -1,0 +1,137 @@
+#include "gateway/objectstore/store_client.h"
+
+#include "tests/unit/objectstore/store_fixture.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kMd5OfHello[] = "5d41402abc4b2a76b9719d911017c592";
+constexpr char kMd5OfHelloBase64[] = "XUFAKrxLKna5cZ2REBfFkg==";
+constexpr char kCrcOfHelloGoogle[] = "crc32c=mnG7TA==,md5=ignored";
+
+class StoreClientTest : public StoreFixture {
+ protected:
+  auto Put(StoreClient& client, const std::string& text = "hello") {
+    return client.Put(context_,
+                      {.operation = "storePut", .url = "http://s/k?sig=hush"},
+                      RopeOf(text));
+  }
+};
+
+TEST_F(StoreClientTest, SendsTheBytesWithNothingOfItsOwn) {
+  StoreClient client(http_, {});
+  http_.Answer(200, "", {{"etag", "\"e\""}});
+  EXPECT_THAT(Put(client), IsOk());
+  EXPECT_EQ(http_.requests[0].body, "hello");
+  EXPECT_TRUE(http_.requests[0].headers.empty());
+}
+
+TEST_F(StoreClientTest, AnExchangeMayLastAsItsBytesNeedAtTheLeastRate) {
+  StoreClient client(
+      http_, {.timeout = seconds(7), .least_rate_bytes_per_second = 1000});
+  http_.Answer(200);
+  http_.Answer(200);
+  EXPECT_THAT(Put(client), IsOk());
+  EXPECT_THAT(Put(client, std::string(3000, 'x')), IsOk());
+  EXPECT_EQ(http_.requests[0].timeout, seconds(7));
+  EXPECT_EQ(http_.requests[1].timeout, seconds(10));
+}
+
+TEST_F(StoreClientTest, ContentMd5GoesAlongWhereItIsAskedFor) {
+  StoreClient client(http_, {.content_md5 = true});
+  http_.Answer(200, "", {{"etag", absl::StrCat("\"", kMd5OfHello, "\"")}});
+  EXPECT_THAT(Put(client), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Content-MD5"), kMd5OfHelloBase64);
+}
+
+TEST_F(StoreClientTest, GooglesCrc32cIsHeldAgainstTheBytes) {
+  StoreClient client(http_, {});
+  http_.Answer(200, "", {{"x-goog-hash", kCrcOfHelloGoogle}});
+  EXPECT_THAT(Put(client), IsOk());
+  http_.Answer(200, "", {{"x-goog-hash", kCrcOfHelloGoogle}});
+  const auto other = Put(client, "hellO");
+  EXPECT_THAT(other, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(other, HasReason(Reason::kChecksumMismatch));
+}
+
+TEST_F(StoreClientTest, AnEtagIsBelievedToBeAnMd5OnceOneWas) {
+  StoreClient client(http_, {.content_md5 = true});
+  const std::string other(32, 'a');
+  http_.Answer(200, "", {{"etag", other}});
+  EXPECT_THAT(Put(client), IsOk()) << "stores that encrypt have others";
+  http_.Answer(200, "", {{"etag", kMd5OfHello}});
+  EXPECT_THAT(Put(client), IsOk());
+  http_.Answer(200, "", {{"etag", other}});
+  EXPECT_THAT(Put(client), HasReason(Reason::kChecksumMismatch));
+  http_.Answer(200, "", {{"etag", other + "-2"}});
+  EXPECT_THAT(Put(client), IsOk()) << "no MD5 has that form";
+}
+
+TEST_F(StoreClientTest, WithoutContentMd5NoEtagIsAnMd5) {
+  StoreClient client(http_, {});
+  http_.Answer(200, "", {{"etag", kMd5OfHello}});
+  http_.Answer(200, "", {{"etag", std::string(32, 'a')}});
+  EXPECT_THAT(Put(client), IsOk());
+  EXPECT_THAT(Put(client), IsOk());
+}
+
+TEST_F(StoreClientTest, WhatTheStoreRefusesIsSaidWithItsCodeAndNoSecret) {
+  StoreClient client(http_, {});
+  http_.Answer(403, ErrorXml("AccessDenied"));
+  const auto denied = Put(client);
+  EXPECT_TRUE(UrlRefused(denied.status()));
+  EXPECT_THAT(denied, HasReason(Reason::kStoreRejected));
+  EXPECT_EQ(DetailsOf(denied.status()).metadata["storeErrorCode"],
+            "AccessDenied");
+  EXPECT_EQ(DetailsOf(denied.status()).metadata["upstreamHttpStatus"], "403");
+  EXPECT_THAT(denied.status().ToString(), Not(HasSubstr(kSecret)));
+  http_.Answer(404, "", {{"x-ms-error-code", "ContainerNotFound"}});
+  const auto missing = Put(client);
+  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kInternal));
+  EXPECT_FALSE(UrlRefused(missing.status()));
+  EXPECT_EQ(DetailsOf(missing.status()).metadata["storeErrorCode"],
+            "ContainerNotFound");
+}
+
+TEST_F(StoreClientTest, WhatMayPassIsTransient) {
+  StoreClient client(http_, {});
+  for (const int status : {408, 429, 500, 503}) {
+    http_.Answer(status);
+    EXPECT_TRUE(Transient(Put(client).status())) << status;
+  }
+  for (const char* code : {"BadDigest", "InvalidDigest", "Md5Mismatch"}) {
+    http_.Answer(400, ErrorXml(code));
+    EXPECT_TRUE(Transient(Put(client).status())) << code;
+  }
+  for (const int status : {301, 400, 403, 404, 412}) {
+    http_.Answer(status);
+    EXPECT_FALSE(Transient(Put(client).status())) << status;
+  }
+}
+
+TEST_F(StoreClientTest, AcknowledgedTakesTheMd5ForTheChecksumElseTheEtag) {
+  HttpResponse response{.status = 200, .headers = {{"etag", " W/\"0x8D\" "}}};
+  EXPECT_EQ(Acknowledged(response)->checksum, "0x8D");
+  EXPECT_EQ(Acknowledged(response)->etag, "0x8D");
+  response.headers.push_back({"content-md5", kMd5OfHelloBase64});
+  EXPECT_EQ(Acknowledged(response)->checksum, kMd5OfHello);
+  EXPECT_EQ(Acknowledged(response)->etag, "0x8D");
+  response.headers[1].value = "c2hvcnQ=";
+  EXPECT_EQ(Acknowledged(response)->checksum, "0x8D");
+}
+
+TEST_F(StoreClientTest, AnAcknowledgementWithoutAnEtagIsAskedForAgain) {
+  for (const std::vector<HttpHeader>& headers :
+       {std::vector<HttpHeader>{}, std::vector<HttpHeader>{{"etag", "\"\""}}}) {
+    const auto stored = Acknowledged({.status = 200, .headers = headers});
+    EXPECT_TRUE(Transient(stored.status()));
+    EXPECT_THAT(stored, HasReason(Reason::kUpstreamConnectionLost));
+  }
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
