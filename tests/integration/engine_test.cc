@@ -130,6 +130,24 @@ TEST(SpoolTest, AFullSpoolIsAClearErrorAndLeavesNothing) {
   EXPECT_TRUE(stage.Put("o", Bytes(16 * kMiB)).status.ok());
 }
 
+// How often the store took each part, by its number.
+std::map<std::string, int> PartsTaken(Stage& stage) {
+  std::map<std::string, int> taken;
+  for (const JournalEntry& entry : stage.emulator.Journal()) {
+    if (entry.operation == "storePutPart" && entry.status == 200) {
+      ++taken[entry.query.at("partNumber")];
+    }
+  }
+  return taken;
+}
+
+// That `parts` parts were taken, each once.
+void ExpectEachPartOnce(Stage& stage, size_t parts) {
+  const auto taken = PartsTaken(stage);
+  EXPECT_EQ(taken.size(), parts);
+  for (const auto& [number, times] : taken) EXPECT_EQ(times, 1) << number;
+}
+
 TEST(PartFaultTest, APartThatFailsThreeTimesIsSentAgainAlone) {
   Stage stage({});
   stage.Break("storePutPart", Fault::Kind::kStatus, 3, 1);
@@ -140,6 +158,7 @@ TEST(PartFaultTest, APartThatFailsThreeTimesIsSentAgainAlone) {
   EXPECT_EQ(stage.Count("storePutPart"), 5 + 3);
   EXPECT_EQ(end.result.bytes_resent(), 3 * 8 * kMiB);
   EXPECT_EQ(end.result.rounds(), 1);
+  ExpectEachPartOnce(stage, 5);
 }
 
 TEST(PartFaultTest, APartThatNeverWorksEndsTheUploadAndLeavesNothing) {
@@ -164,6 +183,25 @@ TEST(PartFaultTest, URLsThatExpireInTheMiddleAreAskedForAgain) {
   const CallEnd end = stage.Put("o", data);
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
   EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_GT(stage.Count("uploadPart"), 4) << "some were asked for again";
+  ExpectEachPartOnce(stage, 8);
+}
+
+TEST(PartFaultTest, AStoreThatStallsForHalfAMinuteIsWaitedFor) {
+  Stage stage({});
+  Fault stall;
+  stall.operation = "storePutPart";
+  stall.kind = Fault::Kind::kStall;
+  stall.delay = std::chrono::seconds(30);
+  stall.skip = 1;
+  stage.emulator.AddFault(stall);
+  const std::string data = Bytes(40 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_EQ(end.result.bytes_resent(), 0);
+  EXPECT_EQ(stage.Count("storePutPart"), 5);
+  ExpectEachPartOnce(stage, 5);
 }
 
 TEST(PartFaultTest, AStoreThatAcknowledgesAPartItLostIsCaught) {
@@ -175,6 +213,7 @@ TEST(PartFaultTest, AStoreThatAcknowledgesAPartItLostIsCaught) {
   EXPECT_EQ(end.reason, "CHECKSUM_MISMATCH");
   EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
   EXPECT_FALSE(stage.Read("o").has_value());
+  ExpectEachPartOnce(stage, 5);
 }
 
 TEST(ContentMd5Test, AStoreThatGetsOtherBytesIsFoundOutAndAskedAgain) {
@@ -383,6 +422,9 @@ TEST(CallerTest, ACallerThatVanishesLeavesNothingBehind) {
   }
   EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
   EXPECT_FALSE(stage.Read("o").has_value());
+  for (const auto& [number, times] : PartsTaken(stage)) {
+    EXPECT_EQ(times, 1) << "part " << number;
+  }
 }
 
 }  // namespace
