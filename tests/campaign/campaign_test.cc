@@ -284,7 +284,7 @@ TEST_P(CampaignTest, NothingIsLostCorruptLinkedTwiceOrSaidFalsely) {
       FromEnvironment("LAKEFS_STAGING_CAMPAIGN_SEED", std::random_device()());
   std::cout << "seed " << seed << std::endl;
   const auto start = std::chrono::steady_clock::now();
-  const double percent = static_cast<double>(
+  const auto percent = static_cast<double>(
       FromEnvironment("LAKEFS_STAGING_CAMPAIGN_PERCENT", kFaultPercent));
   Campaign campaign(GetParam().options, uploads, seed, percent / 100);
   campaign.Run();
@@ -316,7 +316,7 @@ TEST_P(CampaignTest, NothingIsLostCorruptLinkedTwiceOrSaidFalsely) {
   EXPECT_EQ(figures.committed + figures.failed + figures.unknown, uploads);
   // The faults pass, so that nothing is left undone in the end.
   EXPECT_EQ(figures.committed, uploads);
-  EXPECT_GT(struck, uploads / 100 * percent);
+  EXPECT_GT(struck, uploads * percent / 100);
   EXPECT_GT(campaign.commits(), 10);
 }
 

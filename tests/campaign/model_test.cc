@@ -339,9 +339,9 @@ void RunAll(const EmulatorOptions& options) {
   }
 }
 
-TEST(ModelTest, WhatIsSaidOnV1_84FitsWhatStands) { RunAll({}); }
+TEST(ModelTest, WhatIsSaidOnV184FitsWhatStands) { RunAll({}); }
 
-TEST(ModelTest, WhatIsSaidOnV1_21FitsWhatStands) {
+TEST(ModelTest, WhatIsSaidOnV121FitsWhatStands) {
   RunAll({.dialect = Dialect::kV1_21});
 }
 

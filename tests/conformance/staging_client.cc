@@ -151,7 +151,7 @@ std::string StagingClient::Backing(const ObjectPath& object) const {
 void StagingClient::UseWrongSecret() { rest_ = &with_wrong_keys_; }
 
 CallContext StagingClient::Context() const {
-  return CallContext(clock_, clock_.Now() + kCallTimeout, "conformance");
+  return {clock_, clock_.Now() + kCallTimeout, "conformance"};
 }
 
 std::string Said(const absl::Status& status) {

@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Integrity integrity(limit);
   std::string whole;
   while (!input.empty()) {
-    const int8_t off = static_cast<int8_t>(input.Byte());
+    const auto off = static_cast<int8_t>(input.Byte());
     const uint8_t length = input.Byte();
     const uint8_t claim = input.Byte() % 3;
     if (length == 0) break;
