@@ -361,7 +361,7 @@ TEST(LinkDeadlineTest, AnAddressThatDiesBeforeItsLinkIsReplaced) {
     Fault stall;
     stall.operation = "linkPhysicalAddress";
     stall.kind = Fault::Kind::kStall;
-    stall.delay = std::chrono::milliseconds(500);
+    stall.delay = std::chrono::seconds(2);
     stage.emulator.AddFault(stall);
     std::jthread later([&, hours = life](const std::stop_token& stopped) {
       while (stage.Count("storePut") == 0 && !stopped.stop_requested()) {
