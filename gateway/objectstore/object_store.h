@@ -51,7 +51,9 @@ class PartedUpload : public PartTarget {
 // Where the bytes of an object are put.
 //
 // Errors (of all methods): PERMISSION_DENIED or INTERNAL, STORE_REJECTED with
-// storeErrorCode if the store refused; those that Transient() knows otherwise.
+// storeErrorCode if the store refused; of a local store RESOURCE_EXHAUSTED,
+// STORE_REJECTED if its disk is full, and FAILED_PRECONDITION, STORE_REJECTED
+// if an address leads elsewhere; those that Transient() knows otherwise.
 // Blocking: until the store has acknowledged, bounded by the call.
 class ObjectStore {
  public:

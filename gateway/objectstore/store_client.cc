@@ -171,10 +171,13 @@ absl::Status StoreError(absl::string_view operation,
   const std::string message = absl::StrCat(
       "the object store answered ", operation, " with ", response.status,
       code.empty() ? "" : absl::StrCat(": ", code));
-  const bool other_bytes =
-      code == "BadDigest" || code == "InvalidDigest" || code == "Md5Mismatch";
+  // Codes of a 400 that says nothing against the request: the bytes were hurt
+  // or held up on their way.
+  const bool passes = code == "BadDigest" || code == "InvalidDigest" ||
+                      code == "Md5Mismatch" || code == "RequestTimeout" ||
+                      code == "IncompleteBody";
   if (response.status >= 500 || response.status == 429 ||
-      response.status == 408 || other_bytes) {
+      response.status == 408 || passes) {
     details.reason = Reason::kUpstreamUnavailable;
     return MakeError(absl::StatusCode::kUnavailable, message, details);
   }

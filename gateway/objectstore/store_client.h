@@ -29,7 +29,8 @@ struct StoreOptions {
 // Errors: PERMISSION_DENIED or INTERNAL, STORE_REJECTED with storeErrorCode if
 // the store refused; DATA_LOSS, CHECKSUM_MISMATCH if it acknowledged other
 // bytes; those that Transient() knows otherwise, among them a Content-MD5 that
-// did not fit, since it may have been the wire's fault.
+// did not fit and a body that did not come in time, since they may have been
+// the wire's fault.
 //
 // Threads: any.
 class StoreClient {

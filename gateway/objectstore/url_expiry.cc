@@ -38,7 +38,10 @@ std::optional<seconds> Span(const std::string& text) {
 
 std::optional<absl::Time> Time(const std::string& text) {
   absl::Time time;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) return time;
+  // The forms that Azure takes in a SAS.
+  for (const char* form : {absl::RFC3339_full, "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
+    if (absl::ParseTime(form, text, &time, nullptr)) return time;
+  }
   return std::nullopt;
 }
 

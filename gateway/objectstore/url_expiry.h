@@ -14,7 +14,7 @@ namespace lakefs::gateway {
 // X-Goog-Expires on Google. Azure's SAS tells the end (`se`), and not always
 // its begin (`st`); without a begin it is compared with `signer_now`.
 //
-// Nothing if the URL does not tell; zero if it has ended.
+// Nothing if the URL does not tell; never negative.
 // Source: answers of v1.84 on S3, Azure and Google.
 std::optional<std::chrono::seconds> UrlLifetime(absl::string_view url,
                                                 WallTime signer_now);

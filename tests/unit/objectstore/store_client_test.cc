@@ -103,7 +103,8 @@ TEST_F(StoreClientTest, WhatMayPassIsTransient) {
     http_.Answer(status);
     EXPECT_TRUE(Transient(Put(client).status())) << status;
   }
-  for (const char* code : {"BadDigest", "InvalidDigest", "Md5Mismatch"}) {
+  for (const char* code : {"BadDigest", "InvalidDigest", "Md5Mismatch",
+                           "RequestTimeout", "IncompleteBody"}) {
     http_.Answer(400, ErrorXml(code));
     EXPECT_TRUE(Transient(Put(client).status())) << code;
   }

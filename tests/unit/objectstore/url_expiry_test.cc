@@ -27,6 +27,8 @@ TEST(UrlExpiryTest, AzureTellsTheEnd) {
   EXPECT_EQ(Of("sv=2023-11-03&se=2026-11-24T12%3A15%3A00Z&sr=b"), seconds(900));
   EXPECT_EQ(Of("se=2026-11-24T12%3a15%3a00Z"), seconds(900));
   EXPECT_EQ(Of("se=2026-11-24T12:15:00Z"), seconds(900));
+  EXPECT_EQ(Of("se=2026-11-24T12%3A15Z"), seconds(900));
+  EXPECT_EQ(Of("se=2026-11-25"), seconds(12 * 3600));
 }
 
 TEST(UrlExpiryTest, AzuresOwnBeginGoesBeforeTheClock) {
@@ -48,7 +50,7 @@ TEST(UrlExpiryTest, NobodySignsForMoreThanAWeek) {
 TEST(UrlExpiryTest, WhatDoesNotTellIsNothing) {
   for (const char* query :
        {"", "X-Amz-Expires=", "X-Amz-Expires=-1", "X-Amz-Expires=soon",
-        "X-Amz-Expires=99999999999999999999", "se=tomorrow", "se=2026-11-24",
+        "X-Amz-Expires=99999999999999999999", "se=tomorrow", "se=2026-11",
         "NotX-Amz-Expires=900"}) {
     EXPECT_EQ(Of(query), std::nullopt) << query;
   }
