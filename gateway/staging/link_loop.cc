@@ -51,8 +51,7 @@ class Link {
     rounds_ = link.rounds;
     visible_ = link.visible;
     unproven_bytes_ = link.unproven_bytes;
-    conditional_lost_ = link.conditional_lost;
-    unconditional_lost_ = link.unconditional_lost;
+    lost_ = link.lost;
     failure_ = MakeError(absl::StatusCode::kUnavailable,
                          "an earlier link got no answer",
                          Reason::kUpstreamConnectionLost);
@@ -118,7 +117,7 @@ class Link {
                          Reason::kStoreRejected);
     const auto deleted = lakefs_.DeleteObject(Probe(), request_.object);
     if (!deleted.ok()) return CannotTell(deleted);
-    unproven_bytes_ = visible_ = unconditional_lost_ = false;
+    unproven_bytes_ = visible_ = lost_ = false;
     return NewRound(std::nullopt);
   }
 
@@ -179,7 +178,7 @@ class Link {
   }
 
   Ended AfterLostAnswer() {
-    (conditional_ ? conditional_lost_ : unconditional_lost_) = true;
+    lost_ = true;
     while (true) {
       const absl::StatusOr<Sight> sight = Look();
       if (!sight.ok()) return CannotTell(sight.status());
@@ -206,7 +205,7 @@ class Link {
     absl::StatusOr<Sight> sight = Look();
     const bool nobodys =
         sight.ok() && *sight != Sight::kOurs && *sight != Sight::kAnothers;
-    if (nobodys && Lost() && !placement_.relinkable) {
+    if (nobodys && lost_ && !placement_.relinkable) {
       // It may be our lost link that has just used the address up.
       if (auto ended = BackOff()) return ended;
       sight = Look();
@@ -216,7 +215,7 @@ class Link {
       rescue_ = "used_address";
       return Committed(*seen_);
     }
-    if (Lost() && *sight == Sight::kAnothers) {
+    if (lost_ && *sight == Sight::kAnothers) {
       return request_.if_absent ? AlreadyExists() : Superseded();
     }
     return NewRound(std::nullopt);
@@ -234,8 +233,8 @@ class Link {
     if (!placement_.multipart) return Failed(failure_);
     const bool gone =
         DetailsOf(failure_).metadata["storeErrorCode"] == "NoSuchUpload";
-    if (gone && Lost() && !placement_.relinkable) return AfterUnusableAddress();
-    if (gone && Lost()) {
+    if (gone && lost_ && !placement_.relinkable) return AfterUnusableAddress();
+    if (gone && lost_) {
       placement_.multipart.reset();
       unproven_bytes_ = true;
       rescue_ = "finish_by_link";
@@ -377,14 +376,20 @@ class Link {
   }
 
   LinkReport AlreadyExists() {
-    return {.status = MakeError(
-                absl::StatusCode::kAlreadyExists,
-                absl::StrCat(ToString(request_.object), " exists already"),
-                Reason::kObjectExists),
-            .outcome = unconditional_lost_ ? Outcome::kUnknown
-                                           : Outcome::kNotCommitted,
-            .object = seen_,
-            .rounds = rounds_};
+    LinkReport report{
+        .status = MakeError(
+            absl::StatusCode::kAlreadyExists,
+            absl::StrCat(ToString(request_.object), " exists already"),
+            Reason::kObjectExists),
+        .outcome = Outcome::kNotCommitted,
+        .object = seen_,
+        .rounds = rounds_};
+    if (lost_) {
+      // It may have stood there before the other, or come when the other goes.
+      report.outcome = Outcome::kUnknown;
+      report.undecided = std::make_shared<const UndecidedLink>(Undecided());
+    }
+    return report;
   }
 
   LinkReport CannotTell(const absl::Status& why) {
@@ -426,8 +431,7 @@ class Link {
             .rounds = rounds_,
             .visible = visible_,
             .unproven_bytes = unproven_bytes_,
-            .conditional_lost = conditional_lost_,
-            .unconditional_lost = unconditional_lost_};
+            .lost = lost_};
   }
 
   absl::Status OverWithLastError() const {
@@ -446,10 +450,8 @@ class Link {
     ours_[placement_.location.physical_address] = placement_;
   }
 
-  bool Lost() const { return conditional_lost_ || unconditional_lost_; }
-
   // Whether something of ours may stand at the path, or may yet come there.
-  bool MayStand() const { return Lost() || visible_; }
+  bool MayStand() const { return lost_ || visible_; }
 
   StagingMetadata Metadata() const {
     return {.staging = placement_.location,
@@ -498,8 +500,7 @@ class Link {
   std::optional<ObjectStats> seen_;  // by the last stat
   bool visible_ = false;             // ours stood there when last looked
   bool unproven_bytes_ = false;      // linked on the word of a lost complete
-  bool conditional_lost_ = false;    // an attempt whose answer is unknown
-  bool unconditional_lost_ = false;  // the same, sent without the condition
+  bool lost_ = false;                // an attempt whose answer is unknown
   bool look_only_ = false;
   absl::string_view rescue_;
 };

@@ -70,10 +70,9 @@ struct UndecidedLink {
   Placement placement;                    // of the last link
   std::map<std::string, Placement> ours;  // by address, all of the call
   int rounds = 1;
-  bool visible = false;             // ours stood there when last looked
-  bool unproven_bytes = false;      // linked on the word of a lost complete
-  bool conditional_lost = false;    // an attempt whose answer is unknown
-  bool unconditional_lost = false;  // the same, sent without the condition
+  bool visible = false;         // ours stood there when last looked
+  bool unproven_bytes = false;  // linked on the word of a lost complete
+  bool lost = false;            // an attempt whose answer is unknown
 
   int64_t SizeInMemory() const;  // bytes, about
 };
@@ -140,8 +139,10 @@ struct LinkOptions {
 // turns out to be used up, and a second stat does not show it, is a new address
 // taken. After a 412, A is used up for certain.
 //
-// NOT_COMMITTED becomes UNKNOWN where an earlier link was lost: it may still
-// take effect.
+// NOT_COMMITTED becomes UNKNOWN where an earlier link was lost, ALREADY_EXISTS
+// or not: it may have taken effect before another's, or may still. A 412 over
+// another's object is believed: if it was false, ours stood there for an
+// instant, and was replaced.
 //
 // Rounds are bounded, and the whole lives inside the deadline of the call. If
 // that ends with a link in flight, the loop still looks what became of it, on

@@ -5,8 +5,11 @@
 namespace lakefs::gateway {
 
 Advice AdviceFor(const LinkReport& report) {
-  if (report.outcome == Outcome::kUnknown) return Advice::kRetryCall;
-  switch (ReasonOf(report.status)) {
+  const Reason reason = ReasonOf(report.status);
+  if (report.outcome == Outcome::kUnknown && reason != Reason::kObjectExists) {
+    return Advice::kRetryCall;
+  }
+  switch (reason) {
     case Reason::kInvalidRequest:
     case Reason::kBadFrameOrder:
     case Reason::kUpstreamRejected:

@@ -47,7 +47,8 @@ enum class Said {
 struct Op {
   std::string value;  // written; empty for a delete
   bool if_absent = false;
-  int start = 0;  // of all operations, by one count
+  bool hasty = false;  // its deadline can have cut a link off, which goes on
+  int start = 0;       // of all operations, by one count
   int end = 0;
   Said said = Said::kUnknown;
 
@@ -58,13 +59,22 @@ struct Op {
   bool Happened() const {
     return said == Said::kDone || said == Said::kSuperseded;
   }
+  // Whether it may take effect when the call is over. That another's object
+  // stands there does not tell whether ours came before.
+  bool MayComeLate() const {
+    return said == Said::kUnknown || (said == Said::kSuperseded && hasty);
+  }
   // Until when it may take effect.
-  int Latest() const { return Happened() ? end : kNever; }
+  int Latest() const { return Happened() && !MayComeLate() ? end : kNever; }
 };
 
 // What is known of one path.
 class Model {
  public:
+  // Where a commit can lose a write, a link that was answered by 412 can have
+  // stood there for an instant.
+  void LoseWrites() { loses_writes_ = true; }
+
   // Says what of `round` contradicts itself or what stands there now; empty if
   // nothing does. What stands is where the next round begins.
   std::string Check(const std::vector<Op>& round, const std::string& stands) {
@@ -82,7 +92,7 @@ class Model {
       }
     }
     for (const Op& op : round) {
-      if (op.said == Said::kUnknown) late_.insert(op.value);
+      if (op.MayComeLate()) late_.insert(op.value);
     }
     base_ = stands;
     return wrong;
@@ -100,8 +110,8 @@ class Model {
     if (late_.contains(stands)) return true;
     bool untouched = true;
     for (const Op& op : round) {
-      const bool last = op.MayHaveHappened() && op.said != Said::kSuperseded &&
-                        !Replaced(round, op);
+      const bool gone = op.said == Said::kSuperseded && !op.MayComeLate();
+      const bool last = op.MayHaveHappened() && !gone && !Replaced(round, op);
       if (op.value == stands && last) return true;
       untouched &= !op.Happened();
     }
@@ -110,15 +120,14 @@ class Model {
 
   bool AnythingBefore(const std::vector<Op>& round, const Op& refused) const {
     if (!base_.empty() || !late_.empty()) return true;
-    // What was refused can have stood until it was deleted, and have met
-    // another's after that.
-    const bool deleted = std::any_of(
+    // That lasted until another replaced it, or deleted it before another came.
+    const bool replaced = std::any_of(
         round.begin(), round.end(),
-        [](const Op& op) { return op.deletes() && op.MayHaveHappened(); });
+        [](const Op& op) { return op.MayHaveHappened() && !op.if_absent; });
     return std::any_of(round.begin(), round.end(), [&](const Op& op) {
       const bool stood =
-          op.MayHaveHappened() ||
-          (deleted && op.said == Said::kExists && op.value != refused.value);
+          op.MayHaveHappened() || (loses_writes_ && replaced &&
+                                   op.said == Said::kExists && &op != &refused);
       return !op.deletes() && stood && op.start < refused.end;
     });
   }
@@ -153,6 +162,7 @@ class Model {
     }
   }
 
+  bool loses_writes_ = false;
   std::string base_;            // stood there when the round began
   std::set<std::string> late_;  // may yet come; "" for a delete
 };
@@ -208,6 +218,8 @@ class History {
         stranger_(stage_.emulator, options) {
     stage_.may_leave_uploads = true;
     stage_.emulator.AddRandomFaults(0.03, seed);
+    if (!loses_writes_) return;
+    for (Model& model : models_) model.LoseWrites();
   }
 
   void Run() {
@@ -263,8 +275,9 @@ class History {
         op.said = stranger_.Write(where, op.value);
       } else {
         op.if_absent = kind < 6;
-        const milliseconds timeout(any(0, 99) < 3 ? any(1, 40) : 30'000);
-        op.said = Upload(where, op, timeout);
+        op.hasty = any(0, 99) < 3;
+        op.said =
+            Upload(where, op, milliseconds(op.hasty ? any(1, 40) : 30'000));
       }
       op.end = count_++;
       done_ += op.Happened();

@@ -288,7 +288,28 @@ TEST_P(LostAnswerTest, IsAlreadyExistsWhenAnothersObjectStandsThereIfAbsent) {
   Stat(StatsAt("X"));
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
-  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  // Ours may have stood there before, or may come when the other goes.
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_EQ(AdviceFor(report), Advice::kFixRequest);
+  EXPECT_EQ(report.object->physical_address, "X");
+  lakefs_.calls.clear();
+
+  ASSERT_TRUE(report.undecided);
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Resume(*report.undecided).outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A if-absent"));
+}
+
+TEST_P(LostAnswerTest, IsNotForgottenWhenALaterLinkIsRefused) {
+  request_.if_absent = true;
+  Link(Fails(GetParam()));
+  Stat(std::nullopt);
+  Link(Precondition());
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
 }
 
 TEST_P(LostAnswerTest, IfAbsentOverOursIsProvenWithoutTheCondition) {
@@ -517,7 +538,7 @@ TEST_F(LinkLoopTest, AnUnusableAddressAfterALostAnswerAndAnothersObject) {
     Stat(StatsAt("X"));
     // Ours was linked, and replaced; or theirs came first.
     EXPECT_EQ(Run().outcome,
-              if_absent ? Outcome::kNotCommitted : Outcome::kSuperseded);
+              if_absent ? Outcome::kUnknown : Outcome::kSuperseded);
   }
 }
 
@@ -558,7 +579,7 @@ TEST_F(LinkLoopTest, WhoFindsOutLinksOnlyWhatItSees) {
       .before = before_,
       .placement = {.location = {.physical_address = "A"}},
       .ours = {{"A", {.location = {.physical_address = "A"}}}},
-      .unconditional_lost = true};
+      .lost = true};
   LinkLoop loop(lakefs_, budget_, gate_);
   const CallContext context(clock_, clock_.Now() + seconds(10), "test");
   Stat(std::nullopt);
