@@ -43,13 +43,24 @@ Reservation Reservation::Split(int64_t bytes) {
 
 absl::StatusOr<Reservation> MemoryBudget::Reserve(const CallContext& context,
                                                   Door door, int64_t bytes) {
-  {
-    absl::MutexLock lock(&mu_);
-    if (WaitersAt(door).empty() && Fits(door, bytes)) return Take(door, bytes);
-  }
+  auto reservation = Wait(context, door, bytes, std::nullopt);
+  if (!reservation.ok()) return reservation.status();
+  return *std::move(*reservation);
+}
+
+absl::StatusOr<std::optional<Reservation>> MemoryBudget::ReserveUnlessStuck(
+    const CallContext& context, int64_t bytes, Duration patience) {
+  return Wait(context, Door::kLarge, bytes, patience);
+}
+
+// Nothing only if `patience` is given, and at its end.
+absl::StatusOr<std::optional<Reservation>> MemoryBudget::Wait(
+    const CallContext& context, Door door, int64_t bytes,
+    std::optional<Duration> patience) {
   Waiter waiter{.door = door, .bytes = bytes};
   {
     absl::MutexLock lock(&mu_);
+    if (WaitersAt(door).empty() && Fits(door, bytes)) return Take(door, bytes);
     WaitersAt(door).push_back(&waiter);
     Serve();
   }
@@ -58,20 +69,26 @@ absl::StatusOr<Reservation> MemoryBudget::Reserve(const CallContext& context,
     waiter.cancelled = true;
   });
   const auto over = [&waiter] { return waiter.granted || waiter.cancelled; };
+  Clock& clock = context.clock();
   absl::MutexLock lock(&mu_);
-  context.clock().WaitUntil(mu_, context.deadline(), absl::Condition(&over));
-  if (!waiter.granted) {
-    WaitersAt(door).remove(&waiter);
-    Serve();  // who stands behind may need less
-    return waiter.cancelled
-               ? absl::CancelledError("the caller cancelled the call")
-               : absl::DeadlineExceededError(
-                     "the deadline passed while the upload waited for memory");
+  bool stuck = false;
+  while (!over() && !stuck && clock.Now() < context.deadline()) {
+    const uint64_t given = parts_given_;
+    const TimePoint until =
+        patience ? clock.Now() + *patience : context.deadline();
+    clock.WaitUntil(mu_, std::min(until, context.deadline()),
+                    absl::Condition(&over));
+    stuck = patience && clock.Now() >= until && parts_given_ == given;
   }
-  Reservation reservation;
-  reservation.budget_ = this;
-  (door == Door::kSmall ? reservation.small_ : reservation.large_) = bytes;
-  return reservation;
+  if (waiter.granted) return Held(door, bytes);
+  WaitersAt(door).remove(&waiter);
+  Serve();  // who stands behind may need less
+  if (waiter.cancelled) {
+    return absl::CancelledError("the caller cancelled the call");
+  }
+  if (stuck) return std::nullopt;
+  return absl::DeadlineExceededError(
+      "the deadline passed while the upload waited for memory");
 }
 
 std::optional<Reservation> MemoryBudget::TryReserve(int64_t bytes) {
@@ -85,7 +102,8 @@ std::optional<Reservation> MemoryBudget::TryReserve(int64_t bytes) {
 
 Reservation MemoryBudget::Overdraw(int64_t bytes) {
   absl::MutexLock lock(&mu_);
-  return Take(Door::kLarge, bytes);
+  used_ += bytes;
+  return Held(Door::kLarge, bytes);
 }
 
 bool MemoryBudget::pressed() const { return waiting() > 0; }
@@ -106,15 +124,23 @@ bool MemoryBudget::Fits(Door door, int64_t bytes) const {
 }
 
 Reservation MemoryBudget::Take(Door door, int64_t bytes) {
-  Reservation reservation;
-  reservation.budget_ = this;
+  Give(door, bytes);
+  return Held(door, bytes);
+}
+
+void MemoryBudget::Give(Door door, int64_t bytes) {
   used_ += bytes;
   if (door == Door::kSmall) {
     used_by_small_ += bytes;
-    reservation.small_ = bytes;
   } else {
-    reservation.large_ = bytes;
+    ++parts_given_;
   }
+}
+
+Reservation MemoryBudget::Held(Door door, int64_t bytes) {
+  Reservation reservation;
+  reservation.budget_ = this;
+  (door == Door::kSmall ? reservation.small_ : reservation.large_) = bytes;
   return reservation;
 }
 
@@ -125,8 +151,7 @@ void MemoryBudget::Serve() {
            Fits(waiters->front()->door, waiters->front()->bytes)) {
       Waiter& waiter = *waiters->front();
       waiters->pop_front();
-      used_ += waiter.bytes;
-      if (waiter.door == Door::kSmall) used_by_small_ += waiter.bytes;
+      Give(waiter.door, waiter.bytes);
       waiter.granted = true;
     }
   }

@@ -20,10 +20,13 @@ namespace lakefs::gateway {
 //
 // It has two doors, each first come, first served. The small door lets an
 // upload begin, and never gives out more than half of the budget. The large
-// door gives a whole part at once. So those that have begun cannot, all
-// together, keep each other from a part; and who has its part can fill it
-// without more memory, send it, and give it back. What remains is a caller that
-// stalls: it has to give way while others wait (see PartReader).
+// door gives a whole part at once; who has its part can fill it without more
+// memory, send it, and give it back.
+//
+// Two things remain, and both are PartReader's to mend. Chunks are taken whole,
+// so that an upload can hold some bytes of its next part, and all could wait
+// for each other: who waits in vain has to put its bytes aside. And who has its
+// part, but a caller that stalls or dawdles, has to give way while others wait.
 //
 // Threads: all methods may be called from any thread.
 class MemoryBudget {
@@ -62,6 +65,11 @@ class MemoryBudget {
   absl::StatusOr<Reservation> Reserve(const CallContext& context, Door door,
                                       int64_t bytes);
 
+  // The same by the large door, but given up, with nothing, once nobody has
+  // been given anything there for as long as `patience`.
+  absl::StatusOr<std::optional<Reservation>> ReserveUnlessStuck(
+      const CallContext& context, int64_t bytes, Duration patience);
+
   // The same if it can be had at once, and nobody waits for it.
   std::optional<Reservation> TryReserve(int64_t bytes);
 
@@ -97,8 +105,13 @@ class MemoryBudget {
   };
   using Waiters = std::list<Waiter*>;
 
+  absl::StatusOr<std::optional<Reservation>> Wait(
+      const CallContext& context, Door door, int64_t bytes,
+      std::optional<Duration> patience);
   bool Fits(Door door, int64_t bytes) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   Reservation Take(Door door, int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Give(Door door, int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Reservation Held(Door door, int64_t bytes);
   void Serve() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void GiveBack(int64_t small, int64_t large);
   Waiters& WaitersAt(Door door) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -110,6 +123,7 @@ class MemoryBudget {
   mutable absl::Mutex mu_;
   int64_t used_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t used_by_small_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t parts_given_ ABSL_GUARDED_BY(mu_) = 0;  // by the large door
   Waiters small_waiters_ ABSL_GUARDED_BY(mu_);
   Waiters large_waiters_ ABSL_GUARDED_BY(mu_);
 };

@@ -32,30 +32,27 @@ PartReader::PartReader(const CallContext& context, const UploadRequest& request,
       options_(options),
       ledger_{Integrity(request.size_bytes),
               Digester(request.sha256_follows, request.md5_follows)},
-      part_ledger_(ledger_.Clone()) {
-  HearCaller();
-}
+      part_ledger_(ledger_.Clone()) {}
 
 absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
   part_ledger_ = ledger_.Clone();
   Part part{.number = next_number_++, .offset = ledger_.integrity.size_bytes()};
+  rewound_ = false;
+  BeginSpan(options_.patience);  // the time since the last part was ours
   Append(part, part_bytes, std::exchange(carry_, {}), std::nullopt);
   // With its last byte known to be in, the end is read along with a part.
   while (!ended() && (SizeOf(part.bytes) < part_bytes ||
                       (Expected() == 0 && carry_.empty()))) {
     if (auto s = EnsureCredit(part, part_bytes); !s.ok()) return s;
-    auto event = source_.Next(context_, patient_until_);
+    auto event = source_.Next(context_, span_end_);
     absl::Status taken = event.status();
     if (!taken.ok()) return taken;
     if (auto* chunk = std::get_if<Chunk>(&*event)) {
       taken = Take(part, part_bytes, std::move(*chunk));
     } else if (auto* finish = std::get_if<Finish>(&*event)) {
       taken = TakeEnd(std::move(*finish));
-    } else {
-      // Its patience is at an end, so it is looked at more often from now on.
-      patient_until_ = context_.clock().Now() + options_.patience / 4;
-      if (!gave_way_ && budget_.pressed()) taken = GiveWay(part);
     }
+    if (taken.ok()) taken = JudgePace(part);
     if (!taken.ok()) return taken;
   }
   part.memory = held_.Split(BytesInMemory(part));
@@ -90,12 +87,28 @@ bool PartReader::Restart() {
   ledger_ = {Integrity(request_.size_bytes),
              Digester(request_.sha256_follows, request_.md5_follows)};
   began_ = live_ = gave_way_ = asked_for_end_ = false;
-  HearCaller();
   return true;
 }
 
-void PartReader::HearCaller() {
-  patient_until_ = context_.clock().Now() + options_.patience;
+void PartReader::BeginSpan(Duration span) {
+  span_begin_ = context_.clock().Now();
+  span_end_ = span_begin_ + span;
+  span_bytes_ = 0;
+}
+
+// At the end of a span, looks whether its caller was too slow for those who
+// wait.
+absl::Status PartReader::JudgePace(Part& part) {
+  const TimePoint now = context_.clock().Now();
+  if (ended() || now < span_end_) return absl::OkStatus();
+  const std::chrono::duration<double> span = now - span_begin_;
+  const bool slow =
+      static_cast<double>(span_bytes_) <
+      span.count() * static_cast<double>(options_.least_bytes_per_second);
+  // One that was slow is looked at more often from now on.
+  BeginSpan(slow ? options_.patience / 4 : options_.patience);
+  if (!slow || gave_way_ || !budget_.pressed()) return absl::OkStatus();
+  return GiveWay(part);
 }
 
 // Bytes that may still come.
@@ -122,8 +135,7 @@ absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
   }
   if (credit_ == 0) {
     live_ = true;
-    const int64_t lacking = part_bytes - SizeOf(part.bytes);
-    return Obtain(MemoryBudget::Door::kLarge, std::min(lacking, expected));
+    return ObtainRest(part, part_bytes);
   }
   // One part ahead, but only if it costs nobody a wait.
   if (live_ && credit_ <= part_bytes / 2) {
@@ -137,8 +149,28 @@ absl::Status PartReader::Obtain(MemoryBudget::Door door, int64_t bytes) {
   auto memory = budget_.Reserve(context_, door, bytes);
   if (!memory.ok()) return memory.status();
   Credit(*std::move(memory));
-  HearCaller();  // the wait was ours
+  BeginSpan(options_.patience);  // the wait was ours
   return absl::OkStatus();
+}
+
+// Memory for what the part lacks. Waits without bytes in its hands, unless
+// others get some meanwhile, and so it will too.
+absl::Status PartReader::ObtainRest(Part& part, int64_t part_bytes) {
+  const auto lacking = [&] {
+    return std::min(part_bytes - SizeOf(part.bytes), Expected());
+  };
+  if (BytesInMemory(part) > 0) {
+    auto memory = budget_.ReserveUnlessStuck(context_, lacking(),
+                                             options_.patience);
+    if (!memory.ok()) return memory.status();
+    if (*memory) {
+      Credit(**std::move(memory));
+      BeginSpan(options_.patience);
+      return absl::OkStatus();
+    }
+    if (auto s = PutAside(part, /*rewind_first=*/false); !s.ok()) return s;
+  }
+  return Obtain(MemoryBudget::Door::kLarge, lacking());
 }
 
 void PartReader::Credit(MemoryBudget::Reservation memory) {
@@ -149,7 +181,7 @@ void PartReader::Credit(MemoryBudget::Reservation memory) {
 }
 
 absl::Status PartReader::Take(Part& part, int64_t part_bytes, Chunk chunk) {
-  HearCaller();
+  span_bytes_ += static_cast<int64_t>(chunk.data.size());
   const auto crc32c = ledger_.integrity.Check(chunk);
   if (!crc32c.ok()) return crc32c.status();
   credit_ -= static_cast<int64_t>(chunk.data.size());
@@ -171,8 +203,7 @@ absl::Status PartReader::Take(Part& part, int64_t part_bytes, Chunk chunk) {
     return absl::OkStatus();
   }
   began_ = live_ = false;
-  if (ToSpool(part).ok()) held_.Shrink(static_cast<int64_t>(carry_.size()));
-  return absl::OkStatus();
+  return PutAside(part, /*rewind_first=*/false);
 }
 
 // Fills the part, and keeps what is too much for the next. `crc32c` is of all
@@ -183,6 +214,7 @@ void PartReader::Append(Part& part, int64_t part_bytes, std::string data,
   if (data.size() > room) {
     carry_ = data.substr(room);
     data.resize(room);
+    data.shrink_to_fit();  // what is held is what was reserved
     crc32c.reset();
   }
   ledger_.integrity.Extend(data, crc32c);
@@ -209,27 +241,50 @@ absl::Status PartReader::TakeEnd(Finish finish) {
 absl::Status PartReader::GiveWay(Part& part) {
   source_.Withdraw();
   credit_ = 0;
-  if (SizeOf(part.bytes) > 0 && source_.CanRewind()) {
-    source_.Rewind(part.offset);
-    ledger_ = part_ledger_.Clone();
-    part.bytes = Rope();
-    part.file.reset();
-    budget_.TellGivenUp("rewind");
-  } else if (BytesInMemory(part) > 0) {
-    const absl::Status s = ToSpool(part);
-    budget_.TellGivenUp(s.ok() ? "spool" : "failed");
-    if (!s.ok()) {
-      return Annotate(s,
-                      "the caller sent nothing while other uploads waited for "
-                      "memory, and its bytes could not be kept");
-    }
+  if (auto s = PutAside(part, /*rewind_first=*/true); !s.ok()) {
+    return Annotate(s,
+                    "the caller sent too little while other uploads waited for "
+                    "memory, and its bytes could not be kept");
   }
-  held_.Release();
   gave_way_ = true;
   asked_for_end_ = false;
   return absl::OkStatus();
 }
 
+// Sees to it that the part holds no memory. A caller that has stalled is asked
+// for its bytes again, but not a second time for the same part: one that is
+// always slow would never fill it.
+absl::Status PartReader::PutAside(Part& part, bool rewind_first) {
+  if (BytesInMemory(part) > 0) {
+    const bool can_rewind = source_.CanRewind();
+    if (can_rewind && rewind_first && !rewound_) {
+      RewindTo(part);
+    } else if (const absl::Status s = ToSpool(part); s.ok()) {
+      budget_.TellGivenUp("spool");
+    } else if (can_rewind) {
+      RewindTo(part);
+    } else {
+      budget_.TellGivenUp("failed");
+      return s;
+    }
+  }
+  held_.Shrink(static_cast<int64_t>(carry_.size()));
+  return absl::OkStatus();
+}
+
+// Drops the part's bytes, and asks for them again.
+void PartReader::RewindTo(Part& part) {
+  rewound_ = true;
+  source_.Rewind(part.offset);
+  ledger_ = part_ledger_.Clone();
+  part.bytes = Rope();
+  part.file.reset();
+  carry_.clear();
+  credit_ = 0;
+  budget_.TellGivenUp("rewind");
+}
+
+// If that fails, the part can only be dropped.
 absl::Status PartReader::ToSpool(Part& part) {
   if (!part.file) {
     auto file = spool_.Create();

@@ -29,9 +29,11 @@ struct PartReaderOptions {
   // Memory that an upload begins with, before it has shown that its caller
   // sends: two chunks of the size that is best.
   int64_t first_bytes = 2 << 20;
-  // A caller that sends nothing for so long while others wait for memory has
-  // to give way.
+  // A caller that for so long sends nothing, or less than at the least rate,
+  // while others wait for memory has to give way.
   std::chrono::milliseconds patience{1'000};
+  // At this rate a part's memory is turned over in 16 seconds.
+  int64_t least_bytes_per_second = 512 << 10;
 };
 
 // Reads one object. Memory is reserved before the caller is read, so that
@@ -39,9 +41,13 @@ struct PartReaderOptions {
 // has sent that, it gets a whole part at once, and the next one ahead as long
 // as nobody waits.
 //
-// An upload whose caller stalls while others wait gives all its memory up: the
-// bytes of the unfinished part are asked for again (can_rewind), else go to the
-// spool. It goes on when its caller does.
+// An upload whose caller stalls or dawdles while others wait gives all its
+// memory up: the bytes of the unfinished part are asked for again (can_rewind;
+// once a part), else go to the spool. It goes on when its caller does.
+//
+// An upload that holds bytes and waits for memory itself gives them up too, to
+// the spool if that takes them, once nobody gets any: all could be waiting for
+// each other.
 //
 // Threads: for one thread.
 class PartReader {
@@ -76,13 +82,17 @@ class PartReader {
  private:
   absl::Status EnsureCredit(Part& part, int64_t part_bytes);
   absl::Status Obtain(MemoryBudget::Door door, int64_t bytes);
+  absl::Status ObtainRest(Part& part, int64_t part_bytes);
   void Credit(MemoryBudget::Reservation memory);
   absl::Status Take(Part& part, int64_t part_bytes, Chunk chunk);
   absl::Status TakeEnd(Finish finish);
   void Append(Part& part, int64_t part_bytes, std::string data,
               std::optional<uint32_t> crc32c);
-  void HearCaller();
+  void BeginSpan(Duration span);
+  absl::Status JudgePace(Part& part);
   absl::Status GiveWay(Part& part);
+  absl::Status PutAside(Part& part, bool rewind_first);
+  void RewindTo(Part& part);
   absl::Status ToSpool(Part& part);
   int64_t Expected() const;
 
@@ -114,7 +124,11 @@ class PartReader {
   bool live_ = false;               // has had a part's memory since
   bool gave_way_ = false;           // holds no memory, and was granted none
   bool asked_for_end_ = false;
-  TimePoint patient_until_;
+  bool rewound_ = false;  // for the present part's sake
+  // The span in which the caller's pace is measured.
+  TimePoint span_begin_;
+  TimePoint span_end_;
+  int64_t span_bytes_ = 0;
 };
 
 }  // namespace lakefs::gateway

@@ -60,18 +60,19 @@ absl::Status SpoolFile::Append(absl::string_view bytes) {
         absl::StrCat("the spool holds as much as --spool-bytes allows, ",
                      spool_.options_.capacity_bytes, " bytes"));
   }
-  size_ += size;
-  int64_t at = size_ - size;
+  int64_t at = size_;
   while (!bytes.empty()) {
     const ssize_t n = pwrite(fd_, bytes.data(), bytes.size(), at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
+      spool_.used_ -= size;
       return Full(absl::StrCat("the spool cannot be written: ",
                                std::strerror(n < 0 ? errno : ENOSPC)));
     }
     bytes.remove_prefix(static_cast<size_t>(n));
     at += n;
   }
+  size_ = at;
   return absl::OkStatus();
 }
 

@@ -55,7 +55,7 @@ class SpoolFile {
   SpoolFile(const SpoolFile&) = delete;
   SpoolFile& operator=(const SpoolFile&) = delete;
 
-  // Appends the bytes.
+  // Appends the bytes, all of them or none.
   // Errors: RESOURCE_EXHAUSTED, SPOOL_FULL at the cap or on a full disk.
   absl::Status Append(absl::string_view bytes);
 

@@ -1,12 +1,16 @@
 #include "gateway/staging/part_reader.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/strings/escaping.h"
 #include "gateway/base/crc32c.h"
 #include "tests/testing/fake_body.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -248,6 +252,122 @@ TEST_F(PartReaderTest, WithoutASpoolTheUploadEndsWithAClearError) {
   EXPECT_THAT(part, HasReason(Reason::kSpoolFull));
   EXPECT_THAT(std::string(part.status().message()),
               ::testing::HasSubstr("other uploads waited"));
+}
+
+// It sends something all the time, but would keep its part for minutes.
+TEST_F(PartReaderTest, OneThatDawdlesGivesWayToo) {
+  FakeClock clock;
+  const CallContext context(clock, clock.Now() + seconds(30), "test");
+  PartReaderOptions options = kOptions;
+  options.patience = milliseconds(1'000);
+  options.least_bytes_per_second = 10;
+  for (const bool dawdles : {true, false}) {
+    PartReader reader(context, request_, body_, budget_, spool_, progress_,
+                      options);
+    std::optional<Press> press;
+    body_.Send(std::string(20, 'x'), dawdles ? 4 : 10);
+    int64_t spooled = 0;
+    body_.on_next = [&, n = 0]() mutable {
+      clock.Advance(milliseconds(600));
+      if (++n == 1) press.emplace(*this);
+      if (spool_.used_bytes() > 0 && spooled == 0) {
+        spooled = spool_.used_bytes();
+        press.reset();
+      }
+    };
+    ASSERT_THAT(reader.Next(20), IsOk());
+    EXPECT_EQ(spooled, dawdles ? 8 : 0);
+    body_.events.clear();
+  }
+}
+
+// Two chunks are more than an upload begins with, and all of them together too
+// much for anybody's part.
+TEST_F(PartReaderTest, ChunksThatFitNoPartDoNotLockAllUploadsUp) {
+  constexpr int kUploads = 4;
+  MemoryBudget budget(168);
+  const auto others = budget.TryReserve(40);
+  PartReaderOptions options = kOptions;
+  options.first_bytes = 21;
+  std::vector<std::thread> uploads;
+  std::vector<std::string> texts(kUploads);
+  std::atomic<int> begun = 0;
+  const std::string data(200, 'x');
+  for (int i = 0; i < kUploads; ++i) {
+    uploads.emplace_back([&, i] {
+      FakeBody body;
+      body.on_next = [&begun, n = 0]() mutable {
+        if (++n == 1) ++begun;
+        while (n == 2 && begun < kUploads) std::this_thread::yield();
+      };
+      body.Send(data, 15);
+      UploadProgress progress;
+      PartReader reader(context_, request_, body, budget, spool_, progress,
+                        options);
+      while (!reader.ended()) {
+        const auto part = reader.Next(84);
+        ASSERT_THAT(part, IsOk());
+        texts[i] += TextOf(part->bytes);
+      }
+    });
+  }
+  for (std::thread& upload : uploads) upload.join();
+  for (const std::string& text : texts) EXPECT_EQ(text, data);
+  EXPECT_EQ(budget.used_bytes(), 40);
+  EXPECT_EQ(spool_.used_bytes(), 0);
+}
+
+TEST_F(PartReaderTest, OneThatCanSendAgainIsAskedToOnceAPart) {
+  std::vector<std::string> how;
+  budget_.SetObserver(
+      [&how](absl::string_view told) { how.emplace_back(told); });
+  body_.can_rewind = true;
+  body_.events = {Chunk{.write_offset = 0, .data = "abcd"}, Silence{},
+                  Chunk{.write_offset = 0, .data = "abcd"}, Silence{}};
+  body_.Send("abcdefghij", 4, 4);
+  std::optional<Press> press;
+  body_.on_next = [&, n = 0]() mutable {
+    ++n;
+    if (n == 2 || n == 4) press.emplace(*this);
+    if (n == 3 || n == 5) {
+      press->AwaitAll();
+      press.reset();
+    }
+  };
+  EXPECT_EQ(ReadAll(10), "abcdefghij||");
+  EXPECT_THAT(body_.rewinds, ElementsAre(0));
+  EXPECT_THAT(how, ElementsAre("rewind", "spool"));
+}
+
+TEST(SpoolTest, AFileHasAllOfWhatIsAppendedOrNoneOfIt) {
+  Spool spool({.capacity_bytes = 10});
+  auto file = spool.Create();
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT((*file)->Append("0123456"), IsOk());
+  EXPECT_THAT((*file)->Append("789a"), HasReason(Reason::kSpoolFull));
+  EXPECT_EQ((*file)->size_bytes(), 7);
+  EXPECT_EQ(spool.used_bytes(), 7);
+  EXPECT_THAT((*file)->Append("xyz"), IsOk());
+  Rope rope;
+  rope.AppendFile((*file)->fd(), 0, 10);
+  EXPECT_EQ(TextOf(rope), "0123456xyz");
+  struct stat info;
+  ASSERT_EQ(fstat((*file)->fd(), &info), 0);
+  EXPECT_EQ(info.st_nlink, 0U) << "it has no name";
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  file->reset();
+  EXPECT_EQ(spool.used_bytes(), 0);
+}
+
+// A full disk, not the cap.
+TEST(SpoolTest, AWriteThatFailsIsNotCounted) {
+  Spool spool({});
+  const int full = open("/dev/full", O_RDWR | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  SpoolFile file(spool, full);
+  EXPECT_THAT(file.Append("abc"), HasReason(Reason::kSpoolFull));
+  EXPECT_EQ(file.size_bytes(), 0);
+  EXPECT_EQ(spool.used_bytes(), 0);
 }
 
 TEST_F(PartReaderTest, ARestartTakesTheSameBytesOnly) {
