@@ -193,9 +193,11 @@ int Run(const Settings& settings) {
        .link_loop = link_loop,
        .memory = memory,
        .uploads = upload_register,
-       .max_finding_out = std::max(1, settings.max_uploads / 4)});
+       .max_finding_out = std::max(
+           1, std::min(settings.max_uploads, settings.unary_threads) / 4)});
   WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
-  WorkerPool upload_pool(settings.max_uploads, 0);
+  UploadPlaces upload_places(settings.max_uploads);
+  MessageRoom message_room(settings.memory_bytes / 2);
   const bool pass_through = settings.auth == AuthMode::kPassThrough;
   std::unique_ptr<AllowFile> allow;
   if (!settings.allow_file.empty()) {
@@ -212,7 +214,8 @@ int Run(const Settings& settings) {
                                     .uploads = uploads,
                                     .linker = linker,
                                     .unary_pool = unary_pool,
-                                    .upload_pool = upload_pool,
+                                    .upload_places = upload_places,
+                                    .message_room = message_room,
                                     .calls = calls};
   Readiness readiness(clock, lakefs, calls, /*own_credentials=*/!pass_through);
   metrics.SetGauges([&] {

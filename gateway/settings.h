@@ -74,7 +74,7 @@ struct Settings {
   int64_t memory_bytes = 128 << 20;
   std::string spool_dir;
   int64_t spool_bytes = int64_t{8} << 30;
-  int max_uploads = 256;
+  int max_uploads = 512;
   int unary_threads = 64;
   std::chrono::milliseconds unary_timeout{60'000};
   std::chrono::milliseconds upload_timeout{std::chrono::hours(6)};

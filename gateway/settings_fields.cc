@@ -307,7 +307,7 @@ const std::vector<Field>& Fields() {
        From::kAnywhere,
        {},
        /*is_switch=*/true},
-      {"max-uploads", "UploadAndLink calls at a time; more are refused [256]",
+      {"max-uploads", "UploadAndLink calls at a time; more are refused [512]",
        Number(&Settings::max_uploads, 1, 100'000)},
       {"unary-threads", "Unary calls at a time; 1024 more wait [64]",
        Number(&Settings::unary_threads, 1, 1'000)},

@@ -21,20 +21,46 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   UnaryCall(std::unique_ptr<Call> call, WorkerPool& pool, Work work)
       : call_(std::move(call)), work_(std::move(work)) {
-    if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
-      Finish(call_->End(
-          MakeError(absl::StatusCode::kResourceExhausted,
-                    "too many calls wait for lakeFS", Reason::kTooManyUploads),
-          ObjectPath()));
+    RunOn(pool);
+  }
+
+  // The same for a message of so many bytes, if there is room for it.
+  UnaryCall(std::unique_ptr<Call> call, WorkerPool& pool, Work work,
+            MessageRoom& room, int64_t bytes)
+      : call_(std::move(call)), work_(std::move(work)) {
+    if (room.TryTake(bytes)) {
+      room_ = &room;
+      bytes_ = bytes;
+      RunOn(pool);
+    } else {
+      Refuse(
+          "the messages of UploadObject calls may have at most half of "
+          "--memory-bytes together");
     }
+  }
+  ~UnaryCall() override {
+    if (room_ != nullptr) room_->GiveBack(bytes_);
   }
 
   void OnCancel() override { call_->context().Cancel(); }
   void OnDone() override { delete this; }
 
  private:
+  void RunOn(WorkerPool& pool) {
+    if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
+      Refuse("too many calls wait for lakeFS");
+    }
+  }
+  void Refuse(absl::string_view why) {
+    Finish(call_->End(MakeError(absl::StatusCode::kResourceExhausted, why,
+                                Reason::kTooManyUploads),
+                      ObjectPath()));
+  }
+
   const std::unique_ptr<Call> call_;
   const Work work_;
+  MessageRoom* room_ = nullptr;  // of which it has taken `bytes_`
+  int64_t bytes_ = 0;
 };
 
 // The one chunk of an UploadObject. It is in memory already, and so needs no
@@ -166,13 +192,14 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     return call.End(report, upload.object);
   };
   return new UnaryCall(deps_.calls.Begin(*context, "UploadObject", peer_),
-                       deps_.unary_pool, work);
+                       deps_.unary_pool, work, deps_.message_room,
+                       static_cast<int64_t>(request->data().size()));
 }
 
 grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
 StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
   return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
-                           deps_.uploads, deps_.upload_pool);
+                           deps_.uploads, deps_.upload_places);
 }
 
 grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(

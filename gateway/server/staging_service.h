@@ -5,6 +5,8 @@
 
 #include "gateway/base/worker_pool.h"
 #include "gateway/server/call_runner.h"
+#include "gateway/server/message_room.h"
+#include "gateway/server/upload_places.h"
 #include "gateway/staging/address_linker.h"
 #include "gateway/staging/upload_session.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
@@ -18,7 +20,8 @@ struct ServiceDependencies {
   UploadSession& uploads;
   AddressLinker& linker;
   WorkerPool& unary_pool;
-  WorkerPool& upload_pool;
+  UploadPlaces& upload_places;
+  MessageRoom& message_room;
   CallRunner& calls;
 };
 

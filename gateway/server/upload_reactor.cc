@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/server/convert.h"
 
@@ -16,23 +17,35 @@ constexpr std::chrono::milliseconds kLookEvery{250};
 // not end the stream as idle.
 constexpr std::chrono::seconds kTellEvery{15};
 
+// A call without its header is nothing yet, and holds no place that is counted.
+constexpr std::chrono::seconds kHeaderTime{30};
+
 }  // namespace
 
 UploadReactor::UploadReactor(std::unique_ptr<Call> call, UploadSession& session,
-                             WorkerPool& pool)
+                             UploadPlaces& places)
     : call_(std::move(call)),
       context_(call_->context()),
       session_(session),
-      pool_(pool),
+      places_(places),
       stream_([this] { StartRead(&message_); },
-              [this](int64_t offset) { SendRewind(offset); }),
-      wake_(context_, [this] { stream_.PushEnd(); }) {
+              [this](int64_t offset) { SendRewind(offset); },
+              [this] { return places_.HasToLeave(); }),
+      wake_(context_, [this] { Wake(); }) {
+  {
+    absl::MutexLock lock(&mu_);
+    SetAlarm(kHeaderTime);
+  }
   StartRead(&message_);
 }
 
 void UploadReactor::OnReadDone(bool ok) {
   if (over_) return;  // a read that was under way when it was refused
-  if (!begun_) {
+  if (ok && !begun_ && message_.header().progress()) {
+    absl::MutexLock lock(&mu_);
+    ticks_ = true;
+  }
+  if (!begun_.exchange(true)) {
     if (ok) return Begin();
     return Refuse(MakeError(absl::StatusCode::kInvalidArgument,
                             "the stream ended before its header",
@@ -48,24 +61,21 @@ void UploadReactor::OnCancel() { context_.Cancel(); }
 void UploadReactor::OnDone() { LetGo(); }
 
 void UploadReactor::Begin() {
+  {
+    absl::MutexLock lock(&mu_);
+    alarm_.Cancel();
+  }
   if (!message_.has_header()) {
     return Refuse(MakeError(absl::StatusCode::kInvalidArgument,
                             "the first message is not a header",
                             Reason::kBadFrameOrder));
   }
-  begun_ = true;
-  const bool progress = message_.header().progress();
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
   if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
-  if (progress) {
-    absl::MutexLock lock(&mu_);
-    ++holds_;
-    SetAlarm();
-  }
   const bool runs =
-      pool_.TryRun([this, request = std::move(request)] { Run(request); });
+      places_.TryRun([this, request = std::move(request)] { Run(request); });
   if (!runs) {
     Refuse(MakeError(absl::StatusCode::kResourceExhausted,
                      "as many uploads as --max-uploads allows are under way",
@@ -139,12 +149,21 @@ void UploadReactor::Write() {
 }
 
 void UploadReactor::Tick(bool ok) {
+  if (!begun_.exchange(true)) {
+    const absl::Status over = context_.Over();
+    Refuse(over.ok() ? MakeError(absl::StatusCode::kInvalidArgument,
+                                 absl::StrCat("no header came within ",
+                                              kHeaderTime.count(), " seconds"),
+                                 Reason::kIncompleteUpload)
+                     : over);
+    return LetGo();
+  }
   {
     absl::MutexLock lock(&mu_);
-    if (ok && !status_) {
-      NoteProgress();
+    if (ticks_ && !status_) {
+      if (ok) NoteProgress();  // else it was the header's alarm, put off
       Write();
-      return SetAlarm();
+      return SetAlarm(kLookEvery);
     }
   }
   LetGo();
@@ -165,9 +184,17 @@ void UploadReactor::NoteProgress() {
   progress_waits_ = true;
 }
 
-void UploadReactor::SetAlarm() {
-  alarm_.Set(std::chrono::system_clock::now() + kLookEvery,
+void UploadReactor::SetAlarm(Duration span) {
+  alarm_.Set(std::chrono::system_clock::now() + span,
              [this](bool ok) { Tick(ok); });
+}
+
+// The call was cancelled, by its caller or by a drain.
+void UploadReactor::Wake() {
+  stream_.PushEnd();
+  if (begun_) return;
+  absl::MutexLock lock(&mu_);
+  alarm_.Cancel();
 }
 
 void UploadReactor::LetGo() {

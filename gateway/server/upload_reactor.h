@@ -4,12 +4,14 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/server/call_runner.h"
+#include "gateway/server/upload_places.h"
 #include "gateway/server/upload_stream.h"
 #include "gateway/staging/upload_session.h"
 #include "lakefs/staging/v1/staging.pb.h"
@@ -18,7 +20,7 @@ namespace lakefs::gateway {
 
 // Reads the header, then runs the upload on a thread of the pool while gRPC's
 // own threads fill its stream. A stream that sends nothing holds no thread
-// until its header has come.
+// until its header has come, and is ended if that takes half a minute.
 //
 // Messages to the caller go one at a time; of progress only the latest waits.
 //
@@ -28,7 +30,7 @@ class UploadReactor final : public grpc::ServerBidiReactor<
                                 ::lakefs::staging::v1::UploadAndLinkResponse> {
  public:
   UploadReactor(std::unique_ptr<Call> call, UploadSession& session,
-                WorkerPool& pool);
+                UploadPlaces& places);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -46,18 +48,20 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tick(bool ok);
   void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetAlarm(Duration span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Wake();
   void LetGo();
 
   const std::unique_ptr<Call> call_;
   const CallContext& context_;  // of the call
   UploadSession& session_;
-  WorkerPool& pool_;
+  UploadPlaces& places_;
   ::lakefs::staging::v1::UploadAndLinkRequest message_;  // being read
-  bool begun_ = false;                                   // the header has come
-  bool over_ = false;  // refused; both are for gRPC's reads, one at a time
+  // Whether it is settled what becomes of the header: it has come, or was
+  // waited for in vain.
+  std::atomic<bool> begun_{false};
+  std::atomic<bool> over_{false};  // refused
   UploadStream stream_;
-  const CancelHook wake_;  // whoever cancels the call, its stream ends
   UploadProgress progress_;
 
   absl::Mutex mu_;
@@ -66,12 +70,14 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   std::optional<int64_t> rewind_ ABSL_GUARDED_BY(mu_);
   std::optional<::lakefs::staging::v1::UploadProgress> told_
       ABSL_GUARDED_BY(mu_);  // the last progress that was sent
+  bool ticks_ ABSL_GUARDED_BY(mu_) = false;  // progress is wanted
   bool progress_waits_ ABSL_GUARDED_BY(mu_) = false;
   TimePoint told_at_ ABSL_GUARDED_BY(mu_);
   std::optional<Response> result_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mu_);  // the end
-  int holds_ ABSL_GUARDED_BY(mu_) = 1;
-  grpc::Alarm alarm_;
+  int holds_ ABSL_GUARDED_BY(mu_) = 2;  // gRPC's and the alarm's
+  grpc::Alarm alarm_;  // for the header, then for progress
+  const CancelHook wake_;  // whoever cancels the call, its stream ends
 };
 
 }  // namespace lakefs::gateway

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/server/convert.h"
 
@@ -76,6 +77,8 @@ bool UploadStream::StartRead() {
 absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
                                              TimePoint until) {
   bool ended = false;
+  bool reading = false;
+  const TimePoint begin = context.clock().Now();
   {
     absl::MutexLock lock(&mu_);
     context.clock().WaitUntil(mu_, std::min(until, context.deadline()),
@@ -87,17 +90,38 @@ absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
     if (!chunks_.empty()) {
       Chunk chunk = std::move(chunks_.front());
       chunks_.pop_front();
+      silent_since_.reset();
       return chunk;
     }
     if (finish_) return *finish_;
     ended = ended_;
+    reading = reading_;
   }
   // Under no lock: a cancellation calls PushEnd under the context's.
   if (absl::Status over = context.Over(); !over.ok()) return over;
-  if (!ended) return Silence{};
+  if (!ended) {
+    // Only who is being read can be silent.
+    if (!reading) {
+      silent_since_.reset();
+      return Silence{};
+    }
+    if (!silent_since_) silent_since_ = begin;
+    return Silent(*silent_since_, context.clock().Now());
+  }
   return MakeError(absl::StatusCode::kInvalidArgument,
                    "the stream ended without finish; the upload is discarded",
                    Reason::kIncompleteUpload);
+}
+
+absl::StatusOr<BodyEvent> UploadStream::Silent(TimePoint since,
+                                               TimePoint now) {
+  if (now - since < kMostSilence || !has_to_leave_()) return Silence{};
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("the caller has sent nothing for ", kMostSilence.count(),
+                   " seconds, and another upload was refused for want of a "
+                   "place (--max-uploads)"),
+      Reason::kTooManyUploads);
 }
 
 bool UploadStream::CanRewind() const {

@@ -2,6 +2,7 @@
 // the upload's thread that takes them.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -24,11 +25,17 @@ namespace lakefs::gateway {
 class UploadStream final : public BodySource {
  public:
   // `read_more` starts one read, `send_rewind` sends that message; both are
-  // called under no lock. No read is under way.
+  // called under no lock. `has_to_leave` is asked once the caller has sent
+  // nothing for kMostSilence, and ends the upload if it says so. No read is
+  // under way.
   UploadStream(std::function<void()> read_more,
-               std::function<void(int64_t offset)> send_rewind)
+               std::function<void(int64_t offset)> send_rewind,
+               std::function<bool()> has_to_leave)
       : read_more_(std::move(read_more)),
-        send_rewind_(std::move(send_rewind)) {}
+        send_rewind_(std::move(send_rewind)),
+        has_to_leave_(std::move(has_to_leave)) {}
+
+  static constexpr std::chrono::seconds kMostSilence{60};
 
   // The caller may be asked to send again, and so half-closes only when it has
   // its result. To be called before the first Push.
@@ -46,6 +53,8 @@ class UploadStream final : public BodySource {
 
   void Grant(int64_t bytes) override;
   void Withdraw() override;
+  // Errors: also RESOURCE_EXHAUSTED, TOO_MANY_UPLOADS if the upload has to
+  // leave its place to another.
   absl::StatusOr<BodyEvent> Next(const CallContext& context,
                                  TimePoint until) override;
   bool CanRewind() const override;
@@ -58,10 +67,13 @@ class UploadStream final : public BodySource {
   void Take(Chunk chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AwaitHalfClose(const CallContext& context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<BodyEvent> Silent(TimePoint since, TimePoint now);
   void Fail(absl::string_view message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::function<void()> read_more_;
   const std::function<void(int64_t)> send_rewind_;
+  const std::function<bool()> has_to_leave_;
+  std::optional<TimePoint> silent_since_;  // the upload's thread alone
   bool open_after_finish_ = false;
   mutable absl::Mutex mu_;
   std::deque<Chunk> chunks_ ABSL_GUARDED_BY(mu_);

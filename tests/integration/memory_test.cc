@@ -34,8 +34,7 @@ class MemoryTest : public ::testing::Test {
   MemoryTest() : emulator_({.discard_bytes = true, .etag_md5 = false}) {
     EXPECT_TRUE(emulator_.Start().ok());
     emulator_.CreateRepository("quickstart");
-    gateway_ = std::make_unique<GatewayProcess>(
-        emulator_.endpoint(), std::vector<std::string>{"--max-uploads=512"});
+    gateway_ = std::make_unique<GatewayProcess>(emulator_.endpoint());
   }
 
   // Sends 1 MiB by as many callers, and leaves them there.

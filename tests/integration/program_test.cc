@@ -159,6 +159,67 @@ TEST_F(ProgramTest, AnUploadThatDoesNotEndIsCancelledWhenTheGraceIsOver) {
   EXPECT_EQ(emulator_.ReadObject("quickstart", "main", "o"), std::nullopt);
 }
 
+TEST_F(ProgramTest, AStreamWithoutAHeaderHoldsNoDrainUp) {
+  std::unique_ptr<pb::Staging::Stub> stub;
+  grpc::ClientContext context;
+  std::unique_ptr<
+      grpc::ClientReaderWriter<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>>
+      stream;
+  const auto start = std::chrono::steady_clock::now();
+  {
+    GatewayProcess gateway(emulator_.endpoint(), {"--drain-timeout=1s"});
+    stub = gateway.NewStub();
+    stream = stub->UploadAndLink(&context);
+    ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  }
+  const CallEnd end = EndOf(stream->Finish());
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(end.reason, "DRAINING");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
+TEST_F(ProgramTest, AStreamWithoutAHeaderIsEndedAfterHalfAMinute) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the release build waits for it";
+#endif
+  GatewayProcess gateway(emulator_.endpoint());
+  const auto stub = gateway.NewStub();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(60));
+  const auto stream = stub->UploadAndLink(&context);
+  const CallEnd end = EndOf(stream->Finish());
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(end.reason, "INCOMPLETE_UPLOAD");
+  EXPECT_THAT(end.status.error_message(), HasSubstr("no header came"));
+}
+
+// They are in memory before their callers could be held up.
+TEST_F(ProgramTest, MessagesOfUploadObjectHaveABoundOfTheirOwn) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--memory-bytes=16777216"});
+  Fault stall;
+  stall.operation = "storePut";
+  stall.kind = Fault::Kind::kStall;
+  stall.delay = std::chrono::seconds(2);
+  stall.times = 2;
+  emulator_.AddFault(stall);
+  const std::string data = Bytes(4 << 20);
+  std::vector<std::jthread> callers;
+  for (const char* path : {"a", "b"}) {
+    callers.emplace_back([&, path] {
+      const auto stub = gateway.NewStub();
+      EXPECT_TRUE(UploadUnary(*stub, HeaderFor(path), data).status.ok());
+    });
+  }
+  const auto stub = gateway.NewStub();
+  while (emulator_.UnconsumedFaults().size() > 0) std::this_thread::yield();
+  const CallEnd refused = UploadUnary(*stub, HeaderFor("c"), data);
+  EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "TOO_MANY_UPLOADS");
+  callers.clear();
+  EXPECT_TRUE(UploadUnary(*stub, HeaderFor("c"), data).status.ok());
+}
+
 TEST_F(ProgramTest, MoreUploadsThanAllowedAreRefusedNotQueued) {
   GatewayProcess gateway(emulator_.endpoint(), {"--max-uploads=1"});
   auto stub = gateway.NewStub();

@@ -5,6 +5,9 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
+#include "gateway/server/upload_places.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -39,8 +42,10 @@ class UploadStreamTest : public ::testing::Test {
   CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
   int reads_asked_ = 0;
   std::vector<int64_t> rewinds_;
+  bool has_to_leave_ = false;
   UploadStream stream_{[this] { ++reads_asked_; },
-                       [this](int64_t offset) { rewinds_.push_back(offset); }};
+                       [this](int64_t offset) { rewinds_.push_back(offset); },
+                       [this] { return has_to_leave_; }};
 };
 
 TEST_F(UploadStreamTest, ChunksThenFinishComeOutInOrder) {
@@ -54,6 +59,38 @@ TEST_F(UploadStreamTest, ChunksThenFinishComeOutInOrder) {
   auto second = Next();
   ASSERT_THAT(second, IsOk());
   EXPECT_EQ(std::get<Finish>(*second).size_bytes, 1);
+}
+
+TEST_F(UploadStreamTest, WhoIsSilentForAMinuteLeavesIfItsPlaceIsWanted) {
+  FakeClock clock;
+  const CallContext context(clock, clock.Now() + seconds(1'000), "test");
+  const auto wait = [&](int64_t span) {
+    return stream_.Next(context, clock.Now() + seconds(span));
+  };
+  has_to_leave_ = true;
+  EXPECT_THAT(wait(100), IsOk()) << "its caller is not being read";
+  stream_.Grant(100);
+  EXPECT_THAT(wait(50), IsOk());
+  EXPECT_TRUE(stream_.Push(ChunkOf(1)));
+  EXPECT_THAT(wait(50), IsOk()) << "the chunk";
+  EXPECT_THAT(wait(50), IsOk()) << "it has sent something meanwhile";
+  has_to_leave_ = false;
+  EXPECT_THAT(wait(50), IsOk()) << "there is room";
+  has_to_leave_ = true;
+  EXPECT_THAT(wait(1), HasReason(Reason::kTooManyUploads));
+}
+
+TEST(UploadPlacesTest, OneLeavesForEachThatWasRefused) {
+  UploadPlaces places(1);
+  absl::Notification end;
+  ASSERT_TRUE(places.TryRun([&end] { end.WaitForNotification(); }));
+  EXPECT_FALSE(places.HasToLeave());
+  EXPECT_FALSE(places.TryRun([] {}));
+  EXPECT_FALSE(places.TryRun([] {}));
+  EXPECT_TRUE(places.HasToLeave());
+  EXPECT_TRUE(places.HasToLeave());
+  EXPECT_FALSE(places.HasToLeave());
+  end.Notify();
 }
 
 TEST_F(UploadStreamTest, NoReadIsStartedWithoutAGrant) {

@@ -1,0 +1,43 @@
+// Where streamed uploads run.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "gateway/base/worker_pool.h"
+
+namespace lakefs::gateway {
+
+// A bounded number of places, each with a thread. Whoever keeps one in vain is
+// told when another was refused for want of it.
+//
+// Threads: all methods may be called from any thread.
+class UploadPlaces {
+ public:
+  explicit UploadPlaces(int places) : pool_(places, 0) {}
+
+  // Runs `upload` on a thread of its own; false, and nothing runs, if there is
+  // no place. Does not block.
+  bool TryRun(std::function<void()> upload) {
+    if (pool_.TryRun(std::move(upload))) return true;
+    ++refused_;
+    return false;
+  }
+
+  // Whether an upload was refused for which nobody has left yet. True is told
+  // once for each: who hears it has to leave.
+  bool HasToLeave() {
+    int refused = refused_;
+    while (refused > 0) {
+      if (refused_.compare_exchange_weak(refused, refused - 1)) return true;
+    }
+    return false;
+  }
+
+ private:
+  WorkerPool pool_;
+  std::atomic<int> refused_{0};
+};
+
+}  // namespace lakefs::gateway
