@@ -164,7 +164,7 @@ int Run(const Settings& settings) {
   ServerInfo server_info(lakefs, lakefs_budget);
   LinkGate link_gate;
   LinkLoop link_loop(lakefs, lakefs_budget, link_gate);
-  AddressLinker linker(lakefs, link_loop, lakefs_budget,
+  AddressLinker linker(lakefs, server_info, link_loop, lakefs_budget,
                        settings.allow_any_address);
   WorkerPool background(kBackgroundThreads, kBackgroundQueue);
   WorkerPool part_senders(kPartSenders, kPartQueue);

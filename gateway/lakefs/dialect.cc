@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "gateway/base/error.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -54,6 +55,14 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
 }
 
 Dialect DialectOf(const ServerConfig& config) { return DialectOf(config, {}); }
+
+absl::Status CheckConditional(const Dialect& dialect) {
+  if (dialect.conditional_link) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "if_absent needs lakeFS v1.12 or later; this server would "
+                   "overwrite what stands at the path",
+                   Reason::kUpstreamUnimplemented);
+}
 
 bool IsSignedAddress(absl::string_view physical_address) {
   const size_t comma = physical_address.rfind(',');

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "gateway/lakefs/types.h"
 
@@ -40,6 +41,10 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location);
 // The same of a server that has given out no address yet: what hangs on its
 // form alone counts as not there.
 Dialect DialectOf(const ServerConfig& config);
+
+// OK where a link takes a condition.
+// Errors: FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED.
+absl::Status CheckConditional(const Dialect& dialect);
 
 // Whether the address carries a signature (v1.22 and later): its last segment
 // ends in a comma and 43 characters of base64url.

@@ -28,7 +28,7 @@ void AddRetryInfo(std::chrono::milliseconds delay, google::rpc::Status& out) {
 }
 
 google::rpc::Status Describe(const absl::Status& status,
-                             const ErrorDetails& details) {
+                             const ErrorDetails& details, bool repeat) {
   google::rpc::Status out;
   out.set_code(static_cast<int>(status.code()));
   out.set_message(std::string(status.message()));
@@ -38,7 +38,7 @@ google::rpc::Status Describe(const absl::Status& status,
   info.mutable_metadata()->insert(details.metadata.begin(),
                                   details.metadata.end());
   out.add_details()->PackFrom(info);
-  if (details.retry_after || WorthRepeating(status)) {
+  if (details.retry_after || repeat) {
     AddRetryInfo(details.retry_after.value_or(kRetryDelay), out);
   }
   if (!details.violations.empty()) {
@@ -82,7 +82,7 @@ pb::UploadFailure::Advice ToProto(Advice advice) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return ToGrpc(Describe(status, DetailsOf(status)));
+  return ToGrpc(Describe(status, DetailsOf(status), WorthRepeating(status)));
 }
 
 grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
@@ -90,7 +90,10 @@ grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
   ErrorDetails details = DetailsOf(report.status);
   details.metadata["rounds"] = absl::StrCat(report.rounds);
   details.metadata["attempts"] = absl::StrCat(attempts);
-  google::rpc::Status out = Describe(report.status, details);
+  google::rpc::Status out =
+      Describe(report.status, details,
+               WorthRepeating(report.status) ||
+                   AdviceFor(report) == Advice::kRetryCall);
   out.add_details()->PackFrom(FailureOf(report, attempts));
   if (report.try_here) out.add_details()->PackFrom(ToProto(*report.try_here));
   return ToGrpc(out);

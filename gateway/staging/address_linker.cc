@@ -21,9 +21,11 @@ bool IsUnder(absl::string_view address, absl::string_view storage_namespace) {
 
 }  // namespace
 
-AddressLinker::AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop,
-                             RetryBudget& budget, bool any_address)
+AddressLinker::AddressLinker(LakefsApi& lakefs, ServerInfo& server_info,
+                             LinkLoop& link_loop, RetryBudget& budget,
+                             bool any_address)
     : lakefs_(lakefs),
+      server_info_(server_info),
       link_loop_(link_loop),
       budget_(budget),
       any_address_(any_address) {}
@@ -35,6 +37,10 @@ LinkReport AddressLinker::Link(const CallContext& context,
   const auto allowed = CheckNamespace(
       context, object.repository, metadata.staging.physical_address, random);
   if (!allowed.ok()) return NotCommitted(allowed);
+  if (if_absent) {
+    const auto kept = CheckCondition(context, metadata.staging, random);
+    if (!kept.ok()) return NotCommitted(kept);
+  }
   return link_loop_.Run(
       context,
       {.object = object,
@@ -49,6 +55,15 @@ LinkReport AddressLinker::Link(const CallContext& context,
        .checksum = metadata.checksum,
        .relinkable = IsSignedAddress(metadata.staging.physical_address)},
       nullptr, random);
+}
+
+absl::Status AddressLinker::CheckCondition(const CallContext& context,
+                                           const StagingLocation& location,
+                                           absl::BitGenRef random) {
+  if (IsSignedAddress(location.physical_address)) return absl::OkStatus();
+  const auto server = server_info_.Get(context, random);
+  if (!server.ok()) return server.status();
+  return CheckConditional(DialectOf(*server, location));
 }
 
 absl::Status AddressLinker::CheckNamespace(const CallContext& context,

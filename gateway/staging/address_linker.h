@@ -8,6 +8,7 @@
 #include "absl/random/bit_gen_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/staging/link_loop.h"
+#include "gateway/staging/server_info.h"
 
 namespace lakefs::gateway {
 
@@ -22,9 +23,12 @@ namespace lakefs::gateway {
 // Threads: all methods may be called from any thread.
 class AddressLinker {
  public:
-  AddressLinker(LakefsApi& lakefs, LinkLoop& link_loop, RetryBudget& budget,
+  AddressLinker(LakefsApi& lakefs, ServerInfo& server_info,
+                LinkLoop& link_loop, RetryBudget& budget,
                 bool any_address = false);
 
+  // Errors: those of LinkLoop; FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED for
+  // `if_absent` on a release that would overwrite all the same.
   LinkReport Link(const CallContext& context, const ObjectPath& object,
                   const StagingMetadata& metadata, bool if_absent,
                   absl::BitGenRef random);
@@ -34,8 +38,12 @@ class AddressLinker {
                               const std::string& repository,
                               const std::string& physical_address,
                               absl::BitGenRef random);
+  absl::Status CheckCondition(const CallContext& context,
+                              const StagingLocation& location,
+                              absl::BitGenRef random);
 
   LakefsApi& lakefs_;
+  ServerInfo& server_info_;
   LinkLoop& link_loop_;
   RetryBudget& budget_;
   const bool any_address_;

@@ -12,6 +12,10 @@
 namespace lakefs::gateway {
 namespace {
 
+// From the first look at a path to the second, where an address was used up by
+// nobody who can be seen: lakeFS takes the address first, and writes then.
+constexpr std::chrono::seconds kSecondLook{1};
+
 // What a stat shows at the path.
 enum class Sight { kOurs, kBefore, kNothing, kAnothers };
 
@@ -52,6 +56,7 @@ class Link {
     visible_ = link.visible;
     unproven_bytes_ = link.unproven_bytes;
     lost_ = link.lost;
+    dropped_ = link.dropped;
     failure_ = MakeError(absl::StatusCode::kUnavailable,
                          "an earlier link got no answer",
                          Reason::kUpstreamConnectionLost);
@@ -115,10 +120,34 @@ class Link {
     failure_ = MakeError(absl::StatusCode::kDataLoss,
                          "the store has dropped the parts of the upload",
                          Reason::kStoreRejected);
-    const auto deleted = lakefs_.DeleteObject(Probe(), request_.object);
-    if (!deleted.ok()) return CannotTell(deleted);
+    if (const auto undone = Undo(); !undone.ok()) return CannotTell(undone);
     unproven_bytes_ = visible_ = lost_ = false;
     return NewRound(std::nullopt);
+  }
+
+  // Takes an entry without bytes away again, unless another's has come since.
+  absl::Status Undo() {
+    const CallContext probe = Probe();
+    const auto stats = lakefs_.StatObject(probe, request_.object);
+    if (!stats.ok()) return stats.status();
+    if (!*stats || !ours_.contains((*stats)->physical_address)) {
+      return absl::OkStatus();
+    }
+    if (before_.object) {
+      const ObjectStats& old = *before_.object;
+      const LinkAnswer back = lakefs_.LinkPhysicalAddress(
+          probe, request_.object,
+          {.staging = {.physical_address = old.physical_address},
+           .checksum = old.checksum,
+           .size_bytes = old.size_bytes.value_or(0),
+           .user_metadata = old.user_metadata,
+           .content_type = old.content_type,
+           .mtime = WallTime(std::chrono::seconds(old.mtime)),
+           .force = request_.force},
+          /*if_absent=*/false);
+      if (back.stats.ok()) return absl::OkStatus();
+    }
+    return lakefs_.DeleteObject(probe, request_.object);
   }
 
   Ended AfterFailure(const LinkAnswer& answer) {
@@ -150,6 +179,7 @@ class Link {
         if (auto ended = BackOff()) return ended;
         return ProveOurs();
       }
+      if (lost_ && *sight == Sight::kAnothers) return AfterAnothers();
     }
     if (!try_here && place_) {
       if (auto ended = BackOff()) return ended;
@@ -166,9 +196,20 @@ class Link {
         // A commit got in between. The entry may stand in a staging area that
         // is about to be dropped, so seeing it proves nothing.
         rescue_ = "false_precondition";
+        doubtful_ = true;
         return ProveOurs();
       case Sight::kNothing:
         rescue_ = "lost_write";
+        // Commits do that once or twice; more often it is something else.
+        if (++lost_writes_ > 2) {
+          failure_ = MakeError(
+              absl::StatusCode::kAborted,
+              absl::StrCat("lakeFS says again and again that ",
+                           ToString(request_.object),
+                           " exists, and then shows nothing there"),
+              Reason::kLinkConflict);
+          if (auto ended = BackOff()) return ended;
+        }
         return LinkAgain(request_.if_absent);
       case Sight::kBefore:
       case Sight::kAnothers:
@@ -196,9 +237,14 @@ class Link {
           conditional_ = request_.if_absent;
           return kLinkAgain;
         case Sight::kAnothers:
-          return request_.if_absent ? AlreadyExists() : Superseded();
+          return AfterAnothers();
       }
     }
+  }
+
+  // After a link that was lost.
+  LinkReport AfterAnothers() {
+    return request_.if_absent ? AlreadyExists() : Superseded();
   }
 
   Ended AfterUnusableAddress() {
@@ -206,18 +252,24 @@ class Link {
     const bool nobodys =
         sight.ok() && *sight != Sight::kOurs && *sight != Sight::kAnothers;
     if (nobodys && lost_ && !placement_.relinkable) {
-      // It may be our lost link that has just used the address up.
-      if (auto ended = BackOff()) return ended;
+      // It may be our lost link that has just used the address up, and whose
+      // entry is still being written.
+      if (const auto over = context_.Sleep(kSecondLook); !over.ok()) {
+        return Failed(failure_);
+      }
       sight = Look();
     }
     if (!sight.ok()) return CannotTell(sight.status());
     if (*sight == Sight::kOurs) {
+      // What was seen under a 412, or has no proven bytes, is no more certain
+      // for an address that cannot prove it any longer.
+      if (placement_.relinkable && (doubtful_ || unproven_bytes_)) {
+        return Failed(failure_);
+      }
       rescue_ = "used_address";
       return Committed(*seen_);
     }
-    if (lost_ && *sight == Sight::kAnothers) {
-      return request_.if_absent ? AlreadyExists() : Superseded();
-    }
+    if (lost_ && *sight == Sight::kAnothers) return AfterAnothers();
     return NewRound(std::nullopt);
   }
 
@@ -234,12 +286,7 @@ class Link {
     const bool gone =
         DetailsOf(failure_).metadata["storeErrorCode"] == "NoSuchUpload";
     if (gone && lost_ && !placement_.relinkable) return AfterUnusableAddress();
-    if (gone && lost_) {
-      placement_.multipart.reset();
-      unproven_bytes_ = true;
-      rescue_ = "finish_by_link";
-      return kLinkAgain;
-    }
+    if (gone && lost_ && !dropped_) return FinishByLink();
     if (!gone) {
       ErrorDetails details = DetailsOf(failure_);
       details.reason = Reason::kChecksumMismatch;
@@ -251,6 +298,18 @@ class Link {
                     details);
     }
     return NewRound(std::nullopt);
+  }
+
+  // A complete that was lost has put the parts together, as far as can be told.
+  Ended FinishByLink() {
+    const absl::StatusOr<Sight> sight = Look();
+    if (!sight.ok()) return CannotTell(sight.status());
+    if (*sight == Sight::kOurs) return ProveOurs();
+    if (*sight == Sight::kAnothers) return AfterAnothers();
+    placement_.multipart.reset();
+    unproven_bytes_ = true;
+    rescue_ = "finish_by_link";
+    return kLinkAgain;
   }
 
   Ended ProveOurs() {
@@ -326,9 +385,15 @@ class Link {
     }
   }
 
-  // Whether it is an earlier call's, of the same request.
+  // Whether it is an earlier call's, of the same request. One that used the
+  // same request_id for something else is another's: to link its object again
+  // with what we know of ours would spoil it.
   bool IsEarlier(const ObjectStats& stats) const {
     return CameBySame(request_.user_metadata, stats.user_metadata) &&
+           request_.user_metadata == stats.user_metadata &&
+           request_.size_bytes == stats.size_bytes &&
+           (request_.content_type.empty() ||
+            request_.content_type == stats.content_type) &&
            !ours_.contains(stats.physical_address);
   }
 
@@ -431,7 +496,8 @@ class Link {
             .rounds = rounds_,
             .visible = visible_,
             .unproven_bytes = unproven_bytes_,
-            .lost = lost_};
+            .lost = lost_,
+            .dropped = dropped_};
   }
 
   absl::Status OverWithLastError() const {
@@ -447,6 +513,7 @@ class Link {
 
   void Adopt(Placement placement) {
     placement_ = std::move(placement);
+    dropped_ = false;
     ours_[placement_.location.physical_address] = placement_;
   }
 
@@ -501,6 +568,9 @@ class Link {
   bool visible_ = false;             // ours stood there when last looked
   bool unproven_bytes_ = false;      // linked on the word of a lost complete
   bool lost_ = false;                // an attempt whose answer is unknown
+  bool dropped_ = false;             // the placement's parts, by an abort
+  bool doubtful_ = false;            // a 412 was met by an entry of ours
+  int lost_writes_ = 0;              // 412s with nothing to be seen
   bool look_only_ = false;
   absl::string_view rescue_;
 };
@@ -514,6 +584,7 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
                      .before = {.known = true},
                      .visible = true};
   link.request.size_bytes = stats.size_bytes.value_or(0);
+  link.request.mtime = WallTime(std::chrono::seconds(stats.mtime));
   link.placement = {.location = {.physical_address = stats.physical_address},
                     .checksum = stats.checksum};
   link.placement.relinkable =

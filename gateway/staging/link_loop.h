@@ -73,6 +73,7 @@ struct UndecidedLink {
   bool visible = false;         // ours stood there when last looked
   bool unproven_bytes = false;  // linked on the word of a lost complete
   bool lost = false;            // an attempt whose answer is unknown
+  bool dropped = false;         // the placement's parts, by an abort of ours
 
   int64_t SizeInMemory() const;  // bytes, about
 };
@@ -114,7 +115,8 @@ struct LinkOptions {
 //  lost, 5xx, 429,   | A               | link A again, without the condition
 //    423             | as before       | back off, link A again
 //                    | another's       | SUPERSEDED; if_absent: ALREADY_EXISTS
-//  400 expired, used | A               | COMMITTED
+//  400 expired, used | A               | COMMITTED; UNKNOWN if it was seen under
+//                    |                 |   a 412 and could not be proven
 //                    | another's       | as for lost, if one was lost before
 //                    | else            | new address
 //  400 else          |                 | NOT_FOUND if the branch is missing,
@@ -126,12 +128,15 @@ struct LinkOptions {
 //
 //  lost, 5xx         | A               | link A: its parts are together
 //                    | else            | as above, but complete again
-//  NoSuchUpload      |                 | if a complete was lost before, it has
-//                    |                 |   done the store's half: link A, then
-//                    |                 |   read a byte back before believing
-//                    |                 |   it; no bytes: new address; where
+//  NoSuchUpload,     | A               | link A
+//    after a lost    | another's       | SUPERSEDED
+//    complete        | else            | that has done the store's half: link A,
+//                    |                 |   then read a byte back before
+//                    |                 |   believing it; no bytes: put back what
+//                    |                 |   was there before, new address; where
 //                    |                 |   addresses are taken once, as 400
-//                    |                 | else new address
+//  NoSuchUpload else |                 | new address; also after an abort of
+//                    |                 |   ours, when an earlier call is resumed
 //  InvalidPart       |                 | the store has lost a part: new address
 //
 // On releases that take an address once, a stat that shows A is believed. After

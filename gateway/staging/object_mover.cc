@@ -316,11 +316,9 @@ absl::StatusOr<StagingLocation> ObjectMover::Locate(const Where& where) {
                                            Presigned());
   });
   if (!location.ok()) return location;
-  if (request_.if_absent && !DialectOf(server_, *location).conditional_link) {
-    return MakeError(absl::StatusCode::kFailedPrecondition,
-                     "if_absent needs lakeFS v1.12 or later; this server would "
-                     "overwrite what stands at the path",
-                     Reason::kUpstreamUnimplemented);
+  if (request_.if_absent) {
+    const auto kept = CheckConditional(DialectOf(server_, *location));
+    if (!kept.ok()) return kept;
   }
   return location;
 }

@@ -1,5 +1,6 @@
 #include "gateway/staging/upload_session.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,10 @@ constexpr std::chrono::seconds kFindOut{30};
 
 // The same for who asks for the outcome, and waits.
 constexpr std::chrono::seconds kLook{2};
+
+// A move that took longer is followed by another look at the path: a call with
+// the same request_id, on another replica, may have been quicker.
+constexpr std::chrono::seconds kLookAgain{1};
 
 LinkRequest LinkRequestOf(const UploadRequest& request, int64_t size_bytes) {
   return {.object = request.object,
@@ -44,6 +49,23 @@ struct UploadSession::Upload {
   absl::BitGenRef random;
   Plan plan = Plan::kNone;
   int64_t bytes_resent = 0;
+  // Whether what stands at the path is of an earlier call with the same
+  // request_id, on another replica, and the bytes of this one were not used.
+  bool earlier_stands = false;
+};
+
+// The addresses that an upload has brought its bytes to.
+struct UploadSession::Addresses {
+  std::set<std::string> all;
+  std::string last;
+
+  absl::StatusOr<Placement> Note(absl::StatusOr<Placement> placement) {
+    if (placement.ok()) {
+      last = placement->location.physical_address;
+      all.insert(last);
+    }
+    return placement;
+  }
 };
 
 UploadSession::UploadSession(UploadDependencies dependencies)
@@ -92,17 +114,27 @@ UploadReport UploadSession::Run(const CallContext& context,
 absl::StatusOr<KnownUpload> UploadSession::Find(
     const CallContext& context, const std::string& request_id,
     const std::optional<ObjectPath>& object, absl::BitGenRef random) {
-  if (auto known = deps_.uploads.Find(context, request_id)) {
-    KnownUpload upload{.object = known->request.object,
-                       .running = known->running,
-                       .report = std::move(known->report)};
-    if (upload.report.link.undecided) {
-      const TimePoint until = context.clock().Now() + kLook;
-      FindOut(context.WithDeadline(until), request_id, upload.report.link,
-              random);
-    }
-    return upload;
+  auto known = deps_.uploads.Find(context, request_id);
+  if (!known) return FindAtPath(context, request_id, object, random);
+  KnownUpload upload{.object = known->request.object,
+                     .running = known->running,
+                     .report = std::move(known->report)};
+  const LinkReport& link = upload.report.link;
+  if (link.undecided) {
+    const TimePoint until = context.clock().Now() + kLook;
+    FindOut(context.WithDeadline(until), request_id, upload.report.link,
+            random);
+  } else if (!upload.running && link.outcome == Outcome::kUnknown) {
+    // It went through lakeFS, and only its mark can tell.
+    auto found = FindAtPath(context, request_id, upload.object, random);
+    if (found.ok()) return found;
   }
+  return upload;
+}
+
+absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
+    const CallContext& context, const std::string& request_id,
+    const std::optional<ObjectPath>& object, absl::BitGenRef random) {
   const absl::Status unknown = MakeError(
       absl::StatusCode::kNotFound,
       absl::StrCat(
@@ -149,6 +181,7 @@ UploadReport UploadSession::RunOnce(const CallContext& context,
                       .attempts = context.attempts(),
                       .bytes_resent = upload.bytes_resent,
                       .elapsed = context.clock().Now() - start};
+  if (upload.earlier_stands) return report;
   if (reader.ended()) {
     report.crc32c = reader.integrity().crc32c();
   } else if (earlier) {
@@ -207,13 +240,19 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
   };
   ObjectMover mover(deps_.mover, upload.context, request, server, upload.reader,
                     upload.progress, go_on, upload.random);
-  auto placement = mover.Move();
+  const TimePoint start = upload.context.clock().Now();
+  Addresses addresses;
+  auto placement = addresses.Note(mover.Move());
   upload.plan = mover.plan();
   const Before& before = preflight.GetBefore();
   auto refusal = preflight.Refusal();
   LinkReport report;
-  if (const auto& earlier = preflight.Earlier()) {
-    mover.Abandon();
+  std::optional<ObjectStats> earlier = preflight.Earlier();
+  if (!earlier && placement.ok() &&
+      upload.context.clock().Now() - start > kLookAgain) {
+    earlier = ByNow(upload);
+  }
+  if (earlier) {
     report = ProveEarlier(upload, server, *earlier);
   } else if (refusal) {
     report = *std::move(refusal);
@@ -227,14 +266,45 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
         upload.context,
         LinkRequestOf(request, upload.reader.integrity().size_bytes()), before,
         *std::move(placement),
-        [&mover](const std::optional<StagingLocation>& where) {
-          return mover.MoveAgain(where);
+        [&](const std::optional<StagingLocation>& where) {
+          return addresses.Note(mover.MoveAgain(where));
         },
         upload.random);
   }
-  if (!report.status.ok()) mover.Abandon();
+  upload.earlier_stands = report.status.ok() && report.object &&
+                          !addresses.all.contains(report.object->physical_address);
+  Settle(mover, addresses, report);
   upload.bytes_resent = mover.bytes_resent();
   return report;
+}
+
+// Leaves no parts behind that are not the object at the path.
+void UploadSession::Settle(ObjectMover& mover, const Addresses& addresses,
+                           LinkReport& report) {
+  const bool stands = report.outcome == Outcome::kCommitted && report.object &&
+                      report.object->physical_address == addresses.last;
+  if (stands) return;
+  mover.Abandon();
+  if (!report.undecided || !report.undecided->placement.multipart ||
+      report.undecided->placement.location.physical_address != addresses.last) {
+    return;
+  }
+  // Who goes on with it must not take their absence for completion.
+  auto undecided = std::make_shared<UndecidedLink>(*report.undecided);
+  undecided->dropped = true;
+  report.undecided = std::move(undecided);
+}
+
+// What has come to the path meanwhile by the same request_id, on another
+// replica.
+std::optional<ObjectStats> UploadSession::ByNow(const Upload& upload) {
+  if (upload.request.request_id.empty()) return std::nullopt;
+  auto stats =
+      deps_.mover.lakefs.StatObject(upload.context, upload.request.object);
+  if (!stats.ok() || !*stats || !CameBy(upload.request, **stats)) {
+    return std::nullopt;
+  }
+  return *std::move(stats);
 }
 
 // Links the object of an earlier call with the same request_id, whose bytes are
@@ -245,10 +315,13 @@ LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
       deps_.mover, upload.context, upload.request, server, upload.reader,
       upload.progress, [] { return absl::OkStatus(); }, upload.random);
   bool moved = false;
+  Addresses addresses;
   const Place place = [&](const std::optional<StagingLocation>& where)
       -> absl::StatusOr<Placement> {
-    if (std::exchange(moved, true)) return mover.MoveAgain(where);
-    auto placement = mover.Move();
+    if (std::exchange(moved, true)) {
+      return addresses.Note(mover.MoveAgain(where));
+    }
+    auto placement = addresses.Note(mover.Move());
     const Integrity& came = upload.reader.integrity();
     const auto& crc32c = upload.earlier->crc32c;
     if (placement.ok() && (came.size_bytes() != undecided.request.size_bytes ||
@@ -259,7 +332,7 @@ LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
   };
   LinkReport report =
       deps_.link_loop.Resume(upload.context, undecided, place, upload.random);
-  if (!report.status.ok()) mover.Abandon();
+  Settle(mover, addresses, report);
   upload.plan = moved ? mover.plan() : upload.earlier->plan;
   upload.bytes_resent = mover.bytes_resent();
   return report;

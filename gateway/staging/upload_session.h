@@ -72,6 +72,7 @@ class UploadSession {
 
  private:
   struct Upload;
+  struct Addresses;
 
   UploadReport RunOnce(const CallContext& context, const UploadRequest& request,
                        BodySource& source, UploadProgress& progress,
@@ -79,6 +80,12 @@ class UploadSession {
   LinkReport RunPlan(Upload& upload);
   LinkReport MoveAndLink(Upload& upload, const ServerConfig& server);
   LinkReport Resume(Upload& upload, const ServerConfig& server);
+  static void Settle(ObjectMover& mover, const Addresses& addresses,
+                     LinkReport& report);
+  std::optional<ObjectStats> ByNow(const Upload& upload);
+  absl::StatusOr<KnownUpload> FindAtPath(
+      const CallContext& context, const std::string& request_id,
+      const std::optional<ObjectPath>& object, absl::BitGenRef random);
   LinkReport ProveEarlier(const Upload& upload, const ServerConfig& server,
                           const ObjectStats& stats);
   void FindOut(const CallContext& context, const std::string& request_id,

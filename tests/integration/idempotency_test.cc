@@ -242,6 +242,98 @@ TEST(OutcomeTest, ACallThatStayedUnknownIsLinkedByItsRepetition) {
   EXPECT_EQ(stage.Count("getPhysicalAddress"), 1);
 }
 
+// Its parts are aborted when the first call ends. To take their absence for
+// completion would replace what stands there by an entry without bytes.
+TEST(OutcomeTest, AMultipartThatStayedUnknownHarmsNothingWhenItIsRepeated) {
+  Stage stage({});
+  ASSERT_TRUE(stage.Put("o", "old").status.ok());
+  stage.Break("completePresignMultipartUpload", Fault::Kind::kStall);
+  const std::string data = Bytes(20 * kMiB);
+  EXPECT_FALSE(Upload(*stage.stub, Header("r"), data, seconds(2)).status.ok());
+  Answer answer = Ask(*stage.stub, "r");
+  for (int i = 0; i < 900 && answer.response.in_progress(); ++i) {
+    std::this_thread::sleep_for(milliseconds(50));
+    answer = Ask(*stage.stub, "r");
+  }
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_UNKNOWN);
+  EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
+  EXPECT_EQ(stage.Read("o"), "old");
+  const CallEnd again = Upload(*stage.stub, Header("r"), data);
+  ASSERT_TRUE(again.status.ok()) << again.status.error_message();
+  EXPECT_EQ(again.result.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_EQ(stage.Count("linkPhysicalAddress"), 1) << "that of the old one";
+  EXPECT_EQ(stage.Count("deleteObject"), 0);
+}
+
+TEST(OutcomeTest, WhatWentThroughLakefsAndWasLostIsLookedForAgain) {
+  Stage stage({.store = StoreKind::kLocal});
+  Fault late;
+  late.operation = "uploadObject";
+  late.kind = Fault::Kind::kLate;
+  late.delay = seconds(1);
+  stage.emulator.AddFault(late);
+  const CallEnd end = Upload(*stage.stub, Header("r"), "data");
+  ASSERT_TRUE(end.failure);
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
+  Answer answer;
+  for (int i = 0; i < 200; ++i) {
+    answer = Ask(*stage.stub, "r");
+    if (answer.response.outcome() == pb::OUTCOME_COMMITTED) break;
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_EQ(stage.Read("o"), "data");
+}
+
+TEST(ReplicasTest, TheSlowerOfTwoReplicasLinksNoSecondObject) {
+  Stage stage({});
+  Fault stall;
+  stall.operation = "storePutPart";
+  stall.kind = Fault::Kind::kStall;
+  stall.delay = seconds(3);
+  stage.emulator.AddFault(stall);
+  const std::string data = Bytes(20 * kMiB);
+  CallEnd slow;
+  std::thread slower(
+      [&] { slow = Upload(*stage.stub, Header("r"), data); });
+  while (stage.Count("storePutPart") == 0) std::this_thread::yield();
+  GatewayProcess other(stage.emulator.endpoint());
+  const CallEnd quick = Upload(*other.NewStub(), Header("r"), data);
+  slower.join();
+  ASSERT_TRUE(quick.status.ok()) << quick.status.error_message();
+  ASSERT_TRUE(slow.status.ok()) << slow.status.error_message();
+  EXPECT_EQ(slow.result.object().physical_address(),
+            quick.result.object().physical_address());
+  EXPECT_FALSE(slow.result.has_crc32c()) << "its own bytes were not used";
+  EXPECT_EQ(stage.emulator.AddressesLinked("quickstart", "o").size(), 1U);
+}
+
+// Such a release would overwrite what stands there, and say 200.
+TEST(LinkTest, ACreateIsRefusedWhereTheReleaseKnowsNoCondition) {
+  for (const Dialect dialect : {Dialect::kV0_66, Dialect::kV0_101}) {
+    Stage stage({.dialect = dialect});
+    grpc::ClientContext asking;
+    pb::GetPhysicalAddressRequest ask;
+    *ask.mutable_object() = Object();
+    pb::GetPhysicalAddressResponse location;
+    ASSERT_TRUE(stage.stub->GetPhysicalAddress(&asking, ask, &location).ok());
+    grpc::ClientContext context;
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = Object();
+    *request.mutable_metadata()->mutable_staging() = location.location();
+    request.mutable_metadata()->set_checksum("c");
+    request.mutable_metadata()->set_size_bytes(1);
+    request.set_if_absent(true);
+    pb::LinkPhysicalAddressResponse response;
+    const CallEnd end =
+        EndOf(stage.stub->LinkPhysicalAddress(&context, request, &response));
+    EXPECT_EQ(end.status.error_code(), grpc::FAILED_PRECONDITION);
+    EXPECT_EQ(end.reason, "UPSTREAM_UNIMPLEMENTED");
+    EXPECT_EQ(stage.Count("linkPhysicalAddress"), 0);
+  }
+}
+
 TEST(OutcomeTest, ARequestIdIsRequired) {
   Stage stage({});
   const Answer answer = Ask(*stage.stub, "");

@@ -142,6 +142,7 @@ TEST_P(KillTest, TheRepeatedCallLinksExactlyOneObject) {
     }
     // The first one, and the proof of it.
     EXPECT_LE(made_visible, 2);
+    EXPECT_EQ(emulator_.AddressesLinked("quickstart", name).size(), 1U);
     EXPECT_EQ(emulator_.UnconsumedFaults().size(), 0U);
   }
   EXPECT_EQ(emulator_.OpenMultipartUploads() > 0, way.leaves_multipart);

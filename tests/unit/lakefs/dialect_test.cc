@@ -26,20 +26,58 @@ TEST(DialectTest, EachReleaseIsKnownByWhatItShows) {
     const char* address;
     Dialect dialect;
   };
+  using std::chrono::hours;
   const Row rows[] = {
       {"0.66.0",
        {},
        {},
        "s3://lake/w/data/w-main:e40b/EbEI",
-       {.relinkable = true}},
-      {"0.101.0", true, {}, kUnsigned, {.presign = true}},
+       {.relinkable = true, .form_upload = true, .max_parts = 10'000}},
+      {"0.101.0",
+       true,
+       {},
+       kUnsigned,
+       {.presign = true,
+        .form_upload = true,
+        .link_deadline = hours(6),
+        .max_parts = 10'000}},
       {"1.21.0",
        true,
        true,
        kUnsigned,
-       {.presign = true, .multipart = true, .conditional_link = true}},
-      {"1.11.0", true, true, kUnsigned, {.presign = true, .multipart = true}},
-      {"dev", true, true, kUnsigned, {.presign = true, .multipart = true}},
+       {.presign = true,
+        .multipart = true,
+        .conditional_link = true,
+        .link_deadline = hours(6),
+        .max_parts = 10'000}},
+      {"1.11.0",
+       true,
+       true,
+       kUnsigned,
+       {.presign = true,
+        .multipart = true,
+        .link_deadline = hours(6),
+        .max_parts = 10'000}},
+      {"1.79.0",
+       true,
+       true,
+       kSigned,
+       {.presign = true,
+        .multipart = true,
+        .conditional_link = true,
+        .relinkable = true,
+        .part_urls = true,
+        .link_deadline = hours(6),
+        .max_parts = 1'000}},
+      {"dev",
+       true,
+       true,
+       kUnsigned,
+       {.presign = true,
+        .multipart = true,
+        .part_urls = true,
+        .link_deadline = hours(6),
+        .max_parts = 10'000}},
       {"dev",
        true,
        true,
@@ -47,12 +85,19 @@ TEST(DialectTest, EachReleaseIsKnownByWhatItShows) {
        {.presign = true,
         .multipart = true,
         .conditional_link = true,
-        .relinkable = true}},
+        .relinkable = true,
+        .part_urls = true,
+        .link_deadline = hours(6),
+        .max_parts = 10'000}},
       {"1.84.0",
        false,
        false,
        kSigned,
-       {.conditional_link = true, .relinkable = true}},
+       {.conditional_link = true,
+        .relinkable = true,
+        .part_urls = true,
+        .link_deadline = hours(24),
+        .max_parts = 10'000}},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.version);
@@ -61,7 +106,12 @@ TEST(DialectTest, EachReleaseIsKnownByWhatItShows) {
     EXPECT_EQ(got.presign, row.dialect.presign);
     EXPECT_EQ(got.multipart, row.dialect.multipart);
     EXPECT_EQ(got.conditional_link, row.dialect.conditional_link);
+    EXPECT_EQ(CheckConditional(got).ok(), row.dialect.conditional_link);
     EXPECT_EQ(got.relinkable, row.dialect.relinkable);
+    EXPECT_EQ(got.part_urls, row.dialect.part_urls);
+    EXPECT_EQ(got.form_upload, row.dialect.form_upload);
+    EXPECT_EQ(got.link_deadline, row.dialect.link_deadline);
+    EXPECT_EQ(got.max_parts, row.dialect.max_parts);
   }
 }
 

@@ -12,7 +12,9 @@ namespace lakefs::gateway::testing {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::Not;
 
 ObjectStats At(const std::string& address) {
   return {.path = "p", .physical_address = address, .checksum = "c"};
@@ -68,6 +70,7 @@ class CompleteTest : public ::testing::Test {
     Completes(Lost());
     Stat(std::nullopt);
     Completes(StoreSays("NoSuchUpload"));
+    Stat(std::nullopt);
   }
 
   FakeClock clock_;
@@ -111,20 +114,82 @@ TEST_F(CompleteTest, WhatTheStoreHasFinishedIsLinkedAndReadBack) {
   lakefs_.reads.push_back(true);
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
   EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat", "complete A",
-                                         "link A", "read"));
+                                         "stat", "link A", "read"));
 }
 
 TEST_F(CompleteTest, WhatWasLinkedWithoutBytesIsRemovedAndPutAnew) {
   LostThenGone();
   Links(At("A"));
   lakefs_.reads.push_back(false);
+  Stat(At("A"));
   Completes(At("B"));
   const LinkReport report = Run();
   EXPECT_EQ(report.outcome, Outcome::kCommitted);
   EXPECT_EQ(report.object->physical_address, "B");
   EXPECT_THAT(lakefs_.calls,
-              ElementsAre("complete A", "stat", "complete A", "link A", "read",
-                          "delete", "put anew", "complete B"));
+              ElementsAre("complete A", "stat", "complete A", "stat", "link A",
+                          "read", "stat", "delete", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, WhatWasLinkedWithoutBytesGivesWayToWhatWasThereBefore) {
+  before_.object = At("OLD");
+  before_.object->mtime = 7;
+  place_error_ = Scripted(Reason::kLinkConflict, absl::StatusCode::kAborted);
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(false);
+  Stat(At("A"));
+  Links(At("OLD"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("complete A", "stat", "complete A", "stat", "link A",
+                          "read", "stat", "link OLD", "put anew"));
+  EXPECT_EQ(lakefs_.linked[1].mtime, WallTime(seconds(7)));
+}
+
+TEST_F(CompleteTest, WhatAnotherWroteOverAnEntryWithoutBytesStays) {
+  LostThenGone();
+  Links(At("A"));
+  lakefs_.reads.push_back(false);
+  Stat(At("X"));
+  Completes(At("B"));
+  Run();
+  EXPECT_THAT(lakefs_.calls, Not(Contains("delete")));
+}
+
+TEST_F(CompleteTest, NothingIsFinishedOverWhatAnotherHasWrittenSince) {
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(At("X"));
+  EXPECT_EQ(Run().outcome, Outcome::kSuperseded);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("link A")));
+}
+
+// Its parts were dropped by ourselves when the first call ended.
+TEST_F(CompleteTest, AnUploadThatWasAbortedIsNotTakenForFinished) {
+  UndecidedLink link{.request = {.object = {"repo", "main", "p"}},
+                     .before = {.known = true, .object = At("OLD")},
+                     .placement = Multipart("A"),
+                     .ours = {{"A", Multipart("A")}},
+                     .lost = true,
+                     .dropped = true};
+  const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const Place place = [this](const std::optional<StagingLocation>&)
+      -> absl::StatusOr<Placement> {
+    lakefs_.calls.push_back("put anew");
+    return Multipart("B");
+  };
+  Stat(At("OLD"));
+  Completes(StoreSays("NoSuchUpload"));
+  Completes(At("B"));
+  EXPECT_EQ(loop.Resume(context, link, place, random_).outcome,
+            Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("stat", "complete A", "put anew", "complete B"));
 }
 
 TEST_F(CompleteTest, AReadBackThatCannotBeMadeLeavesItUnknown) {

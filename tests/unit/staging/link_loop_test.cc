@@ -529,6 +529,91 @@ TEST_F(LinkLoopTest, WhatAnEarlierCallOfTheSameRequestLinkedIsOurs) {
   EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
+// To link it with our size would cut it off.
+TEST_F(LinkLoopTest, AnotherObjectOfTheSameRequestIdIsNotLinkedAgain) {
+  request_.if_absent = true;
+  request_.user_metadata[kRequestIdKey] = "id";
+  ObjectStats other = StatsAt("E");
+  other.user_metadata = request_.user_metadata;
+  other.size_bytes = 6;
+  Link(Precondition());
+  Stat(other);
+  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+}
+
+TEST_F(LinkLoopTest, AllAddressesOfACallAreItsOwn) {
+  Link(Conflict());
+  Link(Lost());
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "A");
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "put anew", "link B", "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, ALittleOfTheDeadlineIsKeptForFindingOut) {
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line == "link A") clock_.Advance(milliseconds(9'500));
+  };
+  Link(Lost());
+  for (int i = 0; i < 100; ++i) Stat(std::nullopt);
+  EXPECT_EQ(Run(seconds(10)).outcome, Outcome::kUnknown);
+  EXPECT_EQ(lakefs_.linked.size(), 1U) << "no link is begun in the last second";
+}
+
+TEST_F(LinkLoopTest, AThrottledLinkLowersTheNumberOfLinksAtATime) {
+  const int before = gate_.limit();
+  Link(Fails(Reason::kUpstreamThrottled,
+             absl::StatusCode::kResourceExhausted));
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_LT(gate_.limit(), before);
+}
+
+TEST_F(LinkLoopTest, AConditionThatFailsForEverOverNothingIsAConflict) {
+  request_.if_absent = true;
+  for (int i = 0; i < 100; ++i) {
+    Link(Precondition());
+    Stat(std::nullopt);
+  }
+  const LinkReport report = Run(seconds(1'000));
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkConflict));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_LE(lakefs_.linked.size(), 32U);
+  EXPECT_GT(clock_.Elapsed(), seconds(1)) << "they were sent back to back";
+}
+
+TEST_F(LinkLoopTest, WhatWasSeenUnderA412AndCannotBeProvenIsUnknown) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Unusable());
+  Stat(StatsAt("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(LinkLoopTest, ABurntAddressIsLookedForASecondTimeASecondLater) {
+  relinkable_ = false;
+  Link(Lost());
+  Stat(std::nullopt);
+  Link(Unusable());
+  Stat(std::nullopt);
+  Duration first{};
+  lakefs_.on_call = [&, stats = 0](const std::string& line) mutable {
+    if (line != "stat") return;
+    if (++stats == 2) first = clock_.Elapsed();
+    if (stats == 3) {
+      EXPECT_GE(clock_.Elapsed() - first, seconds(1));
+    }
+  };
+  Stat(StatsAt("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
 TEST_F(LinkLoopTest, AnUnusableAddressAfterALostAnswerAndAnothersObject) {
   for (const bool if_absent : {false, true}) {
     request_.if_absent = if_absent;
