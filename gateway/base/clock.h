@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "absl/synchronization/mutex.h"
 
@@ -10,6 +11,13 @@ namespace lakefs::gateway {
 using TimePoint = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 using Duration = std::chrono::nanoseconds;
+
+// The time of day so many seconds after 1970. One that the clock cannot hold
+// (it has 1677 to 2262) becomes its nearest.
+WallTime FromEpochSeconds(int64_t seconds);
+
+// The same the other way, with fractions dropped.
+int64_t EpochSeconds(WallTime time);
 
 // A clock that can be waited on. Every wait of the program goes through one,
 // so that tests run hours of backoff in no time.

@@ -73,19 +73,6 @@ std::string Version(const json& object) {
   return version.value_or("");
 }
 
-// A time that the clock cannot hold (1677 to 2262) becomes its nearest.
-WallTime FromEpochSeconds(int64_t seconds) {
-  constexpr auto kMost =
-      std::chrono::floor<std::chrono::seconds>(WallTime::duration::max());
-  return WallTime(std::chrono::seconds(
-      std::clamp<int64_t>(seconds, -kMost.count(), kMost.count())));
-}
-
-int64_t EpochSeconds(WallTime time) {
-  return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch())
-      .count();
-}
-
 std::string Dump(const json& body) {
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -202,8 +189,7 @@ std::optional<LoginAnswer> ParseLogin(absl::string_view text) {
   }
   LoginAnswer answer{.token = *std::move(token)};
   if (expiration) {
-    answer.expiration = std::chrono::system_clock::time_point(
-        std::chrono::seconds(*expiration));
+    answer.expiration = FromEpochSeconds(*expiration);
   }
   return answer;
 }

@@ -1,5 +1,6 @@
 #include "gateway/server/convert.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace lakefs::gateway {
@@ -8,9 +9,14 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
+// The year 2255, near the clock's end: what callers name beyond it is that.
+constexpr int64_t kMostSeconds = 9'000'000'000;
+
 WallTime ToWallTime(const google::protobuf::Timestamp& time) {
+  const seconds whole(
+      std::clamp<int64_t>(time.seconds(), -kMostSeconds, kMostSeconds));
   return WallTime(std::chrono::duration_cast<WallTime::duration>(
-      seconds(time.seconds()) + nanoseconds(time.nanos())));
+      whole + nanoseconds(time.nanos())));
 }
 
 pb::Plan ToProto(Plan plan) {

@@ -142,7 +142,7 @@ class Link {
            .size_bytes = old.size_bytes.value_or(0),
            .user_metadata = old.user_metadata,
            .content_type = old.content_type,
-           .mtime = WallTime(std::chrono::seconds(old.mtime)),
+           .mtime = FromEpochSeconds(old.mtime),
            .force = request_.force},
           /*if_absent=*/false);
       if (back.stats.ok()) return absl::OkStatus();
@@ -536,9 +536,7 @@ class Link {
             .physical_address = placement_.location.physical_address,
             .checksum = placement_.checksum,
             .size_bytes = request_.size_bytes,
-            .mtime = std::chrono::floor<std::chrono::seconds>(
-                         mtime.time_since_epoch())
-                         .count(),
+            .mtime = EpochSeconds(mtime),
             .user_metadata = request_.user_metadata,
             .content_type = request_.content_type};
   }
@@ -584,7 +582,7 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
                      .before = {.known = true},
                      .visible = true};
   link.request.size_bytes = stats.size_bytes.value_or(0);
-  link.request.mtime = WallTime(std::chrono::seconds(stats.mtime));
+  link.request.mtime = FromEpochSeconds(stats.mtime);
   link.placement = {.location = {.physical_address = stats.physical_address},
                     .checksum = stats.checksum};
   link.placement.relinkable =

@@ -225,7 +225,7 @@ LinkReport ThroughLakefs::Prove(const CallContext& context,
                       .size_bytes = stats.size_bytes.value_or(0),
                       .user_metadata = stats.user_metadata,
                       .content_type = stats.content_type,
-                      .mtime = WallTime(std::chrono::seconds(stats.mtime)),
+                      .mtime = FromEpochSeconds(stats.mtime),
                       .force = request.force},
                      // What comes to stand there has come after ours.
                      Before{.known = true},

@@ -117,7 +117,11 @@ void UploadRegister::Found(const CallContext& context,
   const auto entry = entries_.find(KeyOf(context, request_id));
   if (entry == entries_.end() || !entry->second.over) return;
   LinkReport& link = entry->second.entry.report.link;
-  if (link.undecided.get() == &undecided) link = found;
+  if (link.undecided.get() != &undecided) return;
+  link = found;
+  Known& known = entry->second;
+  decided_.splice(decided_.end(), undecided_, known.age);
+  known.over = &decided_;
 }
 
 void UploadRegister::End(const std::string& key, const UploadReport& report,
@@ -126,10 +130,11 @@ void UploadRegister::End(const std::string& key, const UploadReport& report,
   Known& known = entries_.at(key);
   known.entry.running = false;
   known.entry.report = report;
-  known.over = true;
+  const bool unknown = report.link.outcome == Outcome::kUnknown;
+  known.over = unknown ? &undecided_ : &decided_;
   known.ended = now;
   known.bytes = BytesOf(key, known.entry);
-  known.age = over_.insert(over_.end(), key);
+  known.age = known.over->insert(known.over->end(), key);
   bytes_ += known.bytes;
   ForgetOld(now);
 }
@@ -142,14 +147,19 @@ void UploadRegister::Drop(const std::string& key) {
 }
 
 void UploadRegister::TakeOut(Known& known) {
-  if (!std::exchange(known.over, false)) return;
-  over_.erase(known.age);
+  if (known.over == nullptr) return;
+  std::exchange(known.over, nullptr)->erase(known.age);
   bytes_ -= known.bytes;
 }
 
 void UploadRegister::ForgetOld(TimePoint now) {
-  auto oldest = over_.begin();
-  while (oldest != over_.end()) {
+  ForgetOldOf(decided_, now);
+  ForgetOldOf(undecided_, now);
+}
+
+void UploadRegister::ForgetOldOf(std::list<std::string>& list, TimePoint now) {
+  auto oldest = list.begin();
+  while (oldest != list.end()) {
     const auto entry = entries_.find(*oldest++);
     Known& known = entry->second;
     const bool expired = now - known.ended >= options_.lifetime;

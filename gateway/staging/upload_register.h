@@ -22,7 +22,8 @@ namespace lakefs::gateway {
 // first one's result and two at once do the work of one. What callers bring an
 // authorization of their own for is remembered for the same authorization only.
 //
-// Bounded: the oldest that are over are forgotten first.
+// Bounded: of those that are over the oldest are forgotten first, and those
+// whose outcome is still to be found out only when there are no others.
 //
 // Threads: all methods may be called from any thread.
 class UploadRegister {
@@ -91,7 +92,8 @@ class UploadRegister {
  private:
   struct Known {
     Entry entry;
-    bool over = false;  // has a report, and a place in over_
+    // Of those that are over: the list it has a place in, and the place.
+    std::list<std::string>* over = nullptr;
     int waiting = 0;    // calls; the entry stays while there are any
     int64_t bytes = 0;
     TimePoint ended;
@@ -102,12 +104,16 @@ class UploadRegister {
   void End(const std::string& key, const UploadReport& report, TimePoint now);
   void Drop(const std::string& key);
   void TakeOut(Known& known) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetOldOf(std::list<std::string>& list, TimePoint now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetOld(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;
   absl::Mutex mu_;
   Entries entries_ ABSL_GUARDED_BY(mu_);
-  std::list<std::string> over_ ABSL_GUARDED_BY(mu_);  // oldest first
+  // Those that are over, the oldest first.
+  std::list<std::string> decided_ ABSL_GUARDED_BY(mu_);
+  std::list<std::string> undecided_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;            // of those over
 };
 

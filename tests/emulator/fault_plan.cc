@@ -61,8 +61,11 @@ std::optional<Fault> FaultPlan::Draw(absl::string_view operation) {
     return std::nullopt;
   }
   std::uniform_int_distribution<size_t> any(0, std::size(kRandomKinds) - 1);
-  const RandomKind& drawn = kRandomKinds[any(random_)];
-  if (*drawn.only != '\0' && operation != drawn.only) return std::nullopt;
+  const RandomKind* kind = nullptr;
+  do {  // until it is one that fits the operation
+    kind = &kRandomKinds[any(random_)];
+  } while (*kind->only != '\0' && operation != kind->only);
+  const RandomKind& drawn = *kind;
   ++struck_[drawn.name];
   Fault fault;
   fault.operation = std::string(operation);

@@ -10,6 +10,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ParseConfig(text);
   ParseStorageConfig(text, text);
   ParseStorageNamespace(text);
+  ParseLogin(text);
+  ParseMultipartUpload(text);
+  ParsePresignedUrl(text);
 
   StagingMetadata metadata;
   if (const auto location = ParseStagingLocation(text)) {

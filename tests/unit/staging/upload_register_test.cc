@@ -131,6 +131,29 @@ TEST_F(UploadRegisterTest, TheOldestAreForgottenWhenThereAreTooMany) {
   running->End(Success(), clock_.Now());
 }
 
+// An address that may yet be linked is worth more than a result.
+TEST_F(UploadRegisterTest, WhatIsUndecidedIsForgottenLast) {
+  UploadRegister uploads({.max_bytes = 10'000});
+  UploadReport unknown = Failure();
+  unknown.link.outcome = Outcome::kUnknown;
+  unknown.link.undecided = std::make_shared<const UndecidedLink>();
+  Ran(uploads, Request("unknown"), unknown);
+  Ran(uploads, Request("found out"), unknown);
+  uploads.Found(Call(), "found out", *unknown.link.undecided,
+                Success().link);
+  for (int i = 0; i < 100; ++i) {
+    Ran(uploads, Request(std::to_string(i)), Success());
+  }
+  EXPECT_TRUE(uploads.Find(Call(), "unknown"));
+  EXPECT_FALSE(uploads.Find(Call(), "found out"));
+  EXPECT_FALSE(uploads.Find(Call(), "0"));
+  EXPECT_TRUE(uploads.Find(Call(), "99"));
+  for (int i = 0; i < 100; ++i) {
+    Ran(uploads, Request(std::to_string(100 + i)), unknown);
+  }
+  EXPECT_FALSE(uploads.Find(Call(), "unknown")) << "there is a bound";
+}
+
 TEST_F(UploadRegisterTest, OfTwoAtOnceOneWaitsForTheOthersResult) {
   RealClock clock;
   const CallContext context(clock, clock.Now() + seconds(30), "c");
