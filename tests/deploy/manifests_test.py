@@ -1,6 +1,7 @@
 """The manifests are what Kubernetes takes, and agree with the gateway."""
 
 import glob
+import json
 import os
 import re
 import subprocess
@@ -27,12 +28,19 @@ def seconds(span):
 class Gateway:
     """A gateway's container in a rendered pod, and the settings it gets."""
 
-    def __init__(self, name, pod, container, settings):
-        self.name, self.pod, self.container = name, pod, container
+    def __init__(self, name, template, container, settings):
+        self.name, self.container = name, container
+        self.pod, self.metadata = template["spec"], template["metadata"]
         self.settings = dict(settings)
         for argument in container["args"]:
             flag, _, value = argument[2:].partition("=")
             self.settings[flag] = value or "true"
+
+    def seconds_to_end(self):
+        """From the pod's end: the sleep of preStop, then the drain."""
+        sleep = self.container.get("lifecycle", {}).get(
+            "preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+        return int(sleep[1]) + seconds(self.settings["drain-timeout"])
 
 
 def from_variable(name):
@@ -49,12 +57,24 @@ def gateways():
             if name.startswith("LAKEFS_STAGING_")}
         for resource in resources:
             if resource["kind"] in ("Deployment", "Job"):
-                pod = resource["spec"]["template"]["spec"]
+                template = resource["spec"]["template"]
+                pod = template["spec"]
                 for container in (pod["containers"] +
                                   pod.get("initContainers", [])):
                     if container["name"] == "lakefs-staging-gateway":
-                        yield Gateway(os.path.basename(path), pod, container,
-                                      settings)
+                        yield Gateway(os.path.basename(path), template,
+                                      container, settings)
+
+
+def gateway_of(name):
+    (gateway,) = [g for g in gateways() if g.name == name]
+    return gateway
+
+
+def resource_of(name, kind):
+    (resource,) = [d for d in schemas.documents(f"tests/golden/kubernetes/{name}")
+                   if d["kind"] == kind]
+    return resource
 
 
 class ManifestsTest(unittest.TestCase):
@@ -180,11 +200,20 @@ class ManifestsTest(unittest.TestCase):
 
     def test_pods_wait_longer_than_the_drain(self):
         for gateway in gateways():
-            sleep = gateway.container.get("lifecycle", {}).get(
-                "preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
-            self.assertGreater(
-                gateway.pod["terminationGracePeriodSeconds"],
-                seconds(gateway.settings["drain-timeout"]) + int(sleep[1]) + 5)
+            self.assertGreater(gateway.pod["terminationGracePeriodSeconds"],
+                               gateway.seconds_to_end() + 5)
+
+    def test_proxies_of_meshes_outlive_the_gateway_but_not_the_pod(self):
+        istio, linkerd = gateway_of("istio.yaml"), gateway_of("linkerd.yaml")
+        config = json.loads(
+            istio.metadata["annotations"]["proxy.istio.io/config"])
+        for gateway, proxy in (
+                (istio, seconds(config["terminationDrainDuration"])),
+                (linkerd, int(linkerd.metadata["annotations"][
+                    "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"]))):
+            self.assertGreaterEqual(proxy, gateway.seconds_to_end() + 5)
+            self.assertLess(proxy,
+                            gateway.pod["terminationGracePeriodSeconds"])
 
     def test_the_spool_fits_its_volume(self):
         for gateway in gateways():
@@ -196,11 +225,18 @@ class ManifestsTest(unittest.TestCase):
             self.assertGreater(limit, int(gateway.settings["spool-bytes"]))
 
     def test_memory_limit_holds_the_budget(self):
+        (uploads,) = re.findall(r"--max-uploads .*\[(\d+)\]",
+                                schemas.read("tests/golden/gateway_help.txt"))
         for gateway in gateways():
             limit = size(gateway.container["resources"]["limits"]["memory"])
             budget = int(gateway.settings["memory-bytes"])
-            # 20 MiB, 1.6 times the budget, 0.1 MiB for each of 256 uploads.
-            self.assertGreater(limit, (20 << 20) + 1.6 * budget + 25.6 * 2**20)
+            # The callers of a sidecar are those of one pod. Those of a service
+            # that no mesh stands before have a connection each.
+            sidecar = gateway.settings["listen"].startswith("unix:")
+            connections = 64 if sidecar else int(uploads)
+            # The formula of deploy/README.md.
+            self.assertGreater(limit, 1.6 * budget + 2**20 * (
+                20 + 0.1 * int(uploads) + 2 * connections))
 
     def test_gateways_are_probed_on_the_admin_port(self):
         for gateway in gateways():
@@ -236,12 +272,55 @@ class ManifestsTest(unittest.TestCase):
                     self.assertIn("memory", container["resources"]["limits"])
         self.assertEqual(seen, 7)
 
-    def test_the_route_of_the_mesh_ends_no_upload(self):
-        (route,) = [d["spec"]["http"][0] for d in schemas.documents(
-            "tests/golden/kubernetes/istio.yaml")
-            if d["kind"] == "VirtualService"]
+    def test_the_route_of_istio_ends_no_upload(self):
+        (route,) = resource_of("istio.yaml", "VirtualService")["spec"]["http"]
         self.assertEqual(route["timeout"], "0s")
         self.assertEqual(route["retries"], {"attempts": 0})
+        policy = resource_of("istio.yaml",
+                             "DestinationRule")["spec"]["trafficPolicy"]
+        self.assertEqual(policy["loadBalancer"], {"simple": "LEAST_REQUEST"})
+        pool = policy["connectionPool"]
+        self.assertGreater(pool["http"]["http2MaxRequests"], 3 * 256)
+        self.assertGreaterEqual(seconds(pool["http"]["idleTimeout"]), 3600)
+        self.assertIn("tcpKeepalive", pool["tcp"])
+        # A replica that drains answers UNAVAILABLE and is not to be ejected
+        # for that; nor may the last one ever be.
+        outliers = policy["outlierDetection"]
+        self.assertEqual(outliers["consecutive5xxErrors"], 0)
+        self.assertLess(outliers["maxEjectionPercent"], 50)
+
+    def test_istio_takes_the_pod_in_and_lets_nothing_in_without_mtls(self):
+        gateway = gateway_of("istio.yaml")
+        self.assertEqual(gateway.metadata["labels"]["sidecar.istio.io/inject"],
+                         "true")
+        self.assertEqual(
+            gateway.metadata["annotations"][
+                "traffic.sidecar.istio.io/excludeInboundPorts"],
+            gateway.settings["admin-listen"].rpartition(":")[2])
+        authentication = resource_of("istio.yaml", "PeerAuthentication")["spec"]
+        self.assertEqual(authentication["mtls"], {"mode": "STRICT"})
+        self.assertNotIn("portLevelMtls", authentication)
+        self.assertLessEqual(
+            authentication["selector"]["matchLabels"].items(),
+            gateway.metadata["labels"].items())
+
+    def test_linkerd_takes_the_pod_in_and_lets_nothing_in_without_mtls(self):
+        gateway = gateway_of("linkerd.yaml")
+        annotations = gateway.metadata["annotations"]
+        self.assertEqual(annotations["linkerd.io/inject"], "enabled")
+        self.assertEqual(annotations["config.linkerd.io/default-inbound-policy"],
+                         "cluster-authenticated")
+        self.assertEqual(annotations["config.linkerd.io/skip-inbound-ports"],
+                         gateway.settings["admin-listen"].rpartition(":")[2])
+        # Linkerd's proxies connect to each other's port, 4143.
+        calls = resource_of("linkerd.yaml",
+                            "NetworkPolicy")["spec"]["ingress"][0]
+        self.assertEqual([p["port"] for p in calls["ports"]], ["grpc", 4143])
+
+    def test_no_mesh_is_told_to_end_or_repeat_calls(self):
+        for path in RENDERED:
+            self.assertNotIn("timeout.linkerd.io", schemas.read(path))
+            self.assertNotIn("retry.linkerd.io", schemas.read(path))
 
 
 if __name__ == "__main__":
