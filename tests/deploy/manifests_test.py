@@ -4,15 +4,22 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
+import tempfile
 import unittest
 
+import documented
 import schemas
 import sources_digest
+import yaml
 
 BIN = os.environ["LAKEFS_STAGING_BIN"]
 RENDERED = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
+# What the kustomizations that deploy/README.md shows render to.
+SHOWN = sorted(glob.glob(
+    os.path.join(schemas.ROOT, "tests/golden/kubernetes/shown/*.yaml")))
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -35,6 +42,8 @@ class Gateway:
         for argument in container["args"]:
             flag, _, value = argument[2:].partition("=")
             self.settings[flag] = value or "true"
+        for variable in container.get("env", []):
+            self.settings[from_variable(variable["name"])] = variable["value"]
 
     def seconds_to_end(self):
         """From the pod's end: the sleep of preStop, then the drain."""
@@ -48,7 +57,7 @@ def from_variable(name):
 
 
 def gateways():
-    for path in RENDERED:
+    for path in RENDERED + SHOWN:
         resources = schemas.documents(path)
         settings = {
             from_variable(name): value
@@ -62,8 +71,12 @@ def gateways():
                 for container in (pod["containers"] +
                                   pod.get("initContainers", [])):
                     if container["name"] == "lakefs-staging-gateway":
-                        yield Gateway(os.path.basename(path), template,
-                                      container, settings)
+                        yield Gateway(name_of(path), template, container,
+                                      settings)
+
+
+def name_of(path):
+    return os.path.relpath(path, f"{schemas.ROOT}/tests/golden/kubernetes")
 
 
 def gateway_of(name):
@@ -72,8 +85,8 @@ def gateway_of(name):
 
 
 def resource_of(name, kind):
-    (resource,) = [d for d in schemas.documents(f"tests/golden/kubernetes/{name}")
-                   if d["kind"] == kind]
+    path = f"tests/golden/kubernetes/{name}"
+    (resource,) = [d for d in schemas.documents(path) if d["kind"] == kind]
     return resource
 
 
@@ -83,14 +96,16 @@ class ManifestsTest(unittest.TestCase):
             os.path.join(schemas.ROOT, "deploy/kubernetes/overlays"))
         self.assertEqual([os.path.basename(p)[:-5] for p in RENDERED],
                          sorted(overlays))
-        for path in RENDERED:
+        self.assertEqual({os.path.basename(p)[:-5] for p in SHOWN},
+                         set(documented.renderings()))
+        for path in RENDERED + SHOWN:
             first = schemas.read(path).split("\n", 1)[0]
             self.assertEqual(
                 first, f"# deploy/kubernetes {sources_digest.digest()}",
                 "run tests/deploy/render")
 
     def test_all_that_is_rendered_keeps_to_the_schemas(self):
-        for path in RENDERED:
+        for path in RENDERED + SHOWN:
             for document in schemas.documents(path):
                 with self.subTest(path=path, kind=document["kind"]):
                     self.assertEqual(schemas.mistakes(document), [])
@@ -124,36 +139,55 @@ class ManifestsTest(unittest.TestCase):
     def test_every_gateway_is_found(self):
         self.assertEqual(
             sorted(g.name for g in gateways()),
-            ["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
-             "sidecar.yaml"])
+            sorted(["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
+                    "sidecar.yaml"] + [name_of(path) for path in SHOWN]))
 
     def test_settings_are_the_gateways(self):
-        known = set(re.findall(r"^  --([a-z-]+) ",
+        known = set(re.findall(r"^  --([a-z0-9-]+) ",
                                schemas.read("tests/golden/gateway_help.txt"),
                                re.M))
         for gateway in gateways():
             self.assertLessEqual(set(gateway.settings), known, gateway.name)
 
     def test_settings_are_taken_by_the_gateway(self):
-        # As the manifests give them, but for addresses and folders that this
-        # machine need not have.
+        # As the manifests give them, but for addresses, files and folders that
+        # this machine need not have.
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        keys = os.path.join(folder.name, "credentials.env")
+        with open(keys, "w") as file:
+            file.write("LAKECTL_CREDENTIALS_ACCESS_KEY_ID=x\n"
+                       "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=x\n")
+        os.chmod(keys, 0o440)  # as defaultMode has it
         here = {"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
-                "spool-dir": "/tmp"}
+                "spool-dir": "/tmp", "credentials-file": keys,
+                "local-store": f"/home/lakefs/data={folder.name}"}
+        secrets = {
+            "lakefs-credentials": {
+                "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
+                "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "x"},
+            "store-credentials": {
+                "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}}
+        started = []
         for gateway in gateways():
-            with self.subTest(gateway.name):
-                settings = {**gateway.settings, **here}
-                process = subprocess.Popen(
-                    [os.path.join(BIN, "lakefs-staging-gateway"),
-                     *(f"--{name}={value}"
-                       for name, value in settings.items())],
-                    env={"LAKECTL_SERVER_ENDPOINT_URL": "http://127.0.0.1:1",
-                         "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
-                         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "x"},
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                said = process.stdout.readline()
-                process.terminate()
+            settings = {name: here.get(name, value)
+                        for name, value in gateway.settings.items()}
+            environment = {"LAKECTL_SERVER_ENDPOINT_URL": "http://127.0.0.1:1"}
+            for source in gateway.container["envFrom"]:
+                environment |= secrets.get(
+                    source.get("secretRef", {}).get("name"), {})
+            started.append((gateway.name, subprocess.Popen(
+                [os.path.join(BIN, "lakefs-staging-gateway"),
+                 *(f"--{name}={value}" for name, value in settings.items())],
+                env=environment,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
+        said = [process.stdout.readline() for _, process in started]
+        for _, process in started:
+            process.terminate()
+        for (name, process), line in zip(started, said):
+            with self.subTest(name):
                 wrong = process.communicate(timeout=30)[1]
-                self.assertTrue(said.startswith("listening on "), wrong)
+                self.assertTrue(line.startswith("listening on "), wrong)
 
     def test_each_overlay_has_what_its_use_needs(self):
         service = {"ConfigMap", "Deployment", "NetworkPolicy",
@@ -193,7 +227,7 @@ class ManifestsTest(unittest.TestCase):
 
     def test_sidecars_are_native(self):
         for gateway in gateways():
-            if gateway.name in ("job.yaml", "sidecar.yaml"):
+            if gateway.name == "job.yaml" or "sidecar" in gateway.name:
                 self.assertIn(gateway.container,
                               gateway.pod["initContainers"])
                 self.assertEqual(gateway.container["restartPolicy"], "Always")
@@ -210,7 +244,8 @@ class ManifestsTest(unittest.TestCase):
         for gateway, proxy in (
                 (istio, seconds(config["terminationDrainDuration"])),
                 (linkerd, int(linkerd.metadata["annotations"][
-                    "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"]))):
+                    "config.alpha.linkerd.io/"
+                    "proxy-wait-before-exit-seconds"]))):
             self.assertGreaterEqual(proxy, gateway.seconds_to_end() + 5)
             self.assertLess(proxy,
                             gateway.pod["terminationGracePeriodSeconds"])
@@ -247,6 +282,9 @@ class ManifestsTest(unittest.TestCase):
             for probe, path in (("startupProbe", "/healthz"),
                                 ("readinessProbe", "/readyz"),
                                 ("livenessProbe", "/healthz")):
+                if (gateway.name, probe) == ("shown/sidecar-own-pod.yaml",
+                                             "readinessProbe"):
+                    continue
                 self.assertEqual(gateway.container[probe]["httpGet"],
                                  {"path": path, "port": "admin"})
 
@@ -271,6 +309,69 @@ class ManifestsTest(unittest.TestCase):
                                      "RuntimeDefault")
                     self.assertIn("memory", container["resources"]["limits"])
         self.assertEqual(seen, 7)
+
+    def test_the_example_ends_when_it_is_told_to(self):
+        (program,) = resource_of("sidecar.yaml", "Deployment")[
+            "spec"]["template"]["spec"]["containers"]
+        (script,) = program["args"]
+        with tempfile.TemporaryDirectory() as folder:
+            for name, does in (("lakefs-staging", "true"),
+                               ("sleep", "echo asleep; exec /bin/sleep $1")):
+                with open(f"{folder}/{name}", "w") as stub:
+                    stub.write(f"#!/bin/sh\n{does}\n")
+                os.chmod(f"{folder}/{name}", 0o755)
+            process = subprocess.Popen(
+                [*program["command"],
+                 script.replace("/tmp/now", f"{folder}/now")],
+                env={"PATH": f"{folder}:/usr/bin:/bin"},
+                stdout=subprocess.PIPE, text=True, start_new_session=True)
+            try:
+                self.assertEqual(process.stdout.readline(), "asleep\n")
+                process.terminate()
+                # By its own doing, as process 1 has to.
+                self.assertEqual(process.wait(timeout=10), 0)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)  # the sleep
+                process.stdout.close()
+
+    def test_images_are_named_in_full(self):
+        for path in RENDERED + SHOWN:
+            for image in re.findall(r"(?m)^ *(?:- )?image: (.*)$",
+                                    schemas.read(path)):
+                self.assertRegex(image, r":\d+\.\d+\.\d+$", path)
+                if path in SHOWN:
+                    self.assertTrue(image.startswith("registry.example.com/"))
+
+    def test_kustomizations_that_are_shown_are_right(self):
+        for name, text in documented.files().items():
+            if name.endswith("/kustomization.yaml"):
+                self.assertEqual(schemas.mistakes(yaml.safe_load(text)), [])
+        for name in "shown/sidecar.yaml", "shown/service.yaml":
+            settings = resource_of(name, "ConfigMap")["data"]
+            self.assertEqual(settings["LAKECTL_SERVER_ENDPOINT_URL"],
+                             "https://lakefs.example.com")
+
+    def test_what_is_shown_for_a_pod_of_ones_own_is_set_back(self):
+        plain = gateway_of("shown/sidecar.yaml")
+        self.assertEqual(plain.pod["securityContext"], {"fsGroup": 65532})
+        own = gateway_of("shown/sidecar-own-pod.yaml")
+        self.assertEqual(own.pod["securityContext"], {"fsGroup": 2000})
+        self.assertEqual(own.pod["terminationGracePeriodSeconds"], 120)
+        self.assertNotIn("readinessProbe", own.container)
+
+    def test_what_is_shown_for_keys_in_a_file_mounts_the_file(self):
+        gateway = gateway_of("shown/sidecar-credentials-file.yaml")
+        (volume,) = [v["secret"] for v in gateway.pod["volumes"]
+                     if "secret" in v]
+        self.assertEqual(volume["defaultMode"], 0o440)
+        (mount,) = [m["mountPath"] for m in gateway.container["volumeMounts"]
+                    if m["name"] == "lakefs-credentials"]
+        (file,) = re.findall(
+            rf"generic {volume['secretName']} \\\n *--from-file=(\S+)",
+            schemas.read("deploy/README.md"))
+        self.assertEqual(gateway.settings["credentials-file"],
+                         f"{mount}/{file}")
+        self.assertNotIn("secretRef", str(gateway.container["envFrom"]))
 
     def test_the_route_of_istio_ends_no_upload(self):
         (route,) = resource_of("istio.yaml", "VirtualService")["spec"]["http"]
@@ -308,8 +409,9 @@ class ManifestsTest(unittest.TestCase):
         gateway = gateway_of("linkerd.yaml")
         annotations = gateway.metadata["annotations"]
         self.assertEqual(annotations["linkerd.io/inject"], "enabled")
-        self.assertEqual(annotations["config.linkerd.io/default-inbound-policy"],
-                         "cluster-authenticated")
+        self.assertEqual(
+            annotations["config.linkerd.io/default-inbound-policy"],
+            "cluster-authenticated")
         self.assertEqual(annotations["config.linkerd.io/skip-inbound-ports"],
                          gateway.settings["admin-listen"].rpartition(":")[2])
         # Linkerd's proxies connect to each other's port, 4143.
