@@ -85,7 +85,7 @@ class DocumentsTest(unittest.TestCase):
                     self.assertIn('"pre_sign_support":true\n', done.stdout)
                 self.assertEqual(self.lakefs.read("reports/report.csv"),
                                  b"b,2\na,1\n")
-        self.assertEqual(ran, 4)
+        self.assertEqual(ran, 5)
         self.assertEqual(self.lakefs.read("reports/sorted.csv"),
                          b"a,1\nb,2\n")
 
@@ -139,6 +139,11 @@ class DocumentsTest(unittest.TestCase):
                 [f"{schemas.ROOT}/{command}", "--help"], check=True,
                 capture_output=True, text=True, timeout=60)
             self.assertIn(os.path.basename(command), said.stdout)
+
+    def test_code_that_is_shown_is_that_of_the_example(self):
+        (code,) = re.findall(r"```cpp\n(.*?)```", schemas.read("README.md"),
+                             re.S)
+        self.assertIn(code, schemas.read("client/example/upload.cc"))
 
     def test_every_file_that_is_shown_is_tried(self):
         for document in DOCUMENTS:
