@@ -1,5 +1,4 @@
-// Uploads one file:
-//   upload-example GATEWAY FILE lakefs://REPOSITORY/BRANCH/PATH
+// Uploads one file; the usage is below.
 #include <cstdlib>
 #include <iostream>
 
@@ -27,7 +26,11 @@ absl::StatusOr<staging::v1::UploadResult> Upload(const char* gateway,
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return EXIT_FAILURE;
+  if (argc != 4) {
+    std::cerr << "usage: upload-example GATEWAY FILE "
+                 "lakefs://REPOSITORY/BRANCH/PATH\n";
+    return EXIT_FAILURE;
+  }
   const auto result = Upload(argv[1], argv[2], argv[3]);
   if (!result.ok()) {
     const staging::Failure failure = staging::FailureOf(result.status());

@@ -1,7 +1,7 @@
 """The documents' commands work, and what they name is there.
 
-Every block of shell commands stands behind a comment: `run`, `run in the
-background`, or `not run:` and why. A run takes place in a folder that looks like
+Every block of shell commands stands behind a comment: `run`, `run ...` for the
+two that start something, or `not run:` and why. A run takes place in a folder that looks like
 the root of the sources after a release build, with the gateway of the documents
 running. What stands behind `file:` is rendered; see documented.py.
 """
@@ -89,22 +89,25 @@ class DocumentsTest(unittest.TestCase):
         self.assertEqual(self.lakefs.read("reports/sorted.csv"),
                          b"a,1\nb,2\n")
 
-    def test_the_gateway_is_started_as_the_readme_says(self):
-        (commands,) = [c for _, marker, c in blocks()
-                       if marker == "run in the background"]
-        for there, here in (
-                ("https://lakefs.example.com", self.lakefs.url),
-                ("ACCESS_KEY_ID=...", f"ACCESS_KEY_ID={running.ACCESS_KEY_ID}"),
-                ("SECRET_ACCESS_KEY=...",
-                 f"SECRET_ACCESS_KEY={running.SECRET_ACCESS_KEY}"),
-                ("127.0.0.1:8765", "127.0.0.1:0")):
+    def block(self, wanted):
+        (commands,) = [c for _, marker, c in blocks() if marker == wanted]
+        return commands
+
+    def replaced(self, commands, *pairs):
+        for there, here in pairs:
             self.assertIn(there, commands)
             commands = commands.replace(there, here)
+        return commands
+
+    def check_start(self, commands, lakefs):
+        """Runs commands that end with the gateway, and uploads by it."""
         with tempfile.TemporaryDirectory() as folder:
             self.root(folder)
             process = subprocess.Popen(
-                ["bash", "-euc", commands.replace("build/release/bin",
-                                                  "exec build/release/bin")],
+                ["bash", "-euc", self.replaced(
+                    commands, ("127.0.0.1:8765", "127.0.0.1:0"),
+                    ("build/release/bin/lakefs-staging-gateway",
+                     "exec build/release/bin/lakefs-staging-gateway"))],
                 cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 text=True, env={"PATH": "/usr/bin:/bin", "HOME": folder,
                                 "LAKEFS_STAGING_ADMIN_LISTEN": "off"})
@@ -119,12 +122,32 @@ class DocumentsTest(unittest.TestCase):
                 process.terminate()
                 said = process.communicate(timeout=60)[1]
             self.assertEqual(process.returncode, 0, said)
-            self.assertEqual(self.lakefs.read("started.csv"), b"b,2\na,1\n")
+            self.assertEqual(lakefs.read("started.csv"), b"b,2\na,1\n")
+
+    def test_the_gateway_is_started_as_the_readme_says(self):
+        self.check_start(self.replaced(
+            self.block("run in the background"),
+            ("https://lakefs.example.com", self.lakefs.url),
+            ("ACCESS_KEY_ID=...", f"ACCESS_KEY_ID={running.ACCESS_KEY_ID}"),
+            ("SECRET_ACCESS_KEY=...",
+             f"SECRET_ACCESS_KEY={running.SECRET_ACCESS_KEY}")), self.lakefs)
+
+    def test_the_emulated_lakefs_is_had_as_the_readme_says(self):
+        lakefs = running.Lakefs()  # started here, to stop it again
+        self.addCleanup(lakefs.stop)
+        emulated = self.replaced(
+            self.block("run the emulated lakeFS"),
+            ("build/release/bin/lakefs-emulator --port=8000 &", ""),
+            ("http://127.0.0.1:8000", lakefs.url))
+        start = self.block("run in the background")
+        self.check_start(emulated + start[start.index("build/"):], lakefs)
 
     def test_every_block_is_run_or_says_why_not(self):
         for document, marker, commands in blocks():
-            self.assertRegex(marker, r"\A(run|run in the background|not run: .+)\Z",
-                             f"{document}: {commands}")
+            self.assertRegex(
+                marker, r"\A(run|run in the background|"
+                r"run the emulated lakeFS|not run: .+)\Z",
+                f"{document}: {commands}")
 
     def test_commands_outside_of_blocks_explain_themselves(self):
         # They are too long for this test; CMakeLists.txt has tests for them.
