@@ -1,17 +1,25 @@
 """The manifests are what Kubernetes takes, and agree with the gateway."""
 
 import glob
+import json
 import os
 import re
+import signal
 import subprocess
+import tempfile
 import unittest
 
+import documented
 import schemas
 import sources_digest
+import yaml
 
 BIN = os.environ["LAKEFS_STAGING_BIN"]
 RENDERED = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/*.yaml")))
+# What the kustomizations that deploy/README.md shows render to.
+SHOWN = sorted(glob.glob(
+    os.path.join(schemas.ROOT, "tests/golden/kubernetes/shown/*.yaml")))
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -27,12 +35,21 @@ def seconds(span):
 class Gateway:
     """A gateway's container in a rendered pod, and the settings it gets."""
 
-    def __init__(self, name, pod, container, settings):
-        self.name, self.pod, self.container = name, pod, container
+    def __init__(self, name, template, container, settings):
+        self.name, self.container = name, container
+        self.pod, self.metadata = template["spec"], template["metadata"]
         self.settings = dict(settings)
         for argument in container["args"]:
             flag, _, value = argument[2:].partition("=")
             self.settings[flag] = value or "true"
+        for variable in container.get("env", []):
+            self.settings[from_variable(variable["name"])] = variable["value"]
+
+    def seconds_to_end(self):
+        """From the pod's end: the sleep of preStop, then the drain."""
+        sleep = self.container.get("lifecycle", {}).get(
+            "preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+        return int(sleep[1]) + seconds(self.settings["drain-timeout"])
 
 
 def from_variable(name):
@@ -40,7 +57,7 @@ def from_variable(name):
 
 
 def gateways():
-    for path in RENDERED:
+    for path in RENDERED + SHOWN:
         resources = schemas.documents(path)
         settings = {
             from_variable(name): value
@@ -49,12 +66,28 @@ def gateways():
             if name.startswith("LAKEFS_STAGING_")}
         for resource in resources:
             if resource["kind"] in ("Deployment", "Job"):
-                pod = resource["spec"]["template"]["spec"]
+                template = resource["spec"]["template"]
+                pod = template["spec"]
                 for container in (pod["containers"] +
                                   pod.get("initContainers", [])):
                     if container["name"] == "lakefs-staging-gateway":
-                        yield Gateway(os.path.basename(path), pod, container,
+                        yield Gateway(name_of(path), template, container,
                                       settings)
+
+
+def name_of(path):
+    return os.path.relpath(path, f"{schemas.ROOT}/tests/golden/kubernetes")
+
+
+def gateway_of(name):
+    (gateway,) = [g for g in gateways() if g.name == name]
+    return gateway
+
+
+def resource_of(name, kind):
+    path = f"tests/golden/kubernetes/{name}"
+    (resource,) = [d for d in schemas.documents(path) if d["kind"] == kind]
+    return resource
 
 
 class ManifestsTest(unittest.TestCase):
@@ -63,14 +96,16 @@ class ManifestsTest(unittest.TestCase):
             os.path.join(schemas.ROOT, "deploy/kubernetes/overlays"))
         self.assertEqual([os.path.basename(p)[:-5] for p in RENDERED],
                          sorted(overlays))
-        for path in RENDERED:
+        self.assertEqual({os.path.basename(p)[:-5] for p in SHOWN},
+                         set(documented.renderings()))
+        for path in RENDERED + SHOWN:
             first = schemas.read(path).split("\n", 1)[0]
             self.assertEqual(
                 first, f"# deploy/kubernetes {sources_digest.digest()}",
                 "run tests/deploy/render")
 
     def test_all_that_is_rendered_keeps_to_the_schemas(self):
-        for path in RENDERED:
+        for path in RENDERED + SHOWN:
             for document in schemas.documents(path):
                 with self.subTest(path=path, kind=document["kind"]):
                     self.assertEqual(schemas.mistakes(document), [])
@@ -104,36 +139,55 @@ class ManifestsTest(unittest.TestCase):
     def test_every_gateway_is_found(self):
         self.assertEqual(
             sorted(g.name for g in gateways()),
-            ["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
-             "sidecar.yaml"])
+            sorted(["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
+                    "sidecar.yaml"] + [name_of(path) for path in SHOWN]))
 
     def test_settings_are_the_gateways(self):
-        known = set(re.findall(r"^  --([a-z-]+) ",
+        known = set(re.findall(r"^  --([a-z0-9-]+) ",
                                schemas.read("tests/golden/gateway_help.txt"),
                                re.M))
         for gateway in gateways():
             self.assertLessEqual(set(gateway.settings), known, gateway.name)
 
     def test_settings_are_taken_by_the_gateway(self):
-        # As the manifests give them, but for addresses and folders that this
-        # machine need not have.
+        # As the manifests give them, but for addresses, files and folders that
+        # this machine need not have.
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        keys = os.path.join(folder.name, "credentials.env")
+        with open(keys, "w") as file:
+            file.write("LAKECTL_CREDENTIALS_ACCESS_KEY_ID=x\n"
+                       "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=x\n")
+        os.chmod(keys, 0o440)  # as defaultMode has it
         here = {"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
-                "spool-dir": "/tmp"}
+                "spool-dir": "/tmp", "credentials-file": keys,
+                "local-store": f"/home/lakefs/data={folder.name}"}
+        secrets = {
+            "lakefs-credentials": {
+                "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
+                "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "x"},
+            "store-credentials": {
+                "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}}
+        started = []
         for gateway in gateways():
-            with self.subTest(gateway.name):
-                settings = {**gateway.settings, **here}
-                process = subprocess.Popen(
-                    [os.path.join(BIN, "lakefs-staging-gateway"),
-                     *(f"--{name}={value}"
-                       for name, value in settings.items())],
-                    env={"LAKECTL_SERVER_ENDPOINT_URL": "http://127.0.0.1:1",
-                         "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
-                         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": "x"},
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                said = process.stdout.readline()
-                process.terminate()
+            settings = {name: here.get(name, value)
+                        for name, value in gateway.settings.items()}
+            environment = {"LAKECTL_SERVER_ENDPOINT_URL": "http://127.0.0.1:1"}
+            for source in gateway.container["envFrom"]:
+                environment |= secrets.get(
+                    source.get("secretRef", {}).get("name"), {})
+            started.append((gateway.name, subprocess.Popen(
+                [os.path.join(BIN, "lakefs-staging-gateway"),
+                 *(f"--{name}={value}" for name, value in settings.items())],
+                env=environment,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)))
+        said = [process.stdout.readline() for _, process in started]
+        for _, process in started:
+            process.terminate()
+        for (name, process), line in zip(started, said):
+            with self.subTest(name):
                 wrong = process.communicate(timeout=30)[1]
-                self.assertTrue(said.startswith("listening on "), wrong)
+                self.assertTrue(line.startswith("listening on "), wrong)
 
     def test_each_overlay_has_what_its_use_needs(self):
         service = {"ConfigMap", "Deployment", "NetworkPolicy",
@@ -173,18 +227,28 @@ class ManifestsTest(unittest.TestCase):
 
     def test_sidecars_are_native(self):
         for gateway in gateways():
-            if gateway.name in ("job.yaml", "sidecar.yaml"):
+            if gateway.name == "job.yaml" or "sidecar" in gateway.name:
                 self.assertIn(gateway.container,
                               gateway.pod["initContainers"])
                 self.assertEqual(gateway.container["restartPolicy"], "Always")
 
     def test_pods_wait_longer_than_the_drain(self):
         for gateway in gateways():
-            sleep = gateway.container.get("lifecycle", {}).get(
-                "preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
-            self.assertGreater(
-                gateway.pod["terminationGracePeriodSeconds"],
-                seconds(gateway.settings["drain-timeout"]) + int(sleep[1]) + 5)
+            self.assertGreater(gateway.pod["terminationGracePeriodSeconds"],
+                               gateway.seconds_to_end() + 5)
+
+    def test_proxies_of_meshes_outlive_the_gateway_but_not_the_pod(self):
+        istio, linkerd = gateway_of("istio.yaml"), gateway_of("linkerd.yaml")
+        config = json.loads(
+            istio.metadata["annotations"]["proxy.istio.io/config"])
+        for gateway, proxy in (
+                (istio, seconds(config["terminationDrainDuration"])),
+                (linkerd, int(linkerd.metadata["annotations"][
+                    "config.alpha.linkerd.io/"
+                    "proxy-wait-before-exit-seconds"]))):
+            self.assertGreaterEqual(proxy, gateway.seconds_to_end() + 5)
+            self.assertLess(proxy,
+                            gateway.pod["terminationGracePeriodSeconds"])
 
     def test_the_spool_fits_its_volume(self):
         for gateway in gateways():
@@ -196,11 +260,18 @@ class ManifestsTest(unittest.TestCase):
             self.assertGreater(limit, int(gateway.settings["spool-bytes"]))
 
     def test_memory_limit_holds_the_budget(self):
+        (uploads,) = re.findall(r"--max-uploads .*\[(\d+)\]",
+                                schemas.read("tests/golden/gateway_help.txt"))
         for gateway in gateways():
             limit = size(gateway.container["resources"]["limits"]["memory"])
             budget = int(gateway.settings["memory-bytes"])
-            # 20 MiB, 1.6 times the budget, 0.1 MiB for each of 256 uploads.
-            self.assertGreater(limit, (20 << 20) + 1.6 * budget + 25.6 * 2**20)
+            # The callers of a sidecar are those of one pod. Those of a service
+            # that no mesh stands before have a connection each.
+            sidecar = gateway.settings["listen"].startswith("unix:")
+            connections = 64 if sidecar else int(uploads)
+            # The formula of deploy/README.md.
+            self.assertGreater(limit, 1.6 * budget + 2**20 * (
+                20 + 0.1 * int(uploads) + 2 * connections))
 
     def test_gateways_are_probed_on_the_admin_port(self):
         for gateway in gateways():
@@ -211,6 +282,9 @@ class ManifestsTest(unittest.TestCase):
             for probe, path in (("startupProbe", "/healthz"),
                                 ("readinessProbe", "/readyz"),
                                 ("livenessProbe", "/healthz")):
+                if (gateway.name, probe) == ("shown/sidecar-own-pod.yaml",
+                                             "readinessProbe"):
+                    continue
                 self.assertEqual(gateway.container[probe]["httpGet"],
                                  {"path": path, "port": "admin"})
 
@@ -236,12 +310,119 @@ class ManifestsTest(unittest.TestCase):
                     self.assertIn("memory", container["resources"]["limits"])
         self.assertEqual(seen, 7)
 
-    def test_the_route_of_the_mesh_ends_no_upload(self):
-        (route,) = [d["spec"]["http"][0] for d in schemas.documents(
-            "tests/golden/kubernetes/istio.yaml")
-            if d["kind"] == "VirtualService"]
+    def test_the_example_ends_when_it_is_told_to(self):
+        (program,) = resource_of("sidecar.yaml", "Deployment")[
+            "spec"]["template"]["spec"]["containers"]
+        (script,) = program["args"]
+        with tempfile.TemporaryDirectory() as folder:
+            for name, does in (("lakefs-staging", "true"),
+                               ("sleep", "echo asleep; exec /bin/sleep $1")):
+                with open(f"{folder}/{name}", "w") as stub:
+                    stub.write(f"#!/bin/sh\n{does}\n")
+                os.chmod(f"{folder}/{name}", 0o755)
+            process = subprocess.Popen(
+                [*program["command"],
+                 script.replace("/tmp/now", f"{folder}/now")],
+                env={"PATH": f"{folder}:/usr/bin:/bin"},
+                stdout=subprocess.PIPE, text=True, start_new_session=True)
+            try:
+                self.assertEqual(process.stdout.readline(), "asleep\n")
+                process.terminate()
+                # By its own doing, as process 1 has to.
+                self.assertEqual(process.wait(timeout=10), 0)
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)  # the sleep
+                process.stdout.close()
+
+    def test_images_are_named_in_full(self):
+        for path in RENDERED + SHOWN:
+            for image in re.findall(r"(?m)^ *(?:- )?image: (.*)$",
+                                    schemas.read(path)):
+                self.assertRegex(image, r":\d+\.\d+\.\d+$", path)
+                if path in SHOWN:
+                    self.assertTrue(image.startswith("registry.example.com/"))
+
+    def test_kustomizations_that_are_shown_are_right(self):
+        for name, text in documented.files().items():
+            if name.endswith("/kustomization.yaml"):
+                self.assertEqual(schemas.mistakes(yaml.safe_load(text)), [])
+        for name in "shown/sidecar.yaml", "shown/service.yaml":
+            settings = resource_of(name, "ConfigMap")["data"]
+            self.assertEqual(settings["LAKECTL_SERVER_ENDPOINT_URL"],
+                             "https://lakefs.example.com")
+
+    def test_what_is_shown_for_a_pod_of_ones_own_is_set_back(self):
+        plain = gateway_of("shown/sidecar.yaml")
+        self.assertEqual(plain.pod["securityContext"], {"fsGroup": 65532})
+        own = gateway_of("shown/sidecar-own-pod.yaml")
+        self.assertEqual(own.pod["securityContext"], {"fsGroup": 2000})
+        self.assertEqual(own.pod["terminationGracePeriodSeconds"], 120)
+        self.assertNotIn("readinessProbe", own.container)
+
+    def test_what_is_shown_for_keys_in_a_file_mounts_the_file(self):
+        gateway = gateway_of("shown/sidecar-credentials-file.yaml")
+        (volume,) = [v["secret"] for v in gateway.pod["volumes"]
+                     if "secret" in v]
+        self.assertEqual(volume["defaultMode"], 0o440)
+        (mount,) = [m["mountPath"] for m in gateway.container["volumeMounts"]
+                    if m["name"] == "lakefs-credentials"]
+        (file,) = re.findall(
+            rf"generic {volume['secretName']} \\\n *--from-file=(\S+)",
+            schemas.read("deploy/README.md"))
+        self.assertEqual(gateway.settings["credentials-file"],
+                         f"{mount}/{file}")
+        self.assertNotIn("secretRef", str(gateway.container["envFrom"]))
+
+    def test_the_route_of_istio_ends_no_upload(self):
+        (route,) = resource_of("istio.yaml", "VirtualService")["spec"]["http"]
         self.assertEqual(route["timeout"], "0s")
         self.assertEqual(route["retries"], {"attempts": 0})
+        policy = resource_of("istio.yaml",
+                             "DestinationRule")["spec"]["trafficPolicy"]
+        self.assertEqual(policy["loadBalancer"], {"simple": "LEAST_REQUEST"})
+        pool = policy["connectionPool"]
+        self.assertGreater(pool["http"]["http2MaxRequests"], 3 * 256)
+        self.assertGreaterEqual(seconds(pool["http"]["idleTimeout"]), 3600)
+        self.assertIn("tcpKeepalive", pool["tcp"])
+        # A replica that drains answers UNAVAILABLE and is not to be ejected
+        # for that; nor may the last one ever be.
+        outliers = policy["outlierDetection"]
+        self.assertEqual(outliers["consecutive5xxErrors"], 0)
+        self.assertLess(outliers["maxEjectionPercent"], 50)
+
+    def test_istio_takes_the_pod_in_and_lets_nothing_in_without_mtls(self):
+        gateway = gateway_of("istio.yaml")
+        self.assertEqual(gateway.metadata["labels"]["sidecar.istio.io/inject"],
+                         "true")
+        self.assertEqual(
+            gateway.metadata["annotations"][
+                "traffic.sidecar.istio.io/excludeInboundPorts"],
+            gateway.settings["admin-listen"].rpartition(":")[2])
+        authentication = resource_of("istio.yaml", "PeerAuthentication")["spec"]
+        self.assertEqual(authentication["mtls"], {"mode": "STRICT"})
+        self.assertNotIn("portLevelMtls", authentication)
+        self.assertLessEqual(
+            authentication["selector"]["matchLabels"].items(),
+            gateway.metadata["labels"].items())
+
+    def test_linkerd_takes_the_pod_in_and_lets_nothing_in_without_mtls(self):
+        gateway = gateway_of("linkerd.yaml")
+        annotations = gateway.metadata["annotations"]
+        self.assertEqual(annotations["linkerd.io/inject"], "enabled")
+        self.assertEqual(
+            annotations["config.linkerd.io/default-inbound-policy"],
+            "cluster-authenticated")
+        self.assertEqual(annotations["config.linkerd.io/skip-inbound-ports"],
+                         gateway.settings["admin-listen"].rpartition(":")[2])
+        # Linkerd's proxies connect to each other's port, 4143.
+        calls = resource_of("linkerd.yaml",
+                            "NetworkPolicy")["spec"]["ingress"][0]
+        self.assertEqual([p["port"] for p in calls["ports"]], ["grpc", 4143])
+
+    def test_no_mesh_is_told_to_end_or_repeat_calls(self):
+        for path in RENDERED:
+            self.assertNotIn("timeout.linkerd.io", schemas.read(path))
+            self.assertNotIn("retry.linkerd.io", schemas.read(path))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import unittest
 import promql
 import schemas
 
+# A series that Prometheus makes of every scrape.
+UP = {"up": {"job": set()}}
 # Labels that Prometheus adds, and those whose values tests/golden/metrics.txt
 # does not list in full.
 ADDED = {"instance", "job", "le"}
@@ -26,7 +28,7 @@ def exported():
     for name, kind in kinds.items():
         if kind == "histogram":
             series[name + "_bucket"] = series.get(name + "_count", {})
-    return series
+    return series | UP
 
 
 def alerts():
@@ -112,6 +114,32 @@ class MonitoringTest(unittest.TestCase):
                 set(rule), {"alert", "expr", "for", "labels", "annotations"})
             self.assertIn(rule["labels"]["severity"], ("page", "ticket"))
             self.assertTrue(rule["annotations"]["summary"])
+
+    def test_every_alert_is_tested_to_fire_and_not_to(self):
+        (document,) = schemas.documents("tests/deploy/alerts_test.yaml")
+        fires, does_not = set(), set()
+        for test in document["tests"]:
+            for case in test["alert_rule_test"]:
+                (fires if case["exp_alerts"] else does_not).add(
+                    case["alertname"])
+        names = {rule["alert"] for rule in alerts()}
+        self.assertEqual(fires, names)
+        self.assertEqual(does_not, names)
+
+    def test_what_is_down_is_named_as_the_monitors_name_it(self):
+        (expression,) = [rule["expr"] for rule in alerts()
+                         if rule["alert"] == "LakefsStagingDown"]
+        ((_, ((label, match, jobs),)),) = promql.selectors(expression)[0]
+        self.assertEqual((label, match), ("job", "=~"))
+        names = {d["kind"]: d["metadata"]["name"] for d in schemas.documents(
+            "tests/golden/kubernetes/monitoring.yaml")}
+        # The operator names a job after the Service, or after the PodMonitor
+        # and its namespace.
+        (service,) = [d["metadata"]["name"] for d in schemas.documents(
+            "tests/golden/kubernetes/service.yaml") if d["kind"] == "Service"]
+        self.assertRegex(service, rf"\A({jobs})\Z")
+        self.assertRegex(f"etl/{names['PodMonitor']}", rf"\A({jobs})\Z")
+        self.assertNotRegex("lakefs", rf"\A({jobs})\Z")
 
     def test_panels_do_not_overlap(self):
         taken = set()

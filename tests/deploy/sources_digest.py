@@ -1,9 +1,12 @@
-"""One digest of all files under deploy/kubernetes, names included."""
+"""One digest of all that is rendered: the files under deploy/kubernetes, names
+included, and those that deploy/README.md shows."""
 
 import hashlib
 import os
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+import documented
+
+ROOT = documented.ROOT
 
 
 def files():
@@ -13,12 +16,19 @@ def files():
             yield os.path.relpath(os.path.join(where, name), ROOT)
 
 
-def digest():
-    whole = hashlib.sha256()
+def _contents():
     for path in sorted(files()):
         with open(os.path.join(ROOT, path), "rb") as file:
-            content = hashlib.sha256(file.read()).hexdigest()
-        whole.update(f"{path} {content}\n".encode())
+            yield path, file.read()
+    for name, text in sorted(documented.files().items()):
+        yield f"{documented.DOCUMENT}: {name}", text.encode()
+
+
+def digest():
+    whole = hashlib.sha256()
+    for name, content in _contents():
+        whole.update(
+            f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
     return whole.hexdigest()
 
 

@@ -17,7 +17,8 @@ def command(language, arguments):
         return [f"{CLIENT}/go/v1/upload", *arguments]
     if language == "node":
         return ["node", f"{CLIENT}/node/upload.mjs", *arguments]
-    return ["mvn", "-q", "-B", "-f", f"{CLIENT}/java/pom.xml", "exec:java",
+    return ["mvn", *os.environ["LAKEFS_STAGING_MAVEN"].split(),
+            "-f", f"{CLIENT}/java/pom.xml", "exec:java",
             f"-Dexec.args={' '.join(arguments)}"]
 
 

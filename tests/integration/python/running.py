@@ -110,7 +110,7 @@ class Lakefs(Process):
 class Gateway(Process):
     """The gateway, on a free port and on a unix socket."""
 
-    def __init__(self, url, secret=SECRET_ACCESS_KEY):
+    def __init__(self, url, secret=SECRET_ACCESS_KEY, flags=()):
         self._folder = tempfile.TemporaryDirectory()
         self.socket = f"unix:{self._folder.name}/gateway.sock"
         super().__init__(
@@ -118,6 +118,7 @@ class Gateway(Process):
             "--listen=127.0.0.1:0",
             "--admin-listen=off",
             f"--listen={self.socket}",
+            *flags,
             environment={
                 "HOME": self._folder.name,  # no ~/.lakectl.yaml
                 "LAKECTL_SERVER_ENDPOINT_URL": url,

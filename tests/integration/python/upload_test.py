@@ -91,6 +91,32 @@ class UploadTest(unittest.TestCase):
 
         self.each_size("example", upload)
 
+    def test_example_in_cpp_uploads_a_file(self):
+        def upload(data, path):
+            done = subprocess.run(
+                [running.program("upload-example"), self.gateway.address,
+                 self.file, f"lakefs://quickstart/main/{path}"],
+                check=True, capture_output=True, text=True, timeout=120)
+            self.assertIn("OUTCOME_COMMITTED", done.stdout)
+            self.check(path, data)
+
+        self.each_size("cpp", upload)
+
+    def test_example_in_cpp_tells_why_it_failed(self):
+        for gateway, file, uri, says in (
+                ("127.0.0.1:1", "/dev/null", "lakefs://quickstart/main/p",
+                 "GATEWAY_UNREACHABLE: "),
+                (self.gateway.address, "/nowhere",
+                 "lakefs://quickstart/main/p", "SOURCE_UNREADABLE: "),
+                (self.gateway.address, "/dev/null", "p", "INVALID_REQUEST: "),
+                (self.gateway.address, "/dev/null", "lakefs://gone/main/p",
+                 "NOT_FOUND: ")):
+            done = subprocess.run(
+                [running.program("upload-example"), gateway, file, uri],
+                capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, rf"\A{says}[^\n]+\n\Z")
+
     def test_python_uploads_bytes_of_known_size(self):
         def upload(data, path):
             header = pb.UploadHeader(
