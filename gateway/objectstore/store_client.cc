@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
+#include "gateway/http/reply_time.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -165,6 +166,7 @@ absl::Status StoreError(absl::string_view operation,
   ErrorDetails details;
   details.metadata = {{"operation", std::string(operation)},
                       {"upstreamHttpStatus", absl::StrCat(response.status)}};
+  details.retry_after = RetryAfterOf(response);
   std::string code = CodeInXml(response.body);
   if (code.empty()) code = Excerpt(response.Header("x-ms-error-code"));
   if (!code.empty()) details.metadata["storeErrorCode"] = code;

@@ -97,6 +97,14 @@ TEST_F(StoreClientTest, WhatTheStoreRefusesIsSaidWithItsCodeAndNoSecret) {
             "ContainerNotFound");
 }
 
+TEST_F(StoreClientTest, AStoreThatAsksToBeLeftAloneIsHeard) {
+  StoreClient client(http_, {});
+  http_.Answer(503, ErrorXml("SlowDown"), {{"retry-after", "7"}});
+  EXPECT_EQ(DetailsOf(Put(client).status()).retry_after, seconds(7));
+  http_.Answer(503, ErrorXml("SlowDown"));
+  EXPECT_EQ(DetailsOf(Put(client).status()).retry_after, std::nullopt);
+}
+
 TEST_F(StoreClientTest, WhatMayPassIsTransient) {
   StoreClient client(http_, {});
   for (const int status : {408, 429, 500, 503}) {
