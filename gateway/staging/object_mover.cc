@@ -25,6 +25,14 @@ constexpr std::chrono::seconds kAbortTime{10};
 constexpr int64_t kS3Parts = 10'000;
 constexpr int64_t kAzureBlocks = 50'000;
 
+// What lakeFS signs a URL for, unless it is told otherwise; and the longest
+// that is believed: it takes no address for longer than a day.
+constexpr std::chrono::seconds kUsualLifetime{900};
+constexpr std::chrono::hours kLongestLifetime{24};
+
+// The store's clock may be ahead of lakeFS's by so much.
+constexpr std::chrono::seconds kSasMargin{30};
+
 // How long an upload runs before its speed says when it will end.
 constexpr std::chrono::seconds kJudgeAfter{60};
 
@@ -258,12 +266,7 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   if (!begun.ok()) return begun.status();
   PartedUpload& upload = **begun;
   target_ = *std::move(begun);
-  sas_ends_.reset();
-  if (location->presigned_url) {
-    const auto lifetime =
-        UrlLifetime(*location->presigned_url, context_.clock().WallNow());
-    if (lifetime) sas_ends_ = context_.clock().Now() + *lifetime;
-  }
+  sas_ends_ = SasEnd(*location);
   const auto parts = SendParts(std::move(first), part_bytes);
   if (!parts.ok()) return Judged(parts.status());
   progress_.phase = UploadProgress::Phase::kCompleting;
@@ -331,6 +334,22 @@ TimePoint ObjectMover::LinkBefore(const StagingLocation& location,
   return deadline ? asked + *deadline : TimePoint::max();
 }
 
+// When the store takes no more parts at the URL of an address that was asked
+// for when the upload began.
+std::optional<TimePoint> ObjectMover::SasEnd(
+    const StagingLocation& location) const {
+  if (!location.presigned_url) return std::nullopt;
+  auto lifetime =
+      UrlLifetime(*location.presigned_url,
+                  location.signed_at.value_or(context_.clock().WallNow()));
+  if (!lifetime) return std::nullopt;
+  // What stands between may have put a Date of its own into the reply.
+  if (*lifetime <= std::chrono::seconds(0) || *lifetime > kLongestLifetime) {
+    lifetime = kUsualLifetime;
+  }
+  return began_ + *lifetime;
+}
+
 // Whether what ends first, the store's URL or the address, will outlive the
 // upload.
 absl::Status ObjectMover::InTime() const {
@@ -356,10 +375,12 @@ absl::Status ObjectMover::InTime() const {
           static_cast<int64_t>(needed.count() / 60), " minutes"));
 }
 
-// A refusal of blocks is their URL's end, once that has come.
+// A refusal of blocks is their URL's end, once that is near.
 absl::Status ObjectMover::Judged(const absl::Status& failure) const {
-  const bool expired =
-      sas_ends_ && UrlRefused(failure) && context_.clock().Now() >= *sas_ends_;
+  if (!sas_ends_ || !UrlRefused(failure)) return failure;
+  const Duration margin =
+      std::min<Duration>(kSasMargin, (*sas_ends_ - began_) / 2);
+  const bool expired = context_.clock().Now() >= *sas_ends_ - margin;
   return expired ? TimeIsUp(kSas, "has expired") : failure;
 }
 

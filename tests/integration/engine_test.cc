@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/crc32c.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/stage.h"
@@ -346,6 +347,64 @@ TEST(RewindTest, URLsThatDieTogetherAskForTheBytesAgain) {
   const Watched watched = UploadWatched(stage, header, data);
   ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
   EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+std::function<WallTime()> ClockAhead(std::chrono::minutes span) {
+  return [span] { return std::chrono::system_clock::now() + span; };
+}
+
+TEST(SasTest, OurClockMayBeWrong) {
+  for (const int ahead : {-20, 20}) {
+    Stage stage({.store = StoreKind::kAzure,
+                 .now = ClockAhead(std::chrono::minutes(ahead))});
+    const std::string data = Bytes(20 * kMiB);
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << ahead << end.status.error_message();
+    EXPECT_EQ(end.result.plan(), pb::PLAN_AZURE_BLOCKS);
+    EXPECT_EQ(end.result.rounds(), 1);
+    EXPECT_TRUE(stage.Read("o") == data);
+  }
+}
+
+// A SAS that ends while the third block is on its way.
+void EndTheSasInTheMiddle(Stage& stage) {
+  Fault slow;
+  slow.operation = "storePutPart";
+  slow.kind = Fault::Kind::kSlow;
+  slow.delay = std::chrono::milliseconds(2500);
+  slow.skip = 2;
+  slow.times = 1;
+  stage.emulator.AddFault(slow);
+}
+
+TEST(SasTest, ItsEndInTheMiddleIsAClearErrorIfTheBytesAreGone) {
+  for (const int ahead : {-20, 0, 20}) {
+    Stage stage({.store = StoreKind::kAzure,
+                 .now = ClockAhead(std::chrono::minutes(ahead)),
+                 .presign_lifetime = std::chrono::seconds(2)});
+    EndTheSasInTheMiddle(stage);
+    const CallEnd end = stage.Put("o", Bytes(80 * kMiB));
+    EXPECT_EQ(end.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_EQ(end.reason, "LINK_ADDRESS_EXPIRED");
+    EXPECT_THAT(end.status.error_message(), HasSubstr("Azure"));
+    EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+    EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RESTART);
+  }
+}
+
+TEST(SasTest, AfterItsEndInTheMiddleTheBytesAreAskedForAgain) {
+  Stage stage({.store = StoreKind::kAzure,
+               .now = ClockAhead(std::chrono::minutes(20)),
+               .presign_lifetime = std::chrono::seconds(2)});
+  EndTheSasInTheMiddle(stage);
+  const std::string data = Bytes(80 * kMiB);
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_can_rewind(true);
+  const Watched watched = UploadWatched(stage, header, data);
+  ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
+  EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_EQ(stage.Count("getPhysicalAddress"), 2);
   EXPECT_TRUE(stage.Read("o") == data);
 }
 
