@@ -208,10 +208,13 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
   if (!location.ok()) return location.status();
   const Rope& bytes = whole_->bytes;
   const auto size = static_cast<int64_t>(bytes.size_bytes());
-  auto stored = Repeat(context_, deps_.store_budget, random_, [&] {
-    if (puts_++ > 0) bytes_resent_ += size;
-    return Store().Put(context_, *location, bytes);
-  });
+  auto stored = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] {
+        if (puts_++ > 0) bytes_resent_ += size;
+        return Store().Put(context_, *location, bytes);
+      },
+      kForBytes);
   if (!stored.ok()) return stored.status();
   progress_.stored_bytes = size;
   return Placement{.location = *location,
@@ -260,9 +263,10 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   const auto location = Locate(where);
   if (!location.ok()) return location.status();
   link_before_ = LinkBefore(*location, began_);
-  auto begun = Repeat(context_, deps_.store_budget, random_, [&] {
-    return Store().BeginParts(context_, *location, part_bytes);
-  });
+  auto begun = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] { return Store().BeginParts(context_, *location, part_bytes); },
+      kForBytes);
   if (!begun.ok()) return begun.status();
   PartedUpload& upload = **begun;
   target_ = *std::move(begun);
@@ -270,8 +274,9 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   const auto parts = SendParts(std::move(first), part_bytes);
   if (!parts.ok()) return Judged(parts.status());
   progress_.phase = UploadProgress::Phase::kCompleting;
-  auto stored = Repeat(context_, deps_.store_budget, random_,
-                       [&] { return upload.Complete(context_, *parts); });
+  auto stored = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] { return upload.Complete(context_, *parts); }, kForBytes);
   if (!stored.ok()) return Judged(stored.status());
   target_.reset();
   return Placement{.location = *location,
@@ -284,8 +289,11 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
 absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
     Part first, int64_t part_bytes) {
   const int64_t max_parts = MaxParts();
+  // The caller is waited for until a part fails or the time for them is over.
+  CallScope reading(context_);
+  const CallContext while_useful = reading.context().WithDeadline(NearestEnd());
   PartSender sender(context_, *target_, deps_.part_pool, deps_.store_budget,
-                    progress_);
+                    progress_, {}, [&reading] { reading.Cancel(); });
   Part part = std::move(first);
   absl::Status failure;
   while (failure.ok()) {
@@ -299,8 +307,14 @@ absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
     failure = go_on_();
     if (failure.ok()) failure = InTime();
     if (!failure.ok()) break;
-    auto next = reader_.Next(part_bytes);
-    if (!next.ok()) return next.status();
+    auto next = reader_.Next(while_useful, part_bytes);
+    if (!next.ok()) {
+      const bool given_up = context_.Over().ok() &&
+                            next.status().code() == while_useful.Over().code();
+      if (given_up) failure = sender.failure();
+      if (given_up && failure.ok()) failure = InTime();
+      return failure.ok() ? next.status() : failure;
+    }
     part = *std::move(next);
   }
   if (failure.ok()) failure = reader_.CheckDigests(nullptr);
@@ -350,12 +364,18 @@ std::optional<TimePoint> ObjectMover::SasEnd(
   return began_ + *lifetime;
 }
 
-// Whether what ends first, the store's URL or the address, will outlive the
-// upload.
+// What ends first, the store's URL or the address.
+bool ObjectMover::SasEndsFirst() const {
+  return sas_ends_ && *sas_ends_ < link_before_;
+}
+TimePoint ObjectMover::NearestEnd() const {
+  return SasEndsFirst() ? *sas_ends_ : link_before_;
+}
+
+// Whether that will outlive the upload.
 absl::Status ObjectMover::InTime() const {
-  const bool sas = sas_ends_ && *sas_ends_ < link_before_;
-  const TimePoint end = sas ? *sas_ends_ : link_before_;
-  const Limit& limit = sas ? kSas : kAddress;
+  const TimePoint end = NearestEnd();
+  const Limit& limit = SasEndsFirst() ? kSas : kAddress;
   const TimePoint now = context_.clock().Now();
   if (now >= end) return TimeIsUp(limit, "has expired");
   const int64_t stored = progress_.stored_bytes;

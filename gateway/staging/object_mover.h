@@ -79,6 +79,8 @@ class ObjectMover {
   // When an address that was asked for at `asked` can be linked no more.
   TimePoint LinkBefore(const StagingLocation& location, TimePoint asked) const;
   std::optional<TimePoint> SasEnd(const StagingLocation& location) const;
+  bool SasEndsFirst() const;
+  TimePoint NearestEnd() const;
   absl::Status InTime() const;
   absl::Status Judged(const absl::Status& failure) const;
   int64_t MaxParts() const;

@@ -36,15 +36,16 @@ PartReader::PartReader(const CallContext& context, const UploadRequest& request,
   HearCaller();
 }
 
-absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
+absl::StatusOr<Part> PartReader::Next(const CallContext& context,
+                                      int64_t part_bytes) {
   part_ledger_ = ledger_.Clone();
   Part part{.number = next_number_++, .offset = ledger_.integrity.size_bytes()};
   Append(part, part_bytes, std::exchange(carry_, {}), std::nullopt);
   // With its last byte known to be in, the end is read along with a part.
   while (!ended() && (SizeOf(part.bytes) < part_bytes ||
                       (Expected() == 0 && carry_.empty()))) {
-    if (auto s = EnsureCredit(part, part_bytes); !s.ok()) return s;
-    auto event = source_.Next(context_, patient_until_);
+    if (auto s = EnsureCredit(context, part, part_bytes); !s.ok()) return s;
+    auto event = source_.Next(context, patient_until_);
     absl::Status taken = event.status();
     if (!taken.ok()) return taken;
     if (auto* chunk = std::get_if<Chunk>(&*event)) {
@@ -106,7 +107,8 @@ int64_t PartReader::Expected() const {
 }
 
 // Sees to it that the source may take the next chunk.
-absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
+absl::Status PartReader::EnsureCredit(const CallContext& context, Part& part,
+                                      int64_t part_bytes) {
   const int64_t expected = Expected();
   if (expected <= credit_) {
     // All is granted; what is left to be read is the end, which takes no
@@ -118,12 +120,13 @@ absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
   const int64_t first = std::min(options_.first_bytes, expected);
   if (!began_) {
     began_ = true;
-    return Obtain(MemoryBudget::Door::kSmall, first);
+    return Obtain(context, MemoryBudget::Door::kSmall, first);
   }
   if (credit_ == 0) {
     live_ = true;
     const int64_t lacking = part_bytes - SizeOf(part.bytes);
-    return Obtain(MemoryBudget::Door::kLarge, std::min(lacking, expected));
+    return Obtain(context, MemoryBudget::Door::kLarge,
+                  std::min(lacking, expected));
   }
   // One part ahead, but only if it costs nobody a wait.
   if (live_ && credit_ <= part_bytes / 2) {
@@ -133,8 +136,9 @@ absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
   return absl::OkStatus();
 }
 
-absl::Status PartReader::Obtain(MemoryBudget::Door door, int64_t bytes) {
-  auto memory = budget_.Reserve(context_, door, bytes);
+absl::Status PartReader::Obtain(const CallContext& context,
+                                MemoryBudget::Door door, int64_t bytes) {
+  auto memory = budget_.Reserve(context, door, bytes);
   if (!memory.ok()) return memory.status();
   Credit(*std::move(memory));
   HearCaller();  // the wait was ours

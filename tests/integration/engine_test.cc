@@ -205,6 +205,37 @@ TEST(PartFaultTest, AStoreThatStallsForHalfAMinuteIsWaitedFor) {
   ExpectEachPartOnce(stage, 5);
 }
 
+TEST(PartFaultTest, AStoreThatIsAwayForSomeSecondsLosesNothing) {
+  for (const int64_t size : {40 * kMiB, kMiB}) {
+    Stage stage({});
+    for (const char* operation : {"storePut", "storePutPart"}) {
+      stage.Break(operation, Fault::Kind::kResetBefore, -1);
+    }
+    std::jthread later([&stage] {
+      std::this_thread::sleep_for(std::chrono::seconds(4));
+      stage.emulator.ClearFaults();
+    });
+    const std::string data = Bytes(static_cast<size_t>(size));
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_TRUE(stage.Read("o") == data);
+    EXPECT_EQ(end.result.rounds(), 1);
+  }
+}
+
+TEST(PartFaultTest, ARefusalIsToldToACallerThatSendsNoMore) {
+  Stage stage({});
+  stage.Break("storePutPart", Fault::Kind::kStatus, 1, 0, 400);
+  auto messages = MessagesOf(HeaderFor("o"), Bytes(10 * kMiB));
+  messages.pop_back();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(30));
+  const auto stream = stage.stub->UploadAndLink(&context);
+  for (const auto& message : messages) stream->Write(message);
+  EXPECT_EQ(EndOf(stream->Finish()).reason, "STORE_REJECTED");
+}
+
 TEST(PartFaultTest, AStoreThatAcknowledgesAPartItLostIsCaught) {
   Stage stage({});
   stage.Break("storePutPart", Fault::Kind::kWrongETag, 1, 1);
