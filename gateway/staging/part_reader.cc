@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -59,6 +60,9 @@ absl::StatusOr<Part> PartReader::Next(const CallContext& context,
     }
     if (!taken.ok()) return taken;
   }
+  part.bytes.set_crc32c(TailCrc32c(part_ledger_.integrity.crc32c(),
+                                   ledger_.integrity.crc32c(),
+                                   part.bytes.size_bytes()));
   part.memory = held_.Split(BytesInMemory(part));
   if (ended()) held_.Release();
   return part;
