@@ -15,7 +15,8 @@ namespace {
 // A store that refuses this many fresh URLs refuses the object.
 constexpr int kMaxUrls = 3;
 
-// Times that the caller is asked to send again because URLs ended too early.
+// Times that the caller is asked to send again because URLs ended too early, or
+// the store has lost what it acknowledged.
 constexpr int kMaxRestarts = 2;
 
 // For an abort when the call may be over.
@@ -77,6 +78,12 @@ absl::Status TimeIsUp(const Limit& limit, absl::string_view how) {
                    Reason::kLinkAddressExpired);
 }
 
+// Whether the same bytes at another address can succeed.
+bool HelpedByNewAddress(const absl::Status& failure) {
+  return ReasonOf(failure) == Reason::kLinkAddressExpired ||
+         absl::IsDataLoss(failure);
+}
+
 }  // namespace
 
 ObjectMover::ObjectMover(const MoverDependencies& deps,
@@ -98,9 +105,8 @@ ObjectMover::ObjectMover(const MoverDependencies& deps,
 absl::StatusOr<Placement> ObjectMover::Move() {
   for (int restarts = 0;; ++restarts) {
     auto placement = MoveOnce(std::nullopt);
-    if (placement.ok() ||
-        ReasonOf(placement.status()) != Reason::kLinkAddressExpired ||
-        restarts == kMaxRestarts || whole_) {
+    if (placement.ok() || whole_ || !HelpedByNewAddress(placement.status()) ||
+        restarts == kMaxRestarts) {
       return placement;
     }
     Abandon();
@@ -156,6 +162,7 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
                : PutByStore(*std::move(first), *part_bytes, where);
   }
   if (auto s = reader_.CheckDigests(&whole_->bytes); !s.ok()) return s;
+  if (const auto& md5 = reader_.finish()->md5) whole_->bytes.set_md5(*md5);
   return PutWhole(where);
 }
 
@@ -187,6 +194,7 @@ absl::Status ObjectMover::ReadToSpool(Part first) {
   whole_.emplace();
   whole_->bytes.AppendFile((*file)->fd(), 0,
                            static_cast<uint64_t>((*file)->size_bytes()));
+  whole_->bytes.set_crc32c(reader_.integrity().crc32c());
   whole_->file = *std::move(file);
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "absl/strings/escaping.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/crc32c.h"
 #include "tests/emulator/emulator.h"
@@ -256,6 +257,18 @@ TEST(ContentMd5Test, AStoreThatGetsOtherBytesIsFoundOutAndAskedAgain) {
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
   EXPECT_TRUE(stage.Read("o") == data);
   EXPECT_EQ(end.result.bytes_resent(), 8 * kMiB);
+}
+
+TEST(ContentMd5Test, TheCallersOwnGoesAlongWithOnePut) {
+  Stage stage({});
+  stage.Break("storePut", Fault::Kind::kCorrupt);
+  auto messages = MessagesOf(HeaderFor("o"), "hello");
+  messages.back().mutable_finish()->set_md5(
+      absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592"));
+  const CallEnd end = Send(*stage.stub, messages);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.bytes_resent(), 5) << "the store refused it once";
+  EXPECT_EQ(stage.Read("o"), "hello");
 }
 
 TEST(ContentMd5Test, AnETagThatIsNoLongerTheMd5IsDataLoss) {

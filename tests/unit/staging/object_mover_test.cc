@@ -1,10 +1,12 @@
 #include "gateway/staging/object_mover.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <functional>
 #include <random>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tests/testing/fake_body.h"
@@ -29,9 +31,13 @@ class FakeStore final : public ObjectStore {
     return absl::OkStatus();
   };
   std::function<absl::Status()> on_complete = [] { return absl::OkStatus(); };
+  std::function<absl::Status(const Rope& bytes)> on_put = [](const Rope&) {
+    return absl::OkStatus();
+  };
 
   absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
-                                   const Rope&) override {
+                                   const Rope& bytes) override {
+    if (auto s = on_put(bytes); !s.ok()) return s;
     return StoredObject{.checksum = "whole", .etag = "whole"};
   }
   absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
@@ -126,7 +132,8 @@ class ObjectMoverTest : public ::testing::Test {
   FakeStore store_;
   FakeBody body_;
   RetryBudget budget_{{}, clock_};
-  WorkerPool pool_{8, 8};
+  // One part at a time, so that what is stored keeps up with the clock.
+  WorkerPool pool_{1, 8};
   Spool spool_{SpoolOptions{}};
   MemoryBudget memory_{64 * kMiB};
   UploadProgress progress_;
@@ -166,7 +173,7 @@ TEST_F(ObjectMoverTest, AnUploadThatWillBeInTimeGoesOn) {
   lakefs_.addresses.push_back(SasFor(minutes(15)));
   request_.size_bytes = 20 * kMiB;
   store_.on_part = [&](int) {
-    clock_.Advance(seconds(40));
+    clock_.Advance(seconds(20));
     return absl::OkStatus();
   };
   body_.Send(std::string(20 * kMiB, 'x'), kMiB);
@@ -206,6 +213,71 @@ TEST_F(ObjectMoverTest, ARefusalNearTheEndIsTheUrlsAndBeforeItTheStoresOwn) {
     };
     EXPECT_THAT(Move(body_), HasReason(reason)) << at.count();
   }
+}
+
+TEST_F(ObjectMoverTest, WhatTheStoreHasLostIsAskedForAgainWhereItCanBe) {
+  const std::string data(3 * kMiB, 'x');
+  for (const bool can_rewind : {true, false}) {
+    lakefs_.addresses = {SasFor(minutes(15)), SasFor(minutes(15))};
+    int completes = 0;
+    store_.on_complete = [&completes] {
+      if (++completes > 1) return absl::OkStatus();
+      return MakeError(absl::StatusCode::kDataLoss, "InvalidBlockList",
+                       Reason::kChecksumMismatch);
+    };
+    FakeBody body;
+    body.can_rewind = can_rewind;
+    body.Send(data, kMiB);
+    body.Send(data, kMiB);
+    const auto placement = Move(body);
+    EXPECT_EQ(placement.ok(), can_rewind);
+    EXPECT_EQ(body.rewinds.size(), can_rewind ? 1U : 0U);
+    if (!can_rewind) {
+      EXPECT_THAT(placement, StatusIs(absl::StatusCode::kDataLoss));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, TheSpoolIsHeldAgainstWhatCame) {
+  server_.blockstore_type = "gs";
+  for (const bool hurt : {false, true}) {
+    lakefs_.addresses.push_back(
+        StagingLocation{.physical_address = "gs://b/x", .presigned_url = ""});
+    body_.events.clear();
+    body_.Send(std::string(3 * kMiB, 'x'), kMiB);
+    store_.on_put = [hurt](const Rope& bytes) {
+      if (hurt) {
+        EXPECT_EQ(pwrite(bytes.pieces()[0].fd, "y", 1, 5), 1);
+      }
+      HttpRequest request;
+      bytes.AttachTo(request);
+      std::string buffer(kMiB, '\0');
+      while (true) {
+        const auto n = request.stream->read({buffer.data(), buffer.size()});
+        if (!n.ok() || *n == 0) return n.status();
+      }
+    };
+    const auto placement = Move(body_);
+    EXPECT_EQ(placement.ok(), !hurt) << placement.status();
+    if (hurt) {
+      EXPECT_THAT(placement, HasReason(Reason::kChecksumMismatch));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, TheCallersMd5GoesToTheStoreWithTheWhole) {
+  const std::string md5 =
+      absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592");
+  lakefs_.addresses = {SasFor(minutes(15))};
+  body_.Send("hello", 5);
+  std::get<Finish>(*body_.events.back()).md5 = md5;
+  std::string told;
+  store_.on_put = [&told](const Rope& bytes) {
+    told = bytes.md5();
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(Move(body_), IsOk());
+  EXPECT_EQ(told, md5);
 }
 
 TEST_F(ObjectMoverTest, APartThatIsRefusedEndsTheWaitForTheCaller) {
