@@ -15,6 +15,12 @@ Duration Backoff::Next(std::optional<std::chrono::milliseconds> retry_after) {
   return retry_after ? std::max(wait, Duration(*retry_after)) : wait;
 }
 
+Duration Backoff::Longest() {
+  const Duration most = options_.maximum;
+  return Duration(absl::uniform_int_distribution<int64_t>(
+      most.count() / 2, most.count())(random_));
+}
+
 absl::string_view RetryVerdictName(RetryVerdict verdict) {
   switch (verdict) {
     case RetryVerdict::kRetried:
@@ -62,11 +68,17 @@ void RetryBudget::Refill() {
 
 RetryVerdict WaitToRetry(const CallContext& context,
                          const absl::Status& failure, Backoff& backoff,
-                         RetryBudget& budget) {
+                         RetryBudget& budget, WhenSpent when_spent) {
   if (context.cancelled()) return budget.Tell(RetryVerdict::kCancelled);
-  const Duration wait = backoff.Next(DetailsOf(failure).retry_after);
+  Duration wait = backoff.Next(DetailsOf(failure).retry_after);
   if (wait >= context.Remaining()) return budget.Tell(RetryVerdict::kDeadline);
-  if (!budget.Spend()) return budget.Tell(RetryVerdict::kBudget);
+  if (!budget.Spend()) {
+    if (when_spent == WhenSpent::kGiveUp) {
+      return budget.Tell(RetryVerdict::kBudget);
+    }
+    wait = std::max(wait, backoff.Longest());
+    if (wait >= context.Remaining()) return budget.Tell(RetryVerdict::kBudget);
+  }
   return budget.Tell(context.Sleep(wait).ok() ? RetryVerdict::kRetried
                                               : RetryVerdict::kCancelled);
 }

@@ -29,6 +29,9 @@ class Backoff {
   // The next wait: random, but not less than `retry_after`.
   Duration Next(std::optional<std::chrono::milliseconds> retry_after);
 
+  // One of the longest waits: the upper half of what is waited at most.
+  Duration Longest();
+
  private:
   const BackoffOptions options_;
   absl::BitGenRef random_;
@@ -48,7 +51,8 @@ enum class RetryVerdict {
 absl::string_view RetryVerdictName(RetryVerdict verdict);
 
 // Keeps a dead upstream from being hammered: retries spend a token, successes
-// earn a part of one back, and without tokens nothing is repeated.
+// earn a part of one back, and without tokens nothing is repeated, or seldom
+// (WhenSpent).
 //
 // Threads: all methods may be called from any thread.
 class RetryBudget {
@@ -91,12 +95,17 @@ class RetryBudget {
   TimePoint refilled_ ABSL_GUARDED_BY(mu_);
 };
 
+// What an empty budget does to an attempt: it is given up, or made rare, by one
+// of the longest waits before it.
+enum class WhenSpent { kGiveUp, kWaitLong };
+
 // Waits before an attempt that follows `failure`. kRetried means: go on. The
 // wait never passes the deadline; if it would, the verdict is kDeadline at
 // once, and the time that is left stays for finding out. The budget's observer
 // is told.
 RetryVerdict WaitToRetry(const CallContext& context,
                          const absl::Status& failure, Backoff& backoff,
-                         RetryBudget& budget);
+                         RetryBudget& budget,
+                         WhenSpent when_spent = WhenSpent::kGiveUp);
 
 }  // namespace lakefs::gateway

@@ -22,4 +22,10 @@ uint32_t ExtendCrc32cPortable(uint32_t crc, absl::string_view data);
 // `second`, without the bytes. Takes O(log second_size).
 uint32_t ConcatCrc32c(uint32_t first, uint32_t second, uint64_t second_size);
 
+// The other way round: what follows bytes with `first`, where all have `whole`.
+inline uint32_t TailCrc32c(uint32_t first, uint32_t whole,
+                           uint64_t second_size) {
+  return whole ^ ConcatCrc32c(first, 0, second_size);
+}
+
 }  // namespace lakefs::gateway

@@ -27,6 +27,18 @@ constexpr long kUploadBuffer = 512 * 1024;
 // cancellation and sockets wake the poll.
 constexpr milliseconds kLongestPoll{10'000};
 
+// An upload that is slower than this does not move.
+constexpr long kStallBytesPerSecond = 1024;
+
+// A server that has all of an upload may think for longer than one may stall
+// that is still to take it.
+constexpr long kAnswerSeconds = 300;
+
+// A peer that has vanished is noticed after 2 minutes, also while its answer is
+// waited for.
+constexpr long kKeepaliveIdleSeconds = 60;
+constexpr long kKeepaliveIntervalSeconds = 15;
+
 const char* MethodName(HttpMethod method) {
   switch (method) {
     case HttpMethod::kGet:
@@ -52,11 +64,13 @@ bool FailedBeforeSending(CURLcode code) {
 
 // What one exchange reads and writes.
 struct Exchange {
+  CURL* easy;
   const HttpRequest* request;
   std::optional<HttpBody> body;  // what goes by the read function
   HttpResponse response;
   size_t max_body_bytes;
-  absl::Status failure;  // why a callback stopped curl
+  uint64_t read_bytes = 0;  // of the body
+  absl::Status failure;     // why a callback stopped curl
 };
 
 size_t OnHeader(char* data, size_t, size_t size, void* user) {
@@ -91,7 +105,14 @@ size_t OnBody(char* data, size_t, size_t size, void* user) {
 size_t OnRead(char* buffer, size_t, size_t size, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   auto read = exchange.body->read({buffer, size});
-  if (read.ok()) return *read;
+  if (read.ok()) {
+    exchange.read_bytes += *read;
+    const bool all = exchange.read_bytes == exchange.body->size_bytes;
+    if (all && exchange.request->stall_timeout.count() > 0) {
+      curl_easy_setopt(exchange.easy, CURLOPT_LOW_SPEED_TIME, kAnswerSeconds);
+    }
+    return *read;
+  }
   exchange.failure = read.status();
   return CURL_READFUNC_ABORT;
 }
@@ -201,6 +222,9 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
       static_cast<long>(options.connect_timeout.count()));
   Set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  Set(CURLOPT_TCP_KEEPALIVE, 1L);
+  Set(CURLOPT_TCP_KEEPIDLE, kKeepaliveIdleSeconds);
+  Set(CURLOPT_TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
   Set(CURLOPT_PATH_AS_IS, 1L);
   Set(CURLOPT_FOLLOWLOCATION, 0L);
   Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -237,11 +261,22 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
       Set(CURLOPT_INFILESIZE_LARGE,
           static_cast<curl_off_t>(*exchange.body->size_bytes));
     }
+    if (request.stall_timeout.count() > 0) {
+      Set(CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
+      Set(CURLOPT_LOW_SPEED_TIME,
+          static_cast<long>(request.stall_timeout.count()));
+    }
   } else if (request.method == HttpMethod::kPut ||
              request.method == HttpMethod::kPost || !request.body.empty()) {
     Set(CURLOPT_POSTFIELDSIZE_LARGE,
         static_cast<curl_off_t>(request.body.size()));
     Set(CURLOPT_POSTFIELDS, request.body.c_str());
+  }
+  if (!request.repeatable && !exchange.body) {
+    // Without a body there is none to refuse. But curl repeats only what it
+    // has sent on a connection that it had kept.
+    Set(CURLOPT_FRESH_CONNECT, 1L);
+    Set(CURLOPT_FORBID_REUSE, 1L);
   }
   Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method));
   if (request.sigv4 != nullptr) {
@@ -331,7 +366,8 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
 absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
     const CallContext& context, const HttpRequest& request,
     const CurlOptions& options) {
-  Exchange exchange{.request = &request,
+  Exchange exchange{.easy = easy_,
+                    .request = &request,
                     .body = BodyToRead(request),
                     .max_body_bytes = options.max_body_bytes};
   SetUp(request, options, exchange);

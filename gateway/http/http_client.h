@@ -61,6 +61,11 @@ struct HttpRequest {
   // do harm: then the failure is the caller's to judge.
   bool repeatable = true;
 
+  // An upload of `stream` whose bytes do not move for so long is given up as
+  // lost, however much time it has; zero: never. Only for bytes that are at
+  // hand, since whoever waits for his own caller moves none either.
+  std::chrono::seconds stall_timeout{0};
+
   // Bound on the whole exchange, beside the deadline of the call.
   std::chrono::milliseconds timeout{30'000};
 };

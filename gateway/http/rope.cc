@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -29,10 +30,18 @@ absl::StatusOr<size_t> ReadPiece(const Rope::Piece& piece, uint64_t offset,
                    "the spool file cannot be read back", Reason::kInternal);
 }
 
+absl::Status OtherBytes() {
+  return MakeError(absl::StatusCode::kDataLoss,
+                   "the spool file gives back other bytes than were written",
+                   Reason::kChecksumMismatch);
+}
+
 }  // namespace
 
 void Rope::Append(std::string piece) {
   if (piece.empty()) return;
+  crc32c_.reset();
+  md5_.clear();
   const uint64_t size = piece.size();
   size_bytes_ += size;
   pieces_.push_back({.text = std::move(piece), .size_bytes = size});
@@ -40,12 +49,17 @@ void Rope::Append(std::string piece) {
 
 void Rope::AppendFile(int fd, int64_t offset, uint64_t size_bytes) {
   if (size_bytes == 0) return;
+  crc32c_.reset();
+  md5_.clear();
   size_bytes_ += size_bytes;
   pieces_.push_back({.fd = fd, .offset = offset, .size_bytes = size_bytes});
 }
 
 std::function<absl::StatusOr<size_t>(std::span<char>)> Rope::Reader() const {
-  return [this, piece = size_t{0}, offset = uint64_t{0}](
+  // Memory is believed.
+  const bool check = crc32c_ && !InMemory();
+  return [this, check, crc = uint32_t{0}, piece = size_t{0},
+          offset = uint64_t{0}](
              std::span<char> buffer) mutable -> absl::StatusOr<size_t> {
     size_t filled = 0;
     while (filled < buffer.size() && piece < pieces_.size()) {
@@ -58,17 +72,22 @@ std::function<absl::StatusOr<size_t>(std::span<char>)> Rope::Reader() const {
         offset = 0;
       }
     }
+    if (!check) return filled;
+    crc = ExtendCrc32c(crc, {buffer.data(), filled});
+    if (piece == pieces_.size() && crc != *crc32c_) return OtherBytes();
     return filled;
   };
+}
+
+bool Rope::InMemory() const {
+  return std::all_of(pieces_.begin(), pieces_.end(),
+                     [](const Piece& piece) { return piece.fd < 0; });
 }
 
 void Rope::AttachTo(HttpRequest& request) const {
   request.body.clear();
   request.stream.reset();
-  const bool in_memory =
-      std::all_of(pieces_.begin(), pieces_.end(),
-                  [](const Piece& piece) { return piece.fd < 0; });
-  if (size_bytes_ <= kSmallBody && in_memory) {
+  if (size_bytes_ <= kSmallBody && InMemory()) {
     for (const Piece& piece : pieces_) request.body += piece.text;
     return;
   }

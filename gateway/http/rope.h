@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/http/http_client.h"
@@ -32,12 +34,20 @@ class Rope {
   // The file must stay open as long as the rope is read.
   void AppendFile(int fd, int64_t offset, uint64_t size_bytes);
 
+  // What is known of the bytes beforehand; forgotten when more are appended.
+  // Bytes that come back from a file are held against the CRC32C.
+  void set_crc32c(uint32_t crc32c) { crc32c_ = crc32c; }
+  const std::optional<uint32_t>& crc32c() const { return crc32c_; }
+  void set_md5(std::string md5) { md5_ = std::move(md5); }
+  const std::string& md5() const { return md5_; }  // 16 bytes, or empty
+
   uint64_t size_bytes() const { return size_bytes_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
 
   // Reads the bytes from the first on, as HttpBody::read does; each reader for
   // itself. The rope must outlive it.
-  // Errors: INTERNAL if a file cannot be read.
+  // Errors: INTERNAL if a file cannot be read; DATA_LOSS, CHECKSUM_MISMATCH
+  // instead of the last bytes if it gives back others than were written.
   std::function<absl::StatusOr<size_t>(std::span<char>)> Reader() const;
 
   // Sends the bytes as the body of `request`. The rope must outlive the
@@ -45,8 +55,12 @@ class Rope {
   void AttachTo(HttpRequest& request) const;
 
  private:
+  bool InMemory() const;
+
   std::vector<Piece> pieces_;
   uint64_t size_bytes_ = 0;
+  std::optional<uint32_t> crc32c_;
+  std::string md5_;
 };
 
 }  // namespace lakefs::gateway

@@ -5,9 +5,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/http/reply_time.h"
 #include "nlohmann/json.hpp"
 
 namespace lakefs::gateway {
@@ -15,9 +15,6 @@ namespace {
 
 using absl::StatusCode;
 using absl::StrContains;
-
-// No upstream is waited for longer than this, whatever it asks for.
-constexpr int kMaxRetryAfterSeconds = 300;
 
 struct Meaning {
   StatusCode code;
@@ -122,12 +119,7 @@ ErrorDetails Details(absl::string_view operation, const HttpResponse& response,
   if (const auto id = response.Header("x-request-id"); !id.empty()) {
     details.metadata["upstreamRequestId"] = Excerpt(id);
   }
-  int seconds = 0;
-  if (absl::SimpleAtoi(response.Header("retry-after"), &seconds) &&
-      seconds >= 0) {
-    details.retry_after =
-        std::chrono::seconds(std::min(seconds, kMaxRetryAfterSeconds));
-  }
+  details.retry_after = RetryAfterOf(response);
   return details;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "gateway/base/error.h"
+#include "gateway/http/reply_time.h"
 #include "gateway/lakefs/answers.h"
 #include "gateway/lakefs/json.h"
 
@@ -96,6 +97,16 @@ absl::Status AddMetadataHeaders(const UserMetadata& metadata,
     request.headers.push_back({absl::StrCat("x-lakefs-meta-", key), value});
   }
   return absl::OkStatus();
+}
+
+// The location in a reply, with the time at which it was signed.
+std::optional<StagingLocation> LocationIn(const HttpResponse& response,
+                                          const Clock& clock) {
+  auto location = ParseStagingLocation(response.body);
+  if (location) {
+    location->signed_at = DateOf(response).value_or(clock.WallNow());
+  }
+  return location;
 }
 
 // The error of getting credentials: whatever became of that, the request itself
@@ -213,7 +224,7 @@ absl::StatusOr<StagingLocation> RestClient::GetPhysicalAddress(
                               absl::StrCat(OnBranch(object, "/staging/backing"),
                                            presign ? "&presign=true" : "")));
   if (!response.ok()) return response.status();
-  if (auto location = ParseStagingLocation(response->body)) {
+  if (auto location = LocationIn(*response, context.clock())) {
     return *std::move(location);
   }
   return UnreadableAnswer("getPhysicalAddress", *response);
@@ -234,7 +245,7 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
     LinkAnswer answer{.stats =
                           AnswerToStatus("linkPhysicalAddress", *response)};
     if (response->status == 409) {
-      answer.try_here = ParseStagingLocation(response->body);
+      answer.try_here = LocationIn(*response, context.clock());
     }
     return answer;
   }

@@ -26,12 +26,16 @@ std::string ToString(const ObjectPath& object);
 
 using UserMetadata = std::map<std::string, std::string>;
 
-// Where to put an object. All fields as lakeFS sent them, byte for byte.
+// Where to put an object. All fields but the last as lakeFS sent them, byte for
+// byte.
 struct StagingLocation {
   std::string physical_address;
   std::optional<std::string> token;          // before v0.112; link wants it
   std::optional<std::string> presigned_url;  // a secret
   std::optional<WallTime> presigned_url_expiry;
+  // When lakeFS gave it out, by lakeFS's clock; known where it has just done
+  // so.
+  std::optional<WallTime> signed_at;
 
   bool operator==(const StagingLocation&) const = default;
 };

@@ -44,7 +44,7 @@ absl::StatusOr<StoredObject> AzureBlocks::Complete(
                              .url = absl::StrCat(sas_url_, "&comp=blocklist"),
                              .headers = {{"Content-Type", "application/xml"}},
                              .body = std::move(list)});
-  if (!response.ok()) return response.status();
+  if (!response.ok()) return OfParts(response.status());
   auto stored = Acknowledged(*response);
   if (!stored.ok()) return stored;
   stored->checksum = stored->etag;  // the Content-MD5 is that of the list

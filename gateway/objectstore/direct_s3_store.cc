@@ -1,11 +1,15 @@
 #include "gateway/objectstore/direct_s3_store.h"
 
+#include <map>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -50,6 +54,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
     if (!response.ok()) return response.status();
     auto stored = Acknowledged(*response);
     if (!stored.ok()) return stored.status();
+    absl::MutexLock lock(&mu_);
+    sizes_[number] = bytes.size_bytes();
     return StoredPart{.number = number, .etag = std::move(stored->etag)};
   }
 
@@ -58,6 +64,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
     HttpRequest request = store_.Request("storeCompleteMultipartUpload",
                                          HttpMethod::kPost, Url(""));
     request.headers = {{"Content-Type", "application/xml"}};
+    // A second one would be told of no such upload, and nobody of the first.
+    request.repeatable = false;
     request.body = "<CompleteMultipartUpload>";
     for (const StoredPart& part : parts) {
       absl::StrAppend(&request.body, "<Part><PartNumber>", part.number,
@@ -68,13 +76,13 @@ class DirectS3Store::Multipart final : public PartedUpload {
     if (!response.ok()) {
       return lost_ && IsNoSuchUpload(response.status())
                  ? AsItStands(context, response.status())
-                 : Lost(response.status());
+                 : Lost(OfParts(response.status()));
     }
     // The store may find out that it fails after it has said 200.
     if (absl::StrContains(response->body, "<Error>")) {
       HttpResponse failure = *response;
       failure.status = 500;
-      return Lost(StoreError("storeCompleteMultipartUpload", failure));
+      return Lost(OfParts(StoreError("storeCompleteMultipartUpload", failure)));
     }
     const std::string etag = EtagInXml(Element(response->body, "ETag"));
     if (etag.empty()) {
@@ -104,7 +112,7 @@ class DirectS3Store::Multipart final : public PartedUpload {
   }
 
   // A complete whose answer was lost may have worked. Nobody else puts to this
-  // address, so what stands there is it.
+  // address, so what stands there is it, if it has all the bytes.
   absl::StatusOr<StoredObject> AsItStands(const CallContext& context,
                                           const absl::Status& failure) {
     HttpRequest request = store_.Request("storeGet", HttpMethod::kGet, url_);
@@ -116,8 +124,20 @@ class DirectS3Store::Multipart final : public PartedUpload {
                  : response.status();
     }
     const std::string etag = EtagOf(*response);
-    if (etag.empty()) return failure;
+    if (etag.empty() || !HasAllBytes(*response)) return failure;
     return StoredObject{.checksum = etag, .etag = etag};
+  }
+
+  // By the whole size that the answer to a Range tells: "bytes 0-0/SIZE".
+  bool HasAllBytes(const HttpResponse& response) {
+    const std::pair<absl::string_view, absl::string_view> range =
+        absl::StrSplit(response.Header("content-range"),
+                       absl::MaxSplits('/', 1));
+    uint64_t size = 0;
+    if (!absl::SimpleAtoi(range.second, &size)) return true;
+    absl::MutexLock lock(&mu_);
+    for (const auto& [number, bytes] : sizes_) size -= bytes;
+    return size == 0;
   }
 
   static std::string EtagInXml(const std::string& text) {
@@ -133,6 +153,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
   const std::string url_;
   const std::string upload_id_;
   bool lost_ = false;  // an answer to Complete
+  absl::Mutex mu_;
+  std::map<int, uint64_t> sizes_ ABSL_GUARDED_BY(mu_);  // of parts
 };
 
 DirectS3Store::DirectS3Store(HttpClient& http, DirectS3Options options)
@@ -154,9 +176,10 @@ absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(
   constexpr char kOperation[] = "storeCreateMultipartUpload";
   auto url = UrlOf(location);
   if (!url.ok()) return url.status();
-  const auto response = client_.Send(
-      context,
-      Request(kOperation, HttpMethod::kPost, absl::StrCat(*url, "?uploads=")));
+  HttpRequest request =
+      Request(kOperation, HttpMethod::kPost, absl::StrCat(*url, "?uploads="));
+  request.repeatable = false;  // each begins an upload, and one is known
+  const auto response = client_.Send(context, std::move(request));
   if (!response.ok()) return response.status();
   std::string upload_id = Element(response->body, "UploadId");
   if (upload_id.empty()) return Unreadable(kOperation);

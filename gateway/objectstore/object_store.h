@@ -43,7 +43,8 @@ class PartTarget {
 class PartedUpload : public PartTarget {
  public:
   // Puts the parts, all of them and in order, together. One attempt; repeating
-  // one whose answer was lost is harmless.
+  // one whose answer was lost is harmless. DATA_LOSS, CHECKSUM_MISMATCH if the
+  // store does not have the parts that it acknowledged.
   virtual absl::StatusOr<StoredObject> Complete(
       const CallContext& context, std::span<const StoredPart> parts) = 0;
 };

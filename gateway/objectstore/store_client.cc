@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
+#include "gateway/http/reply_time.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -61,6 +62,16 @@ absl::StatusOr<std::string> Md5Of(const Rope& bytes) {
   return std::string(reinterpret_cast<char*>(digest), size);
 }
 
+absl::StatusOr<uint32_t> Crc32cOf(const Rope& bytes) {
+  if (bytes.crc32c()) return *bytes.crc32c();
+  uint32_t crc = 0;
+  const auto read = ForEachPiece(bytes, [&crc](absl::string_view piece) {
+    crc = ExtendCrc32c(crc, piece);
+  });
+  if (!read.ok()) return read;
+  return crc;
+}
+
 // Google's "crc32c=BASE64,md5=BASE64": the CRC32C, big-endian.
 std::optional<uint32_t> GoogleCrc32c(absl::string_view header) {
   for (absl::string_view field : absl::StrSplit(header, ',')) {
@@ -75,6 +86,28 @@ std::optional<uint32_t> GoogleCrc32c(absl::string_view header) {
     return value;
   }
   return std::nullopt;
+}
+
+// Buckets that are remembered; past it, all are forgotten.
+constexpr size_t kMaxBuckets = 1024;
+
+// The host of a URL and the first segment of its path: the bucket, however it
+// is addressed.
+std::string BucketOf(absl::string_view url) {
+  const size_t host = url.find("://");
+  if (host == absl::string_view::npos) return "";
+  const size_t path = url.find('/', host + 3);
+  if (path == absl::string_view::npos) return std::string(url);
+  return std::string(url.substr(0, url.find_first_of("/?", path + 1)));
+}
+
+// Objects that are encrypted by a key of the customer's have ETags that look
+// like MD5s and are none.
+bool EtagIsNoMd5(const HttpResponse& response) {
+  return absl::StartsWith(response.Header("x-amz-server-side-encryption"),
+                          "aws:kms") ||
+         !response.Header("x-amz-server-side-encryption-customer-algorithm")
+              .empty();
 }
 
 bool IsMd5Hex(absl::string_view etag) {
@@ -102,39 +135,49 @@ absl::StatusOr<HttpResponse> StoreClient::Send(const CallContext& context,
 absl::StatusOr<HttpResponse> StoreClient::Put(const CallContext& context,
                                               HttpRequest request,
                                               const Rope& bytes) {
-  std::string md5;
-  if (options_.content_md5) {
+  std::string md5 = bytes.md5();
+  if (md5.empty() && options_.content_md5) {
     auto computed = Md5Of(bytes);
     if (!computed.ok()) return computed.status();
     md5 = *std::move(computed);
+  }
+  if (!md5.empty()) {
     request.headers.push_back({"Content-MD5", absl::Base64Escape(md5)});
   }
   bytes.AttachTo(request);
+  request.stall_timeout = options_.stall_timeout;
+  const std::string bucket = BucketOf(request.url);
   auto response = Send(context, std::move(request));
   if (!response.ok()) return response;
-  if (auto s = CheckStored(*response, bytes, md5); !s.ok()) return s;
+  if (auto s = CheckStored(bucket, *response, bytes, md5); !s.ok()) return s;
   return response;
 }
 
-absl::Status StoreClient::CheckStored(const HttpResponse& response,
+absl::Status StoreClient::CheckStored(const std::string& bucket,
+                                      const HttpResponse& response,
                                       const Rope& bytes,
                                       const std::string& md5) {
   if (const auto said = GoogleCrc32c(response.Header("x-goog-hash"))) {
-    uint32_t crc = 0;
-    const auto read = ForEachPiece(bytes, [&crc](absl::string_view piece) {
-      crc = ConcatCrc32c(crc, Crc32c(piece), piece.size());
-    });
-    if (!read.ok()) return read;
-    if (crc != *said) return OtherBytes("its CRC32C differs");
+    const auto crc = Crc32cOf(bytes);
+    if (!crc.ok()) return crc.status();
+    if (*crc != *said) return OtherBytes("its CRC32C differs");
   }
-  if (md5.empty()) return absl::OkStatus();
+  if (md5.empty() || EtagIsNoMd5(response)) return absl::OkStatus();
   const std::string etag = EtagOf(response);
-  if (etag == absl::BytesToHexString(md5)) {
-    etags_are_md5_ = true;
-  } else if (etags_are_md5_ && IsMd5Hex(etag)) {
+  const bool fits = etag == absl::BytesToHexString(md5);
+  if (EtagsAreMd5(bucket, fits) && !fits && IsMd5Hex(etag)) {
     return OtherBytes("its ETag is another MD5");
   }
   return absl::OkStatus();
+}
+
+// Whether the bucket's ETags are MD5s, as one has just `proven` or did before.
+bool StoreClient::EtagsAreMd5(const std::string& bucket, bool proven) {
+  absl::MutexLock lock(&mu_);
+  if (!proven) return md5_buckets_.contains(bucket);
+  if (md5_buckets_.size() >= kMaxBuckets) md5_buckets_.clear();
+  md5_buckets_.insert(bucket);
+  return true;
 }
 
 std::string EtagOf(const HttpResponse& response) {
@@ -160,11 +203,27 @@ absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response) {
                       .etag = etag};
 }
 
+absl::Status OfParts(const absl::Status& failure) {
+  ErrorDetails details = DetailsOf(failure);
+  const std::string& code = details.metadata["storeErrorCode"];
+  if (code != "InvalidPart" && code != "InvalidPartOrder" &&
+      code != "EntityTooSmall" && code != "InvalidBlockList") {
+    return failure;
+  }
+  details.reason = Reason::kChecksumMismatch;
+  return MakeError(absl::StatusCode::kDataLoss,
+                   absl::StrCat("the store does not have the parts that it "
+                                "acknowledged: ",
+                                failure.message()),
+                   details);
+}
+
 absl::Status StoreError(absl::string_view operation,
                         const HttpResponse& response) {
   ErrorDetails details;
   details.metadata = {{"operation", std::string(operation)},
                       {"upstreamHttpStatus", absl::StrCat(response.status)}};
+  details.retry_after = RetryAfterOf(response);
   std::string code = CodeInXml(response.body);
   if (code.empty()) code = Excerpt(response.Header("x-ms-error-code"));
   if (!code.empty()) details.metadata["storeErrorCode"] = code;

@@ -1,10 +1,13 @@
 // Requests to object stores, and what their answers mean.
 #pragma once
 
-#include <atomic>
 #include <chrono>
+#include <set>
+#include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "gateway/http/http_client.h"
 #include "gateway/http/rope.h"
 #include "gateway/objectstore/object_store.h"
@@ -17,14 +20,19 @@ struct StoreOptions {
   std::chrono::milliseconds timeout{60'000};
   int64_t least_rate_bytes_per_second = 256 * 1024;
 
+  // A PUT whose bytes do not move for so long is given up, also if it is large
+  // and has hours. Stores have been seen to stall for half a minute.
+  std::chrono::seconds stall_timeout{60};
+
   // Whether each PUT carries a Content-MD5, which the store checks. It costs
-  // three times what moving the bytes does.
+  // three times what moving the bytes does. Where the MD5 is known anyway, it
+  // goes along in any case.
   bool content_md5 = false;
 };
 
 // Sends requests to a store, and checks what it says of the bytes that it got:
-// Google's CRC32C always; with content_md5 also an ETag, if the ETags of this
-// store are proven to be MD5s by one that was.
+// Google's CRC32C always; where the MD5 is known also an ETag, if the ETags of
+// this bucket are proven to be MD5s by one that was.
 //
 // Errors: PERMISSION_DENIED or INTERNAL, STORE_REJECTED with storeErrorCode if
 // the store refused; DATA_LOSS, CHECKSUM_MISMATCH if it acknowledged other
@@ -47,12 +55,16 @@ class StoreClient {
                                    HttpRequest request, const Rope& bytes);
 
  private:
-  absl::Status CheckStored(const HttpResponse& response, const Rope& bytes,
+  absl::Status CheckStored(const std::string& bucket,
+                           const HttpResponse& response, const Rope& bytes,
                            const std::string& md5);
+  bool EtagsAreMd5(const std::string& bucket, bool proven);
 
   HttpClient& http_;
   const StoreOptions options_;
-  std::atomic<bool> etags_are_md5_{false};
+  absl::Mutex mu_;
+  // Buckets whose ETags have been MD5s.
+  std::set<std::string> md5_buckets_ ABSL_GUARDED_BY(mu_);
 };
 
 // The ETag of a reply without quotes, spaces and W/; empty if it has none.
@@ -64,6 +76,10 @@ std::string EtagOf(const HttpResponse& response);
 // Errors: UNAVAILABLE, UPSTREAM_CONNECTION_LOST without an ETag: half of an
 // answer looks like that, and doing it again does no harm.
 absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response);
+
+// The same failure of putting parts together; DATA_LOSS, CHECKSUM_MISMATCH
+// where it says that the store does not have the parts that it acknowledged.
+absl::Status OfParts(const absl::Status& failure);
 
 // The error of a store's answer, whatever its status.
 absl::Status StoreError(absl::string_view operation,

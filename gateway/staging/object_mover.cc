@@ -15,7 +15,8 @@ namespace {
 // A store that refuses this many fresh URLs refuses the object.
 constexpr int kMaxUrls = 3;
 
-// Times that the caller is asked to send again because URLs ended too early.
+// Times that the caller is asked to send again because URLs ended too early, or
+// the store has lost what it acknowledged.
 constexpr int kMaxRestarts = 2;
 
 // For an abort when the call may be over.
@@ -24,6 +25,14 @@ constexpr std::chrono::seconds kAbortTime{10};
 // What the stores take.
 constexpr int64_t kS3Parts = 10'000;
 constexpr int64_t kAzureBlocks = 50'000;
+
+// What lakeFS signs a URL for, unless it is told otherwise; and the longest
+// that is believed: it takes no address for longer than a day.
+constexpr std::chrono::seconds kUsualLifetime{900};
+constexpr std::chrono::hours kLongestLifetime{24};
+
+// The store's clock may be ahead of lakeFS's by so much.
+constexpr std::chrono::seconds kSasMargin{30};
 
 // How long an upload runs before its speed says when it will end.
 constexpr std::chrono::seconds kJudgeAfter{60};
@@ -69,6 +78,12 @@ absl::Status TimeIsUp(const Limit& limit, absl::string_view how) {
                    Reason::kLinkAddressExpired);
 }
 
+// Whether the same bytes at another address can succeed.
+bool HelpedByNewAddress(const absl::Status& failure) {
+  return ReasonOf(failure) == Reason::kLinkAddressExpired ||
+         absl::IsDataLoss(failure);
+}
+
 }  // namespace
 
 ObjectMover::ObjectMover(const MoverDependencies& deps,
@@ -90,9 +105,8 @@ ObjectMover::ObjectMover(const MoverDependencies& deps,
 absl::StatusOr<Placement> ObjectMover::Move() {
   for (int restarts = 0;; ++restarts) {
     auto placement = MoveOnce(std::nullopt);
-    if (placement.ok() ||
-        ReasonOf(placement.status()) != Reason::kLinkAddressExpired ||
-        restarts == kMaxRestarts || whole_) {
+    if (placement.ok() || whole_ || !HelpedByNewAddress(placement.status()) ||
+        restarts == kMaxRestarts) {
       return placement;
     }
     Abandon();
@@ -148,6 +162,7 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
                : PutByStore(*std::move(first), *part_bytes, where);
   }
   if (auto s = reader_.CheckDigests(&whole_->bytes); !s.ok()) return s;
+  if (const auto& md5 = reader_.finish()->md5) whole_->bytes.set_md5(*md5);
   return PutWhole(where);
 }
 
@@ -179,6 +194,7 @@ absl::Status ObjectMover::ReadToSpool(Part first) {
   whole_.emplace();
   whole_->bytes.AppendFile((*file)->fd(), 0,
                            static_cast<uint64_t>((*file)->size_bytes()));
+  whole_->bytes.set_crc32c(reader_.integrity().crc32c());
   whole_->file = *std::move(file);
   return absl::OkStatus();
 }
@@ -200,10 +216,13 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
   if (!location.ok()) return location.status();
   const Rope& bytes = whole_->bytes;
   const auto size = static_cast<int64_t>(bytes.size_bytes());
-  auto stored = Repeat(context_, deps_.store_budget, random_, [&] {
-    if (puts_++ > 0) bytes_resent_ += size;
-    return Store().Put(context_, *location, bytes);
-  });
+  auto stored = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] {
+        if (puts_++ > 0) bytes_resent_ += size;
+        return Store().Put(context_, *location, bytes);
+      },
+      kForBytes);
   if (!stored.ok()) return stored.status();
   progress_.stored_bytes = size;
   return Placement{.location = *location,
@@ -252,23 +271,20 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   const auto location = Locate(where);
   if (!location.ok()) return location.status();
   link_before_ = LinkBefore(*location, began_);
-  auto begun = Repeat(context_, deps_.store_budget, random_, [&] {
-    return Store().BeginParts(context_, *location, part_bytes);
-  });
+  auto begun = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] { return Store().BeginParts(context_, *location, part_bytes); },
+      kForBytes);
   if (!begun.ok()) return begun.status();
   PartedUpload& upload = **begun;
   target_ = *std::move(begun);
-  sas_ends_.reset();
-  if (location->presigned_url) {
-    const auto lifetime =
-        UrlLifetime(*location->presigned_url, context_.clock().WallNow());
-    if (lifetime) sas_ends_ = context_.clock().Now() + *lifetime;
-  }
+  sas_ends_ = SasEnd(*location);
   const auto parts = SendParts(std::move(first), part_bytes);
   if (!parts.ok()) return Judged(parts.status());
   progress_.phase = UploadProgress::Phase::kCompleting;
-  auto stored = Repeat(context_, deps_.store_budget, random_,
-                       [&] { return upload.Complete(context_, *parts); });
+  auto stored = Repeat(
+      context_, deps_.store_budget, random_,
+      [&] { return upload.Complete(context_, *parts); }, kForBytes);
   if (!stored.ok()) return Judged(stored.status());
   target_.reset();
   return Placement{.location = *location,
@@ -281,8 +297,11 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
 absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
     Part first, int64_t part_bytes) {
   const int64_t max_parts = MaxParts();
+  // The caller is waited for until a part fails or the time for them is over.
+  CallScope reading(context_);
+  const CallContext while_useful = reading.context().WithDeadline(NearestEnd());
   PartSender sender(context_, *target_, deps_.part_pool, deps_.store_budget,
-                    progress_);
+                    progress_, {}, [&reading] { reading.Cancel(); });
   Part part = std::move(first);
   absl::Status failure;
   while (failure.ok()) {
@@ -296,8 +315,14 @@ absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
     failure = go_on_();
     if (failure.ok()) failure = InTime();
     if (!failure.ok()) break;
-    auto next = reader_.Next(part_bytes);
-    if (!next.ok()) return next.status();
+    auto next = reader_.Next(while_useful, part_bytes);
+    if (!next.ok()) {
+      const bool given_up = context_.Over().ok() &&
+                            next.status().code() == while_useful.Over().code();
+      if (given_up) failure = sender.failure();
+      if (given_up && failure.ok()) failure = InTime();
+      return failure.ok() ? next.status() : failure;
+    }
     part = *std::move(next);
   }
   if (failure.ok()) failure = reader_.CheckDigests(nullptr);
@@ -329,12 +354,34 @@ TimePoint ObjectMover::LinkBefore(const StagingLocation& location,
   return deadline ? asked + *deadline : TimePoint::max();
 }
 
-// Whether what ends first, the store's URL or the address, will outlive the
-// upload.
+// When the store takes no more parts at the URL of an address that was asked
+// for when the upload began.
+std::optional<TimePoint> ObjectMover::SasEnd(
+    const StagingLocation& location) const {
+  if (!location.presigned_url) return std::nullopt;
+  auto lifetime =
+      UrlLifetime(*location.presigned_url,
+                  location.signed_at.value_or(context_.clock().WallNow()));
+  if (!lifetime) return std::nullopt;
+  // What stands between may have put a Date of its own into the reply.
+  if (*lifetime <= std::chrono::seconds(0) || *lifetime > kLongestLifetime) {
+    lifetime = kUsualLifetime;
+  }
+  return began_ + *lifetime;
+}
+
+// What ends first, the store's URL or the address.
+bool ObjectMover::SasEndsFirst() const {
+  return sas_ends_ && *sas_ends_ < link_before_;
+}
+TimePoint ObjectMover::NearestEnd() const {
+  return SasEndsFirst() ? *sas_ends_ : link_before_;
+}
+
+// Whether that will outlive the upload.
 absl::Status ObjectMover::InTime() const {
-  const bool sas = sas_ends_ && *sas_ends_ < link_before_;
-  const TimePoint end = sas ? *sas_ends_ : link_before_;
-  const Limit& limit = sas ? kSas : kAddress;
+  const TimePoint end = NearestEnd();
+  const Limit& limit = SasEndsFirst() ? kSas : kAddress;
   const TimePoint now = context_.clock().Now();
   if (now >= end) return TimeIsUp(limit, "has expired");
   const int64_t stored = progress_.stored_bytes;
@@ -354,10 +401,12 @@ absl::Status ObjectMover::InTime() const {
           static_cast<int64_t>(needed.count() / 60), " minutes"));
 }
 
-// A refusal of blocks is their URL's end, once that has come.
+// A refusal of blocks is their URL's end, once that is near.
 absl::Status ObjectMover::Judged(const absl::Status& failure) const {
-  const bool expired =
-      sas_ends_ && UrlRefused(failure) && context_.clock().Now() >= *sas_ends_;
+  if (!sas_ends_ || !UrlRefused(failure)) return failure;
+  const Duration margin =
+      std::min<Duration>(kSasMargin, (*sas_ends_ - began_) / 2);
+  const bool expired = context_.clock().Now() >= *sas_ends_ - margin;
   return expired ? TimeIsUp(kSas, "has expired") : failure;
 }
 

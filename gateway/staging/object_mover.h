@@ -78,6 +78,9 @@ class ObjectMover {
   absl::StatusOr<StagingLocation> Locate(const Where& where);
   // When an address that was asked for at `asked` can be linked no more.
   TimePoint LinkBefore(const StagingLocation& location, TimePoint asked) const;
+  std::optional<TimePoint> SasEnd(const StagingLocation& location) const;
+  bool SasEndsFirst() const;
+  TimePoint NearestEnd() const;
   absl::Status InTime() const;
   absl::Status Judged(const absl::Status& failure) const;
   int64_t MaxParts() const;
@@ -96,7 +99,7 @@ class ObjectMover {
   Plan plan_ = Plan::kNone;
   std::optional<Part> whole_;           // all of the object, if it is held
   std::unique_ptr<PartTarget> target_;  // of parts that are not together yet
-  TimePoint began_;                     // to send them
+  TimePoint began_;                     // with asking for their address
   std::optional<TimePoint> sas_ends_;   // theirs, on Azure
   TimePoint link_before_;               // their address
   int moves_ = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -34,7 +35,8 @@ PartReader::PartReader(const CallContext& context, const UploadRequest& request,
               Digester(request.sha256_follows, request.md5_follows)},
       part_ledger_(ledger_.Clone()) {}
 
-absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
+absl::StatusOr<Part> PartReader::Next(const CallContext& context,
+                                      int64_t part_bytes) {
   part_ledger_ = ledger_.Clone();
   Part part{.number = next_number_++, .offset = ledger_.integrity.size_bytes()};
   rewound_ = false;
@@ -43,8 +45,8 @@ absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
   // With its last byte known to be in, the end is read along with a part.
   while (!ended() && (SizeOf(part.bytes) < part_bytes ||
                       (Expected() == 0 && carry_.empty()))) {
-    if (auto s = EnsureCredit(part, part_bytes); !s.ok()) return s;
-    auto event = source_.Next(context_, span_end_);
+    if (auto s = EnsureCredit(context, part, part_bytes); !s.ok()) return s;
+    auto event = source_.Next(context, span_end_);
     absl::Status taken = event.status();
     if (!taken.ok()) return taken;
     if (auto* chunk = std::get_if<Chunk>(&*event)) {
@@ -55,6 +57,9 @@ absl::StatusOr<Part> PartReader::Next(int64_t part_bytes) {
     if (taken.ok()) taken = JudgePace(part);
     if (!taken.ok()) return taken;
   }
+  part.bytes.set_crc32c(TailCrc32c(part_ledger_.integrity.crc32c(),
+                                   ledger_.integrity.crc32c(),
+                                   part.bytes.size_bytes()));
   part.memory = held_.Split(BytesInMemory(part));
   if (ended()) held_.Release();
   return part;
@@ -119,7 +124,8 @@ int64_t PartReader::Expected() const {
 }
 
 // Sees to it that the source may take the next chunk.
-absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
+absl::Status PartReader::EnsureCredit(const CallContext& context, Part& part,
+                                      int64_t part_bytes) {
   const int64_t expected = Expected();
   if (expected <= credit_) {
     // All is granted; what is left to be read is the end, which takes no
@@ -131,11 +137,11 @@ absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
   const int64_t first = std::min(options_.first_bytes, expected);
   if (!began_) {
     began_ = true;
-    return Obtain(MemoryBudget::Door::kSmall, first);
+    return Obtain(context, MemoryBudget::Door::kSmall, first);
   }
   if (credit_ == 0) {
     live_ = true;
-    return ObtainRest(part, part_bytes);
+    return ObtainRest(context, part, part_bytes);
   }
   // One part ahead, but only if it costs nobody a wait.
   if (live_ && credit_ <= part_bytes / 2) {
@@ -145,8 +151,9 @@ absl::Status PartReader::EnsureCredit(Part& part, int64_t part_bytes) {
   return absl::OkStatus();
 }
 
-absl::Status PartReader::Obtain(MemoryBudget::Door door, int64_t bytes) {
-  auto memory = budget_.Reserve(context_, door, bytes);
+absl::Status PartReader::Obtain(const CallContext& context,
+                                MemoryBudget::Door door, int64_t bytes) {
+  auto memory = budget_.Reserve(context, door, bytes);
   if (!memory.ok()) return memory.status();
   Credit(*std::move(memory));
   BeginSpan(options_.patience);  // the wait was ours
@@ -155,12 +162,13 @@ absl::Status PartReader::Obtain(MemoryBudget::Door door, int64_t bytes) {
 
 // Memory for what the part lacks. Waits without bytes in its hands, unless
 // others get some meanwhile, and so it will too.
-absl::Status PartReader::ObtainRest(Part& part, int64_t part_bytes) {
+absl::Status PartReader::ObtainRest(const CallContext& context, Part& part,
+                                    int64_t part_bytes) {
   const auto lacking = [&] {
     return std::min(part_bytes - SizeOf(part.bytes), Expected());
   };
   if (BytesInMemory(part) > 0) {
-    auto memory = budget_.ReserveUnlessStuck(context_, lacking(),
+    auto memory = budget_.ReserveUnlessStuck(context, lacking(),
                                              options_.patience);
     if (!memory.ok()) return memory.status();
     if (*memory) {
@@ -170,7 +178,7 @@ absl::Status PartReader::ObtainRest(Part& part, int64_t part_bytes) {
     }
     if (auto s = PutAside(part, /*rewind_first=*/false); !s.ok()) return s;
   }
-  return Obtain(MemoryBudget::Door::kLarge, lacking());
+  return Obtain(context, MemoryBudget::Door::kLarge, lacking());
 }
 
 void PartReader::Credit(MemoryBudget::Reservation memory) {

@@ -63,7 +63,13 @@ class PartReader {
   // last part (digests: see CheckDigests). RESOURCE_EXHAUSTED, SPOOL_FULL if
   // the upload had to give way and could not.
   // Blocking: until the caller has sent the part, bounded by the call.
-  absl::StatusOr<Part> Next(int64_t part_bytes);
+  absl::StatusOr<Part> Next(int64_t part_bytes) {
+    return Next(context_, part_bytes);
+  }
+  // The same, but bounded by `context`, a part of the call that may end
+  // earlier. The bytes of the unfinished part are gone then: the object can
+  // only begin anew.
+  absl::StatusOr<Part> Next(const CallContext& context, int64_t part_bytes);
 
   // Whether the last part was read.
   bool ended() const { return finish_.has_value(); }
@@ -80,9 +86,12 @@ class PartReader {
   const std::optional<Finish>& finish() const { return finish_; }
 
  private:
-  absl::Status EnsureCredit(Part& part, int64_t part_bytes);
-  absl::Status Obtain(MemoryBudget::Door door, int64_t bytes);
-  absl::Status ObtainRest(Part& part, int64_t part_bytes);
+  absl::Status EnsureCredit(const CallContext& context, Part& part,
+                            int64_t part_bytes);
+  absl::Status Obtain(const CallContext& context, MemoryBudget::Door door,
+                      int64_t bytes);
+  absl::Status ObtainRest(const CallContext& context, Part& part,
+                          int64_t part_bytes);
   void Credit(MemoryBudget::Reservation memory);
   absl::Status Take(Part& part, int64_t part_bytes, Chunk chunk);
   absl::Status TakeEnd(Finish finish);

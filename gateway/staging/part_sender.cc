@@ -11,20 +11,29 @@ namespace lakefs::gateway {
 
 PartSender::PartSender(const CallContext& context, PartTarget& target,
                        WorkerPool& pool, RetryBudget& budget,
-                       UploadProgress& progress, PartSenderOptions options)
+                       UploadProgress& progress, PartSenderOptions options,
+                       std::function<void()> on_failure)
     : scope_(context),
       target_(target),
       pool_(pool),
       budget_(budget),
       progress_(progress),
-      options_(options) {}
+      options_(options),
+      on_failure_(std::move(on_failure)) {
+  absl::MutexLock lock(&tether_->mu);
+  tether_->sender = this;
+}
 
 PartSender::~PartSender() {
   scope_.Cancel();
+  {
+    absl::MutexLock lock(&tether_->mu);
+    tether_->sender = nullptr;
+  }
   absl::MutexLock lock(&mu_);
   waiting_.clear();
   const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return senders_ == 0;
+    return at_work_ == 0;
   };
   mu_.Await(absl::Condition(&idle));
 }
@@ -49,6 +58,11 @@ absl::StatusOr<std::vector<StoredPart>> PartSender::Finish() {
   return stored_;
 }
 
+absl::Status PartSender::failure() const {
+  absl::MutexLock lock(&mu_);
+  return failure_;
+}
+
 int64_t PartSender::sent_bytes() const {
   absl::MutexLock lock(&mu_);
   return sent_bytes_;
@@ -68,16 +82,20 @@ void PartSender::WaitUntilHeld(size_t waiting, int sending) {
   };
   const CallContext& context = scope_.context();
   while (!done()) {
+    const bool over = !context.Over().ok();
+    // A PUT ends with the call too, and says more; but there may be none.
+    if (over && sending_ == 0) return Fail(context.Over());
     const TimePoint look_again = context.clock().Now() + options_.slow;
-    context.clock().WaitUntil(mu_, std::min(look_again, context.deadline()),
-                              absl::Condition(&done));
-    // A sender ends with the call, and then says so; only if none was to be had
-    // there is nobody to do it.
-    if (const auto over = context.Over(); !over.ok() && senders_ == 0) {
-      failure_.Update(over);
-    }
+    context.clock().WaitUntil(
+        mu_, over ? look_again : std::min(look_again, context.deadline()),
+        absl::Condition(&done));
     StartSenders();
   }
+}
+
+void PartSender::Fail(const absl::Status& failure) {
+  failure_ = failure;
+  waiting_.clear();
 }
 
 int PartSender::MaxSenders() const {
@@ -95,45 +113,72 @@ void PartSender::StartSenders() {
     // No more than there are parts that nobody has taken yet.
     const int idle = senders_ - sending_;
     if (idle >= static_cast<int>(waiting_.size())) return;
-    if (!pool_.TryRun([this] { SendParts(); })) return;
+    if (!QueueSender()) return;
     ++senders_;
     last_start_ = now;
   }
 }
 
+bool PartSender::QueueSender() {
+  return pool_.TryRun([tether = tether_] { TakeTurn(*tether); });
+}
+
+void PartSender::TakeTurn(Tether& tether) {
+  PartSender* sender = nullptr;
+  {
+    absl::MutexLock lock(&tether.mu);
+    if (tether.sender == nullptr) return;
+    sender = tether.sender;
+    absl::MutexLock sender_lock(&sender->mu_);
+    ++sender->at_work_;
+  }
+  sender->SendParts();
+}
+
 void PartSender::SendParts() {
   absl::MutexLock lock(&mu_);
-  Clock& clock = scope_.context().clock();
   while (!waiting_.empty() && failure_.ok()) {
-    Part part = std::move(waiting_.front());
-    waiting_.pop_front();
-    ++sending_;
-    const TimePoint start = last_start_ = clock.Now();
-    mu_.Unlock();
-    auto stored = SendOne(part);
-    const auto size = static_cast<int64_t>(part.bytes.size_bytes());
-    part = Part();  // its memory is free before the next one is asked for
-    mu_.Lock();
-    --sending_;
-    if (stored.ok()) {
-      // Half of what the last ones took: follows a change in a few parts.
-      const Duration took = clock.Now() - start;
-      usual_ = usual_ == Duration::zero() ? took : (usual_ + took) / 2;
-      progress_.stored_bytes += size;
-      stored_.push_back(*std::move(stored));
-    } else if (failure_.ok()) {
-      failure_ = stored.status();
-      waiting_.clear();
-      scope_.Cancel();
+    SendNext();
+    // Behind the others: they may have no thread at all.
+    const bool more = !waiting_.empty() && failure_.ok();
+    if (more && pool_.waiting() > 0 && QueueSender()) {
+      --at_work_;
+      return;
     }
   }
+  --at_work_;
   --senders_;
+}
+
+void PartSender::SendNext() {
+  Clock& clock = scope_.context().clock();
+  Part part = std::move(waiting_.front());
+  waiting_.pop_front();
+  ++sending_;
+  const TimePoint start = last_start_ = clock.Now();
+  mu_.Unlock();
+  auto stored = SendOne(part);
+  const auto size = static_cast<int64_t>(part.bytes.size_bytes());
+  part = Part();  // its memory is free before the next one is asked for
+  mu_.Lock();
+  --sending_;
+  if (stored.ok()) {
+    // Half of what the last ones took: follows a change in a few parts.
+    const Duration took = clock.Now() - start;
+    usual_ = usual_ == Duration::zero() ? took : (usual_ + took) / 2;
+    progress_.stored_bytes += size;
+    stored_.push_back(*std::move(stored));
+  } else if (failure_.ok()) {
+    Fail(stored.status());
+    scope_.Cancel();
+    if (on_failure_) on_failure_();
+  }
 }
 
 absl::StatusOr<StoredPart> PartSender::SendOne(const Part& part) {
   absl::InsecureBitGen random;
   bool again = false;
-  return Repeat(scope_.context(), budget_, random, [&] {
+  const auto attempt = [&] {
     {
       absl::MutexLock lock(&mu_);
       const auto size = static_cast<int64_t>(part.bytes.size_bytes());
@@ -141,7 +186,8 @@ absl::StatusOr<StoredPart> PartSender::SendOne(const Part& part) {
       if (std::exchange(again, true)) resent_bytes_ += size;
     }
     return target_.PutPart(scope_.context(), part.number, part.bytes);
-  });
+  };
+  return Repeat(scope_.context(), budget_, random, attempt, kForBytes);
 }
 
 }  // namespace lakefs::gateway

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -32,33 +34,51 @@ struct PartSenderOptions {
 };
 
 // Puts parts to their target while more of them come. A part stays in memory
-// until the store has it, so that a failed one is sent again alone.
+// until the store has it, so that a failed one is sent again alone. While
+// others wait for a thread of the pool, each part takes a turn of its own.
 //
 // Threads: Send and Finish for one thread; the parts are sent by the pool's.
 class PartSender {
  public:
   PartSender(const CallContext& context, PartTarget& target, WorkerPool& pool,
              RetryBudget& budget, UploadProgress& progress,
-             PartSenderOptions options = {});
+             PartSenderOptions options = {},
+             std::function<void()> on_failure = nullptr);
   // Gives up what is under way, and waits for it to end.
   ~PartSender();
 
-  // Hands a part over. Blocks while enough of them wait.
+  // Hands a part over. Blocks while enough of them wait, bounded by the call.
   // Errors: that of the first part that failed for good.
   absl::Status Send(Part part);
 
-  // Waits for all parts, and returns them in their order.
+  // Waits for all parts, bounded by the call, and returns them in their order.
   absl::StatusOr<std::vector<StoredPart>> Finish();
+
+  // The error of the first part that failed for good; OK if none has yet.
+  // `on_failure` is called when there is one: under a lock, by a thread of the
+  // pool.
+  absl::Status failure() const;
 
   // Bytes that were sent, and that were sent more than once.
   int64_t sent_bytes() const;
   int64_t resent_bytes() const;
 
  private:
+  // What a task of the pool holds of its sender, which may be gone before the
+  // task has its turn.
+  struct Tether {
+    absl::Mutex mu;
+    PartSender* sender ABSL_GUARDED_BY(mu) = nullptr;
+  };
+
   void StartSenders() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int MaxSenders() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool QueueSender();
+  static void TakeTurn(Tether& tether);
   void SendParts();
+  void SendNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<StoredPart> SendOne(const Part& part);
+  void Fail(const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WaitUntilHeld(size_t waiting, int sending)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -68,10 +88,13 @@ class PartSender {
   RetryBudget& budget_;
   UploadProgress& progress_;
   const PartSenderOptions options_;
+  const std::function<void()> on_failure_;
+  const std::shared_ptr<Tether> tether_ = std::make_shared<Tether>();
 
   mutable absl::Mutex mu_;
   std::deque<Part> waiting_ ABSL_GUARDED_BY(mu_);
-  int senders_ ABSL_GUARDED_BY(mu_) = 0;
+  int senders_ ABSL_GUARDED_BY(mu_) = 0;  // at work, or in the pool's queue
+  int at_work_ ABSL_GUARDED_BY(mu_) = 0;
   int sending_ ABSL_GUARDED_BY(mu_) = 0;
   TimePoint last_start_ ABSL_GUARDED_BY(mu_);  // of a sender or its PUT
   Duration usual_ ABSL_GUARDED_BY(mu_){};      // what a PUT takes

@@ -1,6 +1,9 @@
 // Repeats what may be repeated.
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/statusor.h"
 #include "gateway/base/backoff.h"
@@ -17,15 +20,30 @@ const absl::Status& StatusOf(const absl::StatusOr<T>& value) {
   return value.status();
 }
 
-// An upstream that failed this often in a row is not going to work now.
-inline constexpr int kMaxAttempts = 6;
+// When a failure that may pass is taken for one that stays: after this many
+// attempts in a row, but not before this long has passed since the first.
+struct Persistence {
+  int attempts = 6;
+  std::chrono::milliseconds at_least{0};
+  // What to do without budget. To wait fits where giving up costs more than the
+  // upstream's rest is worth.
+  WhenSpent when_spent = WhenSpent::kGiveUp;
+};
+
+// For bytes on their way to the store: a caller that cannot send them again
+// loses all that it has sent, so a store may be away for a minute.
+inline constexpr Persistence kForBytes{
+    .at_least = std::chrono::milliseconds(60'000),
+    .when_spent = WhenSpent::kWaitLong};
 
 // Calls `attempt`, which does no harm when it is repeated, until it succeeds or
 // fails for good: then the last failure, with the verdict in its details.
 template <typename Attempt>
 auto Repeat(const CallContext& context, RetryBudget& budget,
-            absl::BitGenRef random, Attempt attempt) -> decltype(attempt()) {
+            absl::BitGenRef random, Attempt attempt,
+            const Persistence& persistence = {}) -> decltype(attempt()) {
   Backoff backoff({}, random);
+  std::optional<TimePoint> failing_since;
   for (int n = 1;; ++n) {
     auto result = attempt();
     const absl::Status status = StatusOf(result);
@@ -33,10 +51,15 @@ auto Repeat(const CallContext& context, RetryBudget& budget,
       budget.Succeeded();
       return result;
     }
+    const TimePoint now = context.clock().Now();
+    if (!failing_since) failing_since = now;
+    const bool stays = n >= persistence.attempts &&
+                       now - *failing_since >= persistence.at_least;
     const RetryVerdict verdict =
-        !Transient(status)  ? budget.Tell(RetryVerdict::kPermanent)
-        : n == kMaxAttempts ? budget.Tell(RetryVerdict::kAttemptsUsedUp)
-                            : WaitToRetry(context, status, backoff, budget);
+        !Transient(status) ? budget.Tell(RetryVerdict::kPermanent)
+        : stays            ? budget.Tell(RetryVerdict::kAttemptsUsedUp)
+                           : WaitToRetry(context, status, backoff, budget,
+                                         persistence.when_spent);
     if (verdict != RetryVerdict::kRetried) {
       return WithMetadata(status, "retryVerdict", RetryVerdictName(verdict));
     }

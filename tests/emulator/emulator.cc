@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tests/emulator/azure_store.h"
 #include "tests/emulator/backend.h"
 #include "tests/emulator/content.h"
@@ -95,8 +96,18 @@ struct Emulator::Parts {
         api(backend, plan, log),
         store_service(plan, log, StoreError, /*keep_json=*/false,
                       ContentPolicyOf(options)),
-        api_server([this](HttpExchange& e) { return api.Handle(e); }),
-        store_server([this](HttpExchange& e) { return HandleStore(e); }) {}
+        api_server([this](HttpExchange& e) { return Dated(api.Handle(e)); }),
+        store_server(
+            [this](HttpExchange& e) { return Dated(HandleStore(e)); }) {}
+
+  // All servers say what time it is, by the clock that they sign by.
+  HttpResponse Dated(HttpResponse reply) const {
+    reply.headers.emplace(
+        "Date",
+        absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT",
+                         absl::FromChrono(options.now()), absl::UTCTimeZone()));
+    return reply;
+  }
 
   HttpResponse HandleStore(HttpExchange& exchange) {
     exchange.request().arrived = options.now();

@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HttpResponse response;
   response.status = 300 + 100 * (input.Byte() % 4);
   response.status += input.Byte() % 32;
-  response.headers = {{"retry-after", input.Line()},
+  response.headers = {{"date", "Tue, 24 Nov 2026 12:00:00 GMT"},
+                      {"retry-after", input.Line()},
                       {"x-request-id", input.Line()}};
   response.body = input.Rest();
 

@@ -1,9 +1,12 @@
-// What object stores say: ETags, Content-MD5, and how long a URL is good for.
+// What object stores say: ETags, Content-MD5, Retry-After, and how long a URL
+// is good for.
 //
-// Input: a line of ETag, a line of Content-MD5, a URL.
+// Input: a line of ETag (and Retry-After), a line of Content-MD5 (and Date), a
+// URL.
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
 #include "gateway/objectstore/store_client.h"
 #include "gateway/objectstore/url_expiry.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -34,7 +37,12 @@ std::string Decode(absl::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   testing::FuzzInput input(data, size);
   HttpResponse response{.status = 200};
-  response.headers = {{"etag", input.Line()}, {"content-md5", input.Line()}};
+  const std::string first = input.Line();
+  const std::string second = input.Line();
+  response.headers = {{"etag", first},
+                      {"content-md5", second},
+                      {"retry-after", first},
+                      {"date", second}};
   const std::string url = input.Rest();
 
   EtagOf(response);
@@ -44,6 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     response.status = status;
     const absl::Status error = StoreError("storePut", response);
     testing::Require(!error.ok() && error.message().size() < 1024);
+    const auto retry_after = DetailsOf(error).retry_after;
+    testing::Require(!retry_after || (retry_after->count() >= 0 &&
+                                      *retry_after <= std::chrono::minutes(5)));
   }
   // An ETag as it should be is given back without its quotes.
   const std::string plain = absl::BytesToHexString(url.substr(0, 64));

@@ -6,6 +6,8 @@
 #include <map>
 #include <thread>
 
+#include "absl/strings/escaping.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/crc32c.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/stage.h"
@@ -204,6 +206,37 @@ TEST(PartFaultTest, AStoreThatStallsForHalfAMinuteIsWaitedFor) {
   ExpectEachPartOnce(stage, 5);
 }
 
+TEST(PartFaultTest, AStoreThatIsAwayForSomeSecondsLosesNothing) {
+  for (const int64_t size : {40 * kMiB, kMiB}) {
+    Stage stage({});
+    for (const char* operation : {"storePut", "storePutPart"}) {
+      stage.Break(operation, Fault::Kind::kResetBefore, -1);
+    }
+    std::jthread later([&stage] {
+      std::this_thread::sleep_for(std::chrono::seconds(4));
+      stage.emulator.ClearFaults();
+    });
+    const std::string data = Bytes(static_cast<size_t>(size));
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_TRUE(stage.Read("o") == data);
+    EXPECT_EQ(end.result.rounds(), 1);
+  }
+}
+
+TEST(PartFaultTest, ARefusalIsToldToACallerThatSendsNoMore) {
+  Stage stage({});
+  stage.Break("storePutPart", Fault::Kind::kStatus, 1, 0, 400);
+  auto messages = MessagesOf(HeaderFor("o"), Bytes(10 * kMiB));
+  messages.pop_back();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(30));
+  const auto stream = stage.stub->UploadAndLink(&context);
+  for (const auto& message : messages) stream->Write(message);
+  EXPECT_EQ(EndOf(stream->Finish()).reason, "STORE_REJECTED");
+}
+
 TEST(PartFaultTest, AStoreThatAcknowledgesAPartItLostIsCaught) {
   Stage stage({});
   stage.Break("storePutPart", Fault::Kind::kWrongETag, 1, 1);
@@ -224,6 +257,18 @@ TEST(ContentMd5Test, AStoreThatGetsOtherBytesIsFoundOutAndAskedAgain) {
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
   EXPECT_TRUE(stage.Read("o") == data);
   EXPECT_EQ(end.result.bytes_resent(), 8 * kMiB);
+}
+
+TEST(ContentMd5Test, TheCallersOwnGoesAlongWithOnePut) {
+  Stage stage({});
+  stage.Break("storePut", Fault::Kind::kCorrupt);
+  auto messages = MessagesOf(HeaderFor("o"), "hello");
+  messages.back().mutable_finish()->set_md5(
+      absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592"));
+  const CallEnd end = Send(*stage.stub, messages);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.bytes_resent(), 5) << "the store refused it once";
+  EXPECT_EQ(stage.Read("o"), "hello");
 }
 
 TEST(ContentMd5Test, AnETagThatIsNoLongerTheMd5IsDataLoss) {
@@ -346,6 +391,64 @@ TEST(RewindTest, URLsThatDieTogetherAskForTheBytesAgain) {
   const Watched watched = UploadWatched(stage, header, data);
   ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
   EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+std::function<WallTime()> ClockAhead(std::chrono::minutes span) {
+  return [span] { return std::chrono::system_clock::now() + span; };
+}
+
+TEST(SasTest, OurClockMayBeWrong) {
+  for (const int ahead : {-20, 20}) {
+    Stage stage({.store = StoreKind::kAzure,
+                 .now = ClockAhead(std::chrono::minutes(ahead))});
+    const std::string data = Bytes(20 * kMiB);
+    const CallEnd end = stage.Put("o", data);
+    ASSERT_TRUE(end.status.ok()) << ahead << end.status.error_message();
+    EXPECT_EQ(end.result.plan(), pb::PLAN_AZURE_BLOCKS);
+    EXPECT_EQ(end.result.rounds(), 1);
+    EXPECT_TRUE(stage.Read("o") == data);
+  }
+}
+
+// A SAS that ends while the third block is on its way.
+void EndTheSasInTheMiddle(Stage& stage) {
+  Fault slow;
+  slow.operation = "storePutPart";
+  slow.kind = Fault::Kind::kSlow;
+  slow.delay = std::chrono::milliseconds(2500);
+  slow.skip = 2;
+  slow.times = 1;
+  stage.emulator.AddFault(slow);
+}
+
+TEST(SasTest, ItsEndInTheMiddleIsAClearErrorIfTheBytesAreGone) {
+  for (const int ahead : {-20, 0, 20}) {
+    Stage stage({.store = StoreKind::kAzure,
+                 .now = ClockAhead(std::chrono::minutes(ahead)),
+                 .presign_lifetime = std::chrono::seconds(2)});
+    EndTheSasInTheMiddle(stage);
+    const CallEnd end = stage.Put("o", Bytes(80 * kMiB));
+    EXPECT_EQ(end.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_EQ(end.reason, "LINK_ADDRESS_EXPIRED");
+    EXPECT_THAT(end.status.error_message(), HasSubstr("Azure"));
+    EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+    EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RESTART);
+  }
+}
+
+TEST(SasTest, AfterItsEndInTheMiddleTheBytesAreAskedForAgain) {
+  Stage stage({.store = StoreKind::kAzure,
+               .now = ClockAhead(std::chrono::minutes(20)),
+               .presign_lifetime = std::chrono::seconds(2)});
+  EndTheSasInTheMiddle(stage);
+  const std::string data = Bytes(80 * kMiB);
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_can_rewind(true);
+  const Watched watched = UploadWatched(stage, header, data);
+  ASSERT_TRUE(watched.end.status.ok()) << watched.end.status.error_message();
+  EXPECT_EQ(watched.rewinds, std::vector<int64_t>{0});
+  EXPECT_EQ(stage.Count("getPhysicalAddress"), 2);
   EXPECT_TRUE(stage.Read("o") == data);
 }
 

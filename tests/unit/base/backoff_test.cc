@@ -76,5 +76,19 @@ TEST_F(BackoffTest, ADeadUpstreamUsesTheBudgetUpAndTimeGivesItBack) {
   EXPECT_TRUE(budget.Spend());
 }
 
+TEST_F(BackoffTest, AnEmptyBudgetMayMakeRetriesRareInstead) {
+  RetryBudget budget({.capacity = 0}, clock_);
+  Backoff backoff({}, random_);
+  EXPECT_EQ(
+      WaitToRetry(context_, Failure(), backoff, budget, WhenSpent::kWaitLong),
+      RetryVerdict::kRetried);
+  EXPECT_GE(clock_.Elapsed(), seconds(5));
+  EXPECT_LE(clock_.Elapsed(), seconds(10));
+  const CallContext soon = context_.WithDeadline(clock_.Now() + seconds(4));
+  EXPECT_EQ(WaitToRetry(soon, Failure(), backoff, budget, WhenSpent::kWaitLong),
+            RetryVerdict::kBudget)
+      << "there is no time to wait long";
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

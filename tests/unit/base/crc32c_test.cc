@@ -34,6 +34,8 @@ TEST(Crc32cTest, TheThreeFormsAgreeOnEveryLength) {
     EXPECT_EQ(ExtendCrc32c(first, rest), Crc32c(piece)) << size;
     EXPECT_EQ(ConcatCrc32c(first, Crc32c(rest), rest.size()), Crc32c(piece))
         << size;
+    EXPECT_EQ(TailCrc32c(first, Crc32c(piece), rest.size()), Crc32c(rest))
+        << size;
   }
 }
 

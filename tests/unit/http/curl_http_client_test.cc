@@ -3,8 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -243,6 +248,106 @@ TEST_F(CurlHttpClientTest, ACallThatIsOverSendsNothing) {
       client_.Send(context_, {.operation = "t", .url = Url("/echo")});
   EXPECT_TRUE(NeverLeft(response.status()));
   EXPECT_EQ(method_, "");
+}
+
+// A socket that takes connections and some bytes, which nobody reads.
+class DeafServer {
+ public:
+  DeafServer() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    const int small = 64 * 1024;
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(fd_, any, size), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+    EXPECT_EQ(getsockname(fd_, any, &size), 0);
+    url = absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port), "/x");
+  }
+  ~DeafServer() { close(fd_); }
+
+  int fd() const { return fd_; }
+  std::string url;
+
+ private:
+  const int fd_;
+};
+
+HttpRequest UploadTo(const std::string& url, uint64_t size, seconds stall) {
+  return {
+      .operation = "storePut",
+      .method = HttpMethod::kPut,
+      .url = url,
+      .stream = HttpBody{.size_bytes = size,
+                         .read = [left = size](std::span<char> buffer) mutable
+                         -> absl::StatusOr<size_t> {
+                           const size_t n =
+                               std::min<uint64_t>(left, buffer.size());
+                           left -= n;
+                           return n;
+                         }},
+      .stall_timeout = stall};
+}
+
+TEST_F(CurlHttpClientTest, AnUploadThatDoesNotMoveIsGivenUp) {
+  DeafServer deaf;
+  const auto response =
+      client_.Send(context_, UploadTo(deaf.url, 64 << 20, seconds(1)));
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
+  EXPECT_GT(context_.Remaining(), seconds(10));
+}
+
+TEST_F(CurlHttpClientTest, AServerThatHasAllOfAnUploadMayThinkForLonger) {
+  server_.Put("/think", [this](const auto&, auto&) {
+    // Beyond the 5 s that curl takes the mean of, and the timeout behind them.
+    go_on_.WaitForNotificationWithTimeout(absl::Seconds(8));
+  });
+  EXPECT_THAT(
+      client_.Send(context_, UploadTo(Url("/think"), 2 << 20, seconds(1))),
+      IsOk());
+}
+
+// Answers the first request of each connection, and drops the connection at
+// the second without a word, as servers do with those that were idle too long.
+void DropSecondRequests(int listener, std::atomic<int>& requests) {
+  std::vector<std::jthread> connections;
+  while (true) {
+    const int fd = accept(listener, nullptr, nullptr);
+    if (fd < 0) return;
+    connections.emplace_back([fd, &requests] {
+      char buffer[4096];
+      if (recv(fd, buffer, sizeof(buffer), 0) > 0) {
+        ++requests;
+        constexpr absl::string_view kAnswer =
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        send(fd, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+        if (recv(fd, buffer, sizeof(buffer), 0) > 0) ++requests;
+      }
+      close(fd);
+    });
+  }
+}
+
+TEST_F(CurlHttpClientTest, WhatMustNotBeSentTwiceIsNotEvenWithoutABody) {
+  DeafServer dropping;
+  std::atomic<int> requests = 0;
+  std::thread server([&] { DropSecondRequests(dropping.fd(), requests); });
+  const HttpRequest get{.operation = "t", .url = dropping.url};
+  HttpRequest post{.operation = "t",
+                   .method = HttpMethod::kPost,
+                   .url = dropping.url,
+                   .repeatable = false};
+  EXPECT_THAT(client_.Send(context_, get), IsOk());
+  EXPECT_THAT(client_.Send(context_, get), IsOk());
+  EXPECT_EQ(requests, 3) << "curl has repeated the second by itself";
+  EXPECT_THAT(client_.Send(context_, post), IsOk());
+  EXPECT_EQ(requests, 4);
+  shutdown(dropping.fd(), SHUT_RDWR);
+  engine_.reset();
+  server.join();
 }
 
 TEST(HttpClientTest, PercentEncodingLeavesOnlyUnreservedCharacters) {

@@ -43,6 +43,24 @@ TEST_F(RestClientTest, PathsAreEncodedAndKeysSentAsBasic) {
   EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "Basic aWQ6c2VjcmV0");
 }
 
+TEST_F(RestClientTest, ALocationIsSignedWhenItsReplyWasMade) {
+  constexpr char kLocation[] = R"({"physical_address":"s3://b/x"})";
+  const std::vector<HttpHeader> date = {
+      {"date", "Tue, 24 Nov 2026 12:00:00 GMT"}};
+  const WallTime noon{seconds(1'795'521'600)};
+  http_.Answer(200, kLocation, date);
+  EXPECT_EQ(client_.GetPhysicalAddress(context_, object_, true)->signed_at,
+            noon);
+  http_.Answer(409, kLocation, date);
+  EXPECT_EQ(client_.LinkPhysicalAddress(context_, object_, {}, false)
+                .try_here->signed_at,
+            noon);
+  http_.Answer(200, kLocation);
+  EXPECT_EQ(client_.GetPhysicalAddress(context_, object_, true)->signed_at,
+            clock_.WallNow())
+      << "without a Date our clock has to do";
+}
+
 TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
   http_.Answer(200, kStats);
   const LinkAnswer answer = client_.LinkPhysicalAddress(

@@ -23,6 +23,7 @@ class DirectS3StoreTest : public StoreFixture {
     auto parts = store_.BeginParts(context_, location_, 5 << 20);
     EXPECT_THAT(parts, IsOk());
     EXPECT_EQ(http_.requests.back().url, "http://s3/bucket/data/x?uploads=");
+    EXPECT_FALSE(http_.requests.back().repeatable);
     http_.requests.clear();
     return *std::move(parts);
   }
@@ -102,6 +103,7 @@ TEST_F(DirectS3StoreTest, PartsGoByTheirNumberAndAreNamedInOrder) {
   const auto stored = upload->Complete(context_, parts);
   ASSERT_THAT(stored, IsOk());
   EXPECT_EQ(stored->checksum, "5d-2");
+  EXPECT_FALSE(http_.requests[2].repeatable);
   EXPECT_EQ(http_.requests[2].url, "http://s3/bucket/data/x?uploadId=u%2F1%2B");
   EXPECT_EQ(http_.requests[2].body,
             "<CompleteMultipartUpload>"
@@ -143,6 +145,35 @@ TEST_F(DirectS3StoreTest, ACompleteWhoseAnswerWasLostIsFoundAsItStands) {
   EXPECT_EQ(http_.requests[2].url, "http://s3/bucket/data/x");
   EXPECT_EQ(HeaderOf(http_.requests[2], "Range"), "bytes=0-0");
   ExpectSigned();
+}
+
+TEST_F(DirectS3StoreTest, WhatStandsThereIsItOnlyWithAllItsBytes) {
+  for (const bool whole : {true, false}) {
+    const auto upload = Begin();
+    for (const int number : {1, 2, 1}) {  // the first is sent twice
+      http_.Answer(200, "", {{"etag", "\"e\""}});
+      ASSERT_THAT(upload->PutPart(context_, number, RopeOf("abcd")), IsOk());
+    }
+    http_.Answer(503);
+    EXPECT_TRUE(Transient(upload->Complete(context_, {}).status()));
+    http_.Answer(404, ErrorXml("NoSuchUpload"));
+    http_.Answer(206, "x",
+                 {{"etag", "\"5d-2\""},
+                  {"content-range", whole ? "bytes 0-0/8" : "bytes 0-0/7"}});
+    EXPECT_EQ(upload->Complete(context_, {}).ok(), whole);
+  }
+}
+
+TEST_F(DirectS3StoreTest, PartsThatTheStoreHasLostAreDataLoss) {
+  for (const char* code : {"InvalidPart", "InvalidPartOrder"}) {
+    for (const int status : {400, 200}) {
+      const auto upload = Begin();
+      http_.Answer(status, ErrorXml(code));
+      const auto stored = upload->Complete(context_, {});
+      EXPECT_THAT(stored, StatusIs(absl::StatusCode::kDataLoss)) << code;
+      EXPECT_THAT(stored, HasReason(Reason::kChecksumMismatch));
+    }
+  }
 }
 
 TEST_F(DirectS3StoreTest, ACompleteThatNeverWorkedIsNotFoundAsItStands) {

@@ -112,6 +112,13 @@ TEST_F(AzureBlocksTest, TheMd5OfTheListIsNotTheObjects) {
   EXPECT_EQ(blocks_->Complete(context_, {})->checksum, "0x8D");
 }
 
+TEST_F(AzureBlocksTest, BlocksThatTheStoreHasLostAreDataLoss) {
+  http_.Answer(400, ErrorXml("InvalidBlockList"));
+  const auto stored = blocks_->Complete(context_, {});
+  EXPECT_THAT(stored, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(stored, HasReason(Reason::kChecksumMismatch));
+}
+
 TEST_F(AzureBlocksTest, AListAcknowledgedWithoutAnEtagIsSentAgain) {
   http_.Answer(201);
   EXPECT_TRUE(Transient(blocks_->Complete(context_, {}).status()));

@@ -1,5 +1,6 @@
 #include "gateway/objectstore/store_client.h"
 
+#include "absl/strings/escaping.h"
 #include "tests/unit/objectstore/store_fixture.h"
 
 namespace lakefs::gateway::testing {
@@ -71,6 +72,64 @@ TEST_F(StoreClientTest, AnEtagIsBelievedToBeAnMd5OnceOneWas) {
   EXPECT_THAT(Put(client), IsOk()) << "no MD5 has that form";
 }
 
+TEST_F(StoreClientTest, WhatEtagsAreInOneBucketSaysNothingOfAnother) {
+  StoreClient client(http_, {.content_md5 = true});
+  const auto put = [&](const char* url) {
+    return client.Put(context_, {.operation = "storePut", .url = url},
+                      RopeOf("hello"));
+  };
+  const std::string other(32, 'a');
+  http_.Answer(200, "", {{"etag", kMd5OfHello}});
+  EXPECT_THAT(put("https://s/plain/data/x?sig=1"), IsOk());
+  http_.Answer(200, "", {{"etag", other}});
+  EXPECT_THAT(put("https://s/encrypted/data/x?sig=1"), IsOk());
+  http_.Answer(200, "", {{"etag", other}});
+  EXPECT_THAT(put("https://encrypted.s/plain/data/x"), IsOk());
+  http_.Answer(200, "", {{"etag", other}});
+  EXPECT_THAT(put("https://s/plain/data/y?sig=2"),
+              HasReason(Reason::kChecksumMismatch));
+}
+
+TEST_F(StoreClientTest, EtagsOfWhatACustomersKeyEncryptsAreNoMd5s) {
+  StoreClient client(http_, {.content_md5 = true});
+  http_.Answer(200, "", {{"etag", kMd5OfHello}});
+  EXPECT_THAT(Put(client), IsOk());
+  for (const HttpHeader& header :
+       {HttpHeader{"x-amz-server-side-encryption", "aws:kms"},
+        HttpHeader{"x-amz-server-side-encryption", "aws:kms:dsse"},
+        HttpHeader{"x-amz-server-side-encryption-customer-algorithm",
+                   "AES256"}}) {
+    http_.Answer(200, "", {{"etag", std::string(32, 'a')}, header});
+    EXPECT_THAT(Put(client), IsOk()) << header.name;
+  }
+}
+
+TEST_F(StoreClientTest, AnMd5ThatIsKnownGoesAlongWithoutBeingAskedFor) {
+  StoreClient client(http_, {});
+  Rope bytes = RopeOf("hello");
+  bytes.set_md5(absl::HexStringToBytes(kMd5OfHello));
+  const auto put = [&] {
+    return client.Put(context_, {.operation = "storePut", .url = "http://s/k"},
+                      bytes);
+  };
+  http_.Answer(200, "", {{"etag", kMd5OfHello}});
+  EXPECT_THAT(put(), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Content-MD5"), kMd5OfHelloBase64);
+  http_.Answer(200, "", {{"etag", std::string(32, 'a')}});
+  EXPECT_THAT(put(), HasReason(Reason::kChecksumMismatch));
+}
+
+TEST_F(StoreClientTest, OnlyBytesThatAreAtHandMayNotStall) {
+  StoreClient client(http_, {.stall_timeout = seconds(9)});
+  http_.Answer(200);
+  http_.Answer(200);
+  EXPECT_THAT(Put(client), IsOk());
+  EXPECT_THAT(client.Send(context_, {.operation = "storePutBlockList"}),
+              IsOk());
+  EXPECT_EQ(http_.requests[0].stall_timeout, seconds(9));
+  EXPECT_EQ(http_.requests[1].stall_timeout, seconds(0));
+}
+
 TEST_F(StoreClientTest, WithoutContentMd5NoEtagIsAnMd5) {
   StoreClient client(http_, {});
   http_.Answer(200, "", {{"etag", kMd5OfHello}});
@@ -95,6 +154,14 @@ TEST_F(StoreClientTest, WhatTheStoreRefusesIsSaidWithItsCodeAndNoSecret) {
   EXPECT_FALSE(UrlRefused(missing.status()));
   EXPECT_EQ(DetailsOf(missing.status()).metadata["storeErrorCode"],
             "ContainerNotFound");
+}
+
+TEST_F(StoreClientTest, AStoreThatAsksToBeLeftAloneIsHeard) {
+  StoreClient client(http_, {});
+  http_.Answer(503, ErrorXml("SlowDown"), {{"retry-after", "7"}});
+  EXPECT_EQ(DetailsOf(Put(client).status()).retry_after, seconds(7));
+  http_.Answer(503, ErrorXml("SlowDown"));
+  EXPECT_EQ(DetailsOf(Put(client).status()).retry_after, std::nullopt);
 }
 
 TEST_F(StoreClientTest, WhatMayPassIsTransient) {

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "tests/testing/matchers.h"
+#include "tests/testing/shifted_clock.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -156,6 +159,81 @@ TEST_F(PartSenderTest, TheDeadlineEndsTheWait) {
   PartSender sender(soon, target_, pool_, budget_, progress_);
   (void)SendAll(sender, 2);
   EXPECT_THAT(sender.Finish(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(PartSenderTest, AFullPoolHoldsNobodyBeyondItsCall) {
+  absl::Notification go;
+  WorkerPool busy(1, 4);
+  ASSERT_TRUE(busy.TryRun([&go] { go.WaitForNotification(); }));
+  const CallContext soon =
+      context_.WithDeadline(clock_.Now() + milliseconds(30));
+  {
+    PartSender sender(soon, target_, busy, budget_, progress_);
+    EXPECT_THAT(SendAll(sender, 2), IsOk());
+    EXPECT_THAT(sender.Finish(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+    EXPECT_EQ(memory_.used_bytes(), 0);
+  }
+  EXPECT_GT(busy.waiting(), 0) << "its task has not had its turn yet";
+  go.Notify();
+}
+
+// A target that does not notice when its call is over.
+class DeafTarget final : public PartTarget {
+ public:
+  explicit DeafTarget(milliseconds takes) : takes_(takes) {}
+  absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
+                                     const Rope&) override {
+    (void)context.Detached(seconds(30)).Sleep(takes_);
+    return StoredPart{.number = number};
+  }
+  absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
+
+ private:
+  const milliseconds takes_;
+};
+
+TEST_F(PartSenderTest, BehindTheDeadlineNobodySpins) {
+  ShiftedClock counted;
+  const CallContext soon(counted, counted.Now() + milliseconds(20), "test");
+  DeafTarget deaf(milliseconds(300));
+  PartSender sender(soon, deaf, pool_, budget_, progress_);
+  ASSERT_THAT(SendAll(sender, 2), IsOk());
+  (void)sender.Finish();
+  EXPECT_LE(counted.waits, 40);
+}
+
+TEST_F(PartSenderTest, UploadsTakeTurnsWhereThePoolIsFull) {
+  target_.takes = milliseconds(2);
+  WorkerPool one(1, 16);
+  std::atomic<bool> done = false;
+  std::thread endless([&] {
+    PartSender sender(context_, target_, one, budget_, progress_);
+    while (!done && context_.Over().ok()) {
+      Part part{.number = 1};
+      part.bytes.Append("x");
+      ASSERT_THAT(sender.Send(std::move(part)), IsOk());
+    }
+    EXPECT_THAT(sender.Finish(), IsOk());
+  });
+  while (one.waiting() == 0 && target_.most == 0) std::this_thread::yield();
+  FakeTarget other;
+  PartSender sender(context_.WithDeadline(clock_.Now() + seconds(5)), other,
+                    one, budget_, progress_);
+  (void)SendAll(sender, 5);
+  EXPECT_THAT(sender.Finish(), IsOk());
+  done = true;
+  endless.join();
+}
+
+TEST_F(PartSenderTest, AFailureIsToldAtOnce) {
+  target_.refused = 1;
+  absl::Notification told;
+  PartSender sender(context_, target_, pool_, budget_, progress_, {},
+                    [&told] { told.Notify(); });
+  EXPECT_THAT(sender.failure(), IsOk());
+  (void)SendAll(sender, 1);
+  EXPECT_TRUE(told.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  EXPECT_THAT(sender.failure(), HasReason(Reason::kStoreRejected));
 }
 
 }  // namespace

@@ -1,0 +1,304 @@
+#include "gateway/staging/object_mover.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <functional>
+#include <random>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "tests/testing/fake_body.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+#include "tests/testing/shifted_clock.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+constexpr int64_t kMiB = 1 << 20;
+
+// A store that puts parts together by itself, with answers that a test writes.
+class FakeStore final : public ObjectStore {
+ public:
+  // Each as it is told which part; the default is an acknowledgement.
+  std::function<absl::Status(int number)> on_part = [](int) {
+    return absl::OkStatus();
+  };
+  std::function<absl::Status()> on_complete = [] { return absl::OkStatus(); };
+  std::function<absl::Status(const Rope& bytes)> on_put = [](const Rope&) {
+    return absl::OkStatus();
+  };
+
+  absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
+                                   const Rope& bytes) override {
+    if (auto s = on_put(bytes); !s.ok()) return s;
+    return StoredObject{.checksum = "whole", .etag = "whole"};
+  }
+  absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
+      const CallContext&, const StagingLocation&, int64_t) override {
+    return std::make_unique<Upload>(*this);
+  }
+
+ private:
+  class Upload final : public PartedUpload {
+   public:
+    explicit Upload(FakeStore& store) : store_(store) {}
+    absl::StatusOr<StoredPart> PutPart(const CallContext&, int number,
+                                       const Rope&) override {
+      if (auto s = store_.on_part(number); !s.ok()) return s;
+      return StoredPart{.number = number, .etag = "e"};
+    }
+    absl::StatusOr<StoredObject> Complete(
+        const CallContext&, std::span<const StoredPart>) override {
+      if (auto s = store_.on_complete(); !s.ok()) return s;
+      return StoredObject{.checksum = "together", .etag = "together"};
+    }
+    absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
+
+   private:
+    FakeStore& store_;
+  };
+};
+
+// Sends so many bytes, and then stalls, but not for ever.
+class StallingBody final : public BodySource {
+ public:
+  explicit StallingBody(int64_t bytes) : left_(bytes) {}
+  void Grant(int64_t) override {}
+  void Withdraw() override {}
+  bool CanRewind() const override { return false; }
+  void Rewind(int64_t) override {}
+  absl::StatusOr<BodyEvent> Next(const CallContext& context,
+                                 TimePoint until) override {
+    if (left_ > 0) {
+      Chunk chunk{.write_offset = sent_, .data = std::string(kMiB, 'x')};
+      sent_ += kMiB;
+      left_ -= kMiB;
+      return chunk;
+    }
+    (void)context.Sleep(
+        std::max(Duration::zero(), Duration(until - context.clock().Now())));
+    if (auto over = context.Over(); !over.ok()) return over;
+    if (++silences_ > 20) return absl::CancelledError("waited for in vain");
+    return Silence{};
+  }
+
+ private:
+  int64_t left_;
+  int64_t sent_ = 0;
+  int silences_ = 0;
+};
+
+class ObjectMoverTest : public ::testing::Test {
+ protected:
+  // An address on Azure, whose URL ends by the store's clock then.
+  StagingLocation SasFor(Duration life) {
+    const absl::Time now = absl::FromUnixSeconds(1'795'521'600);
+    return {.physical_address = "https://acc.blob.core.windows.net/c/data/x",
+            .presigned_url = absl::StrCat(
+                "https://acc.blob.core.windows.net/c/data/x?sig=hush&se=",
+                absl::FormatTime("%E4Y-%m-%dT%H:%M:%SZ",
+                                 now + absl::FromChrono(life),
+                                 absl::UTCTimeZone())),
+            .signed_at = absl::ToChronoTime(now)};
+  }
+  absl::StatusOr<Placement> Move(BodySource& source) {
+    PartReader reader(context_, request_, source, memory_, spool_, progress_);
+    ObjectMover mover(
+        {.lakefs = lakefs_,
+         .presigned_store = store_,
+         .lakefs_budget = budget_,
+         .store_budget = budget_,
+         .background = pool_,
+         .part_pool = pool_,
+         .spool = spool_,
+         .plan = {.part_bytes = kMiB}},
+        context_, request_, server_, reader, progress_,
+        [] { return absl::OkStatus(); }, random_);
+    auto placement = mover.Move();
+    if (!placement.ok()) mover.Abandon();
+    return placement;
+  }
+
+  ShiftedClock clock_;
+  CallContext context_{clock_, clock_.Now() + minutes(600), "test"};
+  FakeLakefs lakefs_;
+  FakeStore store_;
+  FakeBody body_;
+  RetryBudget budget_{{}, clock_};
+  // One part at a time, so that what is stored keeps up with the clock.
+  WorkerPool pool_{1, 8};
+  Spool spool_{SpoolOptions{}};
+  MemoryBudget memory_{64 * kMiB};
+  UploadProgress progress_;
+  std::mt19937_64 random_{1};
+  UploadRequest request_{.object = {"repo", "main", "o"}};
+  ServerConfig server_{.version = "1.84.0",
+                       .blockstore_type = "azure",
+                       .pre_sign_support = true};
+};
+
+TEST_F(ObjectMoverTest, PartsThatTheStorePutsTogetherMakeAPlacement) {
+  lakefs_.addresses.push_back(SasFor(minutes(15)));
+  body_.Send(std::string(5 * kMiB, 'x'), kMiB);
+  const auto placement = Move(body_);
+  ASSERT_THAT(placement, IsOk());
+  EXPECT_EQ(placement->checksum, "together");
+}
+
+TEST_F(ObjectMoverTest, AnUploadThatWillNotBeInTimeEndsBeforeTheTimeIsLost) {
+  lakefs_.addresses.push_back(SasFor(minutes(15)));
+  request_.size_bytes = 20 * kMiB;
+  int parts = 0;
+  store_.on_part = [&](int) {
+    ++parts;
+    clock_.Advance(minutes(1));
+    return absl::OkStatus();
+  };
+  body_.Send(std::string(20 * kMiB, 'x'), kMiB);
+  const auto placement = Move(body_);
+  EXPECT_THAT(placement, HasReason(Reason::kLinkAddressExpired));
+  EXPECT_THAT(placement.status().ToString(),
+              HasSubstr("would expire before all bytes are up"));
+  EXPECT_LT(parts, 10) << "a minute or two would have told";
+}
+
+TEST_F(ObjectMoverTest, AnUploadThatWillBeInTimeGoesOn) {
+  lakefs_.addresses.push_back(SasFor(minutes(15)));
+  request_.size_bytes = 20 * kMiB;
+  store_.on_part = [&](int) {
+    clock_.Advance(seconds(20));
+    return absl::OkStatus();
+  };
+  body_.Send(std::string(20 * kMiB, 'x'), kMiB);
+  EXPECT_THAT(Move(body_), IsOk());
+}
+
+TEST_F(ObjectMoverTest, ALifeThatCannotBeIsTakenForTheUsualOne) {
+  for (const Duration life :
+       {Duration(minutes(-5)), Duration(seconds(0)), Duration(minutes(3000))}) {
+    lakefs_.addresses.push_back(SasFor(life));
+    body_.events.clear();
+    body_.Send(std::string(5 * kMiB, 'x'), kMiB);
+    EXPECT_THAT(Move(body_), IsOk());
+    lakefs_.addresses.push_back(SasFor(life));
+    body_.Send(std::string(5 * kMiB, 'x'), kMiB);
+    store_.on_complete = [&] {
+      clock_.Advance(minutes(16));
+      return MakeError(absl::StatusCode::kPermissionDenied, "denied",
+                       Reason::kStoreRejected);
+    };
+    EXPECT_THAT(Move(body_), HasReason(Reason::kLinkAddressExpired));
+    store_.on_complete = [] { return absl::OkStatus(); };
+  }
+}
+
+TEST_F(ObjectMoverTest, ARefusalNearTheEndIsTheUrlsAndBeforeItTheStoresOwn) {
+  for (const auto& [at, reason] :
+       {std::pair(seconds(869), Reason::kStoreRejected),
+        std::pair(seconds(871), Reason::kLinkAddressExpired)}) {
+    lakefs_.addresses.push_back(SasFor(minutes(15)));
+    body_.events.clear();
+    body_.Send(std::string(3 * kMiB, 'x'), kMiB);
+    store_.on_complete = [this, span = at] {
+      clock_.Advance(span);
+      return MakeError(absl::StatusCode::kPermissionDenied, "denied",
+                       Reason::kStoreRejected);
+    };
+    EXPECT_THAT(Move(body_), HasReason(reason)) << at.count();
+  }
+}
+
+TEST_F(ObjectMoverTest, WhatTheStoreHasLostIsAskedForAgainWhereItCanBe) {
+  const std::string data(3 * kMiB, 'x');
+  for (const bool can_rewind : {true, false}) {
+    lakefs_.addresses = {SasFor(minutes(15)), SasFor(minutes(15))};
+    int completes = 0;
+    store_.on_complete = [&completes] {
+      if (++completes > 1) return absl::OkStatus();
+      return MakeError(absl::StatusCode::kDataLoss, "InvalidBlockList",
+                       Reason::kChecksumMismatch);
+    };
+    FakeBody body;
+    body.can_rewind = can_rewind;
+    body.Send(data, kMiB);
+    body.Send(data, kMiB);
+    const auto placement = Move(body);
+    EXPECT_EQ(placement.ok(), can_rewind);
+    EXPECT_EQ(body.rewinds.size(), can_rewind ? 1U : 0U);
+    if (!can_rewind) {
+      EXPECT_THAT(placement, StatusIs(absl::StatusCode::kDataLoss));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, TheSpoolIsHeldAgainstWhatCame) {
+  server_.blockstore_type = "gs";
+  for (const bool hurt : {false, true}) {
+    lakefs_.addresses.push_back(
+        StagingLocation{.physical_address = "gs://b/x", .presigned_url = ""});
+    body_.events.clear();
+    body_.Send(std::string(3 * kMiB, 'x'), kMiB);
+    store_.on_put = [hurt](const Rope& bytes) {
+      if (hurt) {
+        EXPECT_EQ(pwrite(bytes.pieces()[0].fd, "y", 1, 5), 1);
+      }
+      HttpRequest request;
+      bytes.AttachTo(request);
+      std::string buffer(kMiB, '\0');
+      while (true) {
+        const auto n = request.stream->read({buffer.data(), buffer.size()});
+        if (!n.ok() || *n == 0) return n.status();
+      }
+    };
+    const auto placement = Move(body_);
+    EXPECT_EQ(placement.ok(), !hurt) << placement.status();
+    if (hurt) {
+      EXPECT_THAT(placement, HasReason(Reason::kChecksumMismatch));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, TheCallersMd5GoesToTheStoreWithTheWhole) {
+  const std::string md5 =
+      absl::HexStringToBytes("5d41402abc4b2a76b9719d911017c592");
+  lakefs_.addresses = {SasFor(minutes(15))};
+  body_.Send("hello", 5);
+  std::get<Finish>(*body_.events.back()).md5 = md5;
+  std::string told;
+  store_.on_put = [&told](const Rope& bytes) {
+    told = bytes.md5();
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(Move(body_), IsOk());
+  EXPECT_EQ(told, md5);
+}
+
+TEST_F(ObjectMoverTest, APartThatIsRefusedEndsTheWaitForTheCaller) {
+  lakefs_.addresses.push_back(SasFor(minutes(15)));
+  store_.on_part = [](int) {
+    return MakeError(absl::StatusCode::kInternal, "no such container",
+                     Reason::kStoreRejected);
+  };
+  StallingBody body(2 * kMiB);
+  const TimePoint start = clock_.Now();
+  EXPECT_THAT(Move(body), HasReason(Reason::kStoreRejected));
+  EXPECT_LT(clock_.Now() - start, seconds(30));
+}
+
+TEST_F(ObjectMoverTest, TheEndOfTheUrlEndsTheWaitForTheCaller) {
+  lakefs_.addresses.push_back(SasFor(seconds(1)));
+  StallingBody body(2 * kMiB);
+  const TimePoint start = clock_.Now();
+  EXPECT_THAT(Move(body), HasReason(Reason::kLinkAddressExpired));
+  EXPECT_LT(clock_.Now() - start, seconds(30));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
