@@ -68,6 +68,10 @@ INSTANTIATE_TEST_SUITE_P(Forms, EngineTest, ::testing::ValuesIn(kForms),
                            return name;
                          });
 
+// For stores that the gateway reaches without presigned URLs.
+constexpr int64_t kOwnStoreSizes[] = {
+    0, 3 * kMiB, 8 * kMiB, 8 * kMiB + 1, 40 * kMiB, 100 * kMiB};
+
 TEST(DirectS3Test, ObjectsGoByKeysOfOurOwnWherePresignIsOff) {
   EmulatorOptions options{.dialect = Dialect::kV0_66};
   Emulator emulator(options);
@@ -78,12 +82,17 @@ TEST(DirectS3Test, ObjectsGoByKeysOfOurOwnWherePresignIsOff) {
       {{"AWS_ACCESS_KEY_ID", options.store_access_key_id},
        {"AWS_SECRET_ACCESS_KEY", options.store_secret_access_key}});
   const auto stub = gateway.NewStub();
-  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
+  for (const int64_t size : kOwnStoreSizes) {
     const std::string data = Bytes(static_cast<size_t>(size));
-    const CallEnd end = Upload(*stub, HeaderFor("o"), data);
-    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
-    EXPECT_EQ(end.result.plan(), pb::PLAN_DIRECT_S3);
-    EXPECT_TRUE(emulator.ReadObject("quickstart", "main", "o") == data);
+    for (const bool known : {false, true}) {
+      pb::UploadHeader header = HeaderFor("o");
+      if (known) header.set_size_bytes(size);
+      const CallEnd end = Upload(*stub, header, data);
+      ASSERT_TRUE(end.status.ok()) << size << end.status.error_message();
+      EXPECT_EQ(end.result.plan(), pb::PLAN_DIRECT_S3);
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+      EXPECT_TRUE(emulator.ReadObject("quickstart", "main", "o") == data);
+    }
   }
 }
 
@@ -94,12 +103,15 @@ TEST(LocalFileTest, ObjectsAreWrittenToTheSharedVolume) {
   std::filesystem::create_directories(folder);
   Stage stage({.store = StoreKind::kLocal, .local_path = folder.string()},
               {"--local-store=" + folder.string()});
-  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
+  for (const int64_t size : kOwnStoreSizes) {
     const std::string data = Bytes(static_cast<size_t>(size));
-    const CallEnd end = stage.Put("o", data);
-    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
-    EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
-    EXPECT_TRUE(stage.Read("o") == data);
+    for (const bool known : {false, true}) {
+      const CallEnd end = stage.Put("o", data, known);
+      ASSERT_TRUE(end.status.ok()) << size << end.status.error_message();
+      EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+      EXPECT_TRUE(stage.Read("o") == data);
+    }
   }
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(folder)) {
@@ -171,6 +183,25 @@ TEST(PartFaultTest, APartThatNeverWorksEndsTheUploadAndLeavesNothing) {
   EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
   EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
   EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+TEST(PartUrlTest, AnOldServerThatDoesNotTellItsVersionGivesAllAtOnce) {
+  Stage stage({.dialect = Dialect::kV1_21, .version = "dev"});
+  const std::string data = Bytes(60 * kMiB);
+  for (const bool known : {true, false}) {
+    const CallEnd end = stage.Put("o", data, known);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_TRUE(stage.Read("o") == data);
+  }
+}
+
+TEST(PartUrlTest, ANewServerThatDoesNotTellItsVersionIsAskedPartByPart) {
+  Stage stage({.version = "dev"});
+  const std::string data = Bytes(60 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_GE(stage.Count("uploadPart"), 4);
 }
 
 TEST(PartFaultTest, URLsThatExpireInTheMiddleAreAskedForAgain) {
