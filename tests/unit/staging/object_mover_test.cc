@@ -111,16 +111,16 @@ class ObjectMoverTest : public ::testing::Test {
   }
   absl::StatusOr<Placement> Move(BodySource& source) {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
+    const MoverDependencies deps{.lakefs = lakefs_,
+                                 .presigned_store = store_,
+                                 .lakefs_budget = budget_,
+                                 .store_budget = budget_,
+                                 .background = background_,
+                                 .part_pool = pool_,
+                                 .spool = spool_,
+                                 .plan = {.part_bytes = kMiB}};
     ObjectMover mover(
-        {.lakefs = lakefs_,
-         .presigned_store = store_,
-         .lakefs_budget = budget_,
-         .store_budget = budget_,
-         .background = background_,
-         .part_pool = pool_,
-         .spool = spool_,
-         .plan = {.part_bytes = kMiB}},
-        context_, request_, server_, reader, progress_,
+        deps, context_, request_, server_, reader, progress_,
         [] { return absl::OkStatus(); }, random_);
     auto placement = mover.Move();
     if (!placement.ok()) mover.Abandon();
