@@ -45,7 +45,8 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .multipart = config.pre_sign_multipart_upload.value_or(false),
       .conditional_link = is_signed || version >= std::pair(1, 12),
       .relinkable = is_signed || before_presign,
-      .part_urls = unknown || version >= std::pair(1, 55),
+      .part_urls =
+          unknown ? config.has_storage_list : version >= std::pair(1, 55),
       .form_upload = !unknown && version < std::pair(1, 0),
       .link_deadline = link_deadline,
       .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)

@@ -23,7 +23,9 @@ struct Dialect {
   // v0.90 to v1.21 take it once.
   bool relinkable = false;
   // URLs of parts can be had one at a time (v1.55); before, all come with the
-  // upload, and die together.
+  // upload, and die together. Of a version that does not tell it is believed
+  // where the configuration has a key of v1.49; the first URL that is asked for
+  // shows.
   bool part_urls = false;
   // uploadObject takes the bytes only as multipart/form-data (before v1.0).
   bool form_upload = false;

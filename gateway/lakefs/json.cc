@@ -158,6 +158,7 @@ std::optional<ServerConfig> ParseConfig(absl::string_view text) {
   if (const json* version = Find(body, "version_config")) {
     config.version = Version(*version);
   }
+  config.has_storage_list = Find(body, "storage_config_list") != nullptr;
   return config;
 }
 

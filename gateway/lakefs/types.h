@@ -96,6 +96,7 @@ struct ServerConfig {
   std::string blockstore_type;  // "s3", "azure", "gs", "local", …
   std::optional<bool> pre_sign_support;
   std::optional<bool> pre_sign_multipart_upload;
+  bool has_storage_list = false;  // storage_config_list is there, from v1.49 on
 };
 
 }  // namespace lakefs::gateway

@@ -38,13 +38,13 @@ absl::StatusOr<StoredObject> AzureBlocks::Complete(
     absl::StrAppend(&list, "<Latest>", BlockId(part.number), "</Latest>");
   }
   list += "</BlockList>";
-  const auto response =
-      client_.Send(context, {.operation = "storePutBlockList",
-                             .method = HttpMethod::kPut,
-                             .url = absl::StrCat(sas_url_, "&comp=blocklist"),
-                             .headers = {{"Content-Type", "application/xml"}},
-                             .body = std::move(list)});
-  if (!response.ok()) return OfParts(response.status());
+  const auto response = client_.Complete(
+      context, {.operation = "storePutBlockList",
+                .method = HttpMethod::kPut,
+                .url = absl::StrCat(sas_url_, "&comp=blocklist"),
+                .headers = {{"Content-Type", "application/xml"}},
+                .body = std::move(list)});
+  if (!response.ok()) return response.status();
   auto stored = Acknowledged(*response);
   if (!stored.ok()) return stored;
   stored->checksum = stored->etag;  // the Content-MD5 is that of the list

@@ -72,11 +72,11 @@ class DirectS3Store::Multipart final : public PartedUpload {
                       "</PartNumber><ETag>\"", part.etag, "\"</ETag></Part>");
     }
     request.body += "</CompleteMultipartUpload>";
-    const auto response = store_.client_.Send(context, std::move(request));
+    const auto response = store_.client_.Complete(context, std::move(request));
     if (!response.ok()) {
       return lost_ && IsNoSuchUpload(response.status())
                  ? AsItStands(context, response.status())
-                 : Lost(OfParts(response.status()));
+                 : Lost(response.status());
     }
     // The store may find out that it fails after it has said 200.
     if (absl::StrContains(response->body, "<Error>")) {

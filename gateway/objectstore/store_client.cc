@@ -124,6 +124,19 @@ absl::StatusOr<HttpResponse> StoreClient::Send(const CallContext& context,
   request.timeout =
       options_.timeout +
       std::chrono::seconds(size / options_.least_rate_bytes_per_second);
+  return Exchange(context, request);
+}
+
+absl::StatusOr<HttpResponse> StoreClient::Complete(const CallContext& context,
+                                                   HttpRequest request) {
+  request.timeout = options_.complete_timeout;
+  auto response = Exchange(context, request);
+  if (!response.ok()) return OfParts(response.status());
+  return response;
+}
+
+absl::StatusOr<HttpResponse> StoreClient::Exchange(const CallContext& context,
+                                                   const HttpRequest& request) {
   auto response = http_.Send(context, request);
   if (!response.ok()) return response;
   if (response->status < 200 || response->status >= 300) {

@@ -20,6 +20,10 @@ struct StoreOptions {
   std::chrono::milliseconds timeout{60'000};
   int64_t least_rate_bytes_per_second = 256 * 1024;
 
+  // Bound on putting parts together, which can take a store minutes. To ask
+  // again while it is at it would not make it faster.
+  std::chrono::milliseconds complete_timeout{300'000};
+
   // A PUT whose bytes do not move for so long is given up, also if it is large
   // and has hours. Stores have been seen to stall for half a minute.
   std::chrono::seconds stall_timeout{60};
@@ -50,11 +54,17 @@ class StoreClient {
   absl::StatusOr<HttpResponse> Send(const CallContext& context,
                                     HttpRequest request);
 
+  // The same for a request that puts parts together.
+  absl::StatusOr<HttpResponse> Complete(const CallContext& context,
+                                        HttpRequest request);
+
   // Sends `bytes` as the body of `request`.
   absl::StatusOr<HttpResponse> Put(const CallContext& context,
                                    HttpRequest request, const Rope& bytes);
 
  private:
+  absl::StatusOr<HttpResponse> Exchange(const CallContext& context,
+                                        const HttpRequest& request);
   absl::Status CheckStored(const std::string& bucket,
                            const HttpResponse& response, const Rope& bytes,
                            const std::string& md5);

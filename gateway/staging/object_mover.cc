@@ -48,6 +48,15 @@ absl::Status CannotBringAgain() {
                    Reason::kLinkConflict);
 }
 
+// The failure of an upload that would have to begin anew, and cannot.
+absl::Status CannotBegin(const absl::Status& failure) {
+  if (ReasonOf(failure) != Reason::kUpstreamUnimplemented) return failure;
+  return Annotate(failure,
+                  "this lakeFS gives out no URLs of single parts, which its "
+                  "version did not tell; with header.can_rewind the upload "
+                  "begins anew with all of them");
+}
+
 absl::Status TooManyParts(int64_t max_parts, int64_t part_bytes) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition,
@@ -78,12 +87,6 @@ absl::Status TimeIsUp(const Limit& limit, absl::string_view how) {
                    Reason::kLinkAddressExpired);
 }
 
-// Whether the same bytes at another address can succeed.
-bool HelpedByNewAddress(const absl::Status& failure) {
-  return ReasonOf(failure) == Reason::kLinkAddressExpired ||
-         absl::IsDataLoss(failure);
-}
-
 }  // namespace
 
 ObjectMover::ObjectMover(const MoverDependencies& deps,
@@ -105,13 +108,24 @@ ObjectMover::ObjectMover(const MoverDependencies& deps,
 absl::StatusOr<Placement> ObjectMover::Move() {
   for (int restarts = 0;; ++restarts) {
     auto placement = MoveOnce(std::nullopt);
-    if (placement.ok() || whole_ || !HelpedByNewAddress(placement.status()) ||
-        restarts == kMaxRestarts) {
+    if (placement.ok() || whole_ || restarts == kMaxRestarts ||
+        !HelpedByRestart(placement.status())) {
       return placement;
     }
     Abandon();
-    if (!reader_.Restart()) return placement;
+    if (!reader_.Restart()) return CannotBegin(placement.status());
   }
+}
+
+// Whether the same bytes at another address can succeed.
+bool ObjectMover::HelpedByRestart(const absl::Status& failure) {
+  if (plan_ == Plan::kMultipart && DialectOfParts().part_urls &&
+      ReasonOf(failure) == Reason::kUpstreamUnimplemented) {
+    urls_at_once_ = true;
+    return true;
+  }
+  return ReasonOf(failure) == Reason::kLinkAddressExpired ||
+         absl::IsDataLoss(failure);
 }
 
 absl::StatusOr<Placement> ObjectMover::MoveAgain(const Where& where) {
@@ -234,7 +248,7 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
 // A multipart upload that lakeFS completes when it links.
 absl::StatusOr<Placement> ObjectMover::PutByLakefs(Part first,
                                                    int64_t part_bytes) {
-  const Dialect dialect = DialectOf(server_);
+  const Dialect dialect = DialectOfParts();
   std::optional<int64_t> parts;
   if (request_.size_bytes) {
     parts = (*request_.size_bytes + part_bytes - 1) / part_bytes;
@@ -410,12 +424,19 @@ absl::Status ObjectMover::Judged(const absl::Status& failure) const {
   return expired ? TimeIsUp(kSas, "has expired") : failure;
 }
 
+// The server's, as far as it has shown by now.
+Dialect ObjectMover::DialectOfParts() const {
+  Dialect dialect = DialectOf(server_);
+  if (urls_at_once_) dialect.part_urls = false;
+  return dialect;
+}
+
 int64_t ObjectMover::MaxParts() const {
   switch (plan_) {
     case Plan::kAzureBlocks:
       return kAzureBlocks;
     case Plan::kMultipart: {
-      const Dialect dialect = DialectOf(server_);
+      const Dialect dialect = DialectOfParts();
       return dialect.part_urls || request_.size_bytes
                  ? dialect.max_parts
                  : PresignedMultipart::kPartsUnknown;

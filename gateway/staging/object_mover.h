@@ -67,6 +67,7 @@ class ObjectMover {
   using Where = std::optional<StagingLocation>;
 
   absl::StatusOr<Placement> MoveOnce(const Where& where);
+  bool HelpedByRestart(const absl::Status& failure);
   absl::Status ReadToSpool(Part first);
   absl::StatusOr<Placement> PutWhole(Where where);
   absl::StatusOr<Placement> PutWholeOnce(const Where& where);
@@ -83,6 +84,7 @@ class ObjectMover {
   TimePoint NearestEnd() const;
   absl::Status InTime() const;
   absl::Status Judged(const absl::Status& failure) const;
+  Dialect DialectOfParts() const;
   int64_t MaxParts() const;
   bool Presigned() const;
   ObjectStore& Store() const;
@@ -102,6 +104,7 @@ class ObjectMover {
   TimePoint began_;                     // with asking for their address
   std::optional<TimePoint> sas_ends_;   // theirs, on Azure
   TimePoint link_before_;               // their address
+  bool urls_at_once_ = false;           // there are none of single parts
   int moves_ = 0;
   int puts_ = 0;
   int64_t bytes_resent_ = 0;

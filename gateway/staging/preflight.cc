@@ -1,6 +1,5 @@
 #include "gateway/staging/preflight.h"
 
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,12 +13,13 @@ Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
                      bool ask_branch)
     : request_(request) {
   // The task may outlive this call: all that it uses but lakeFS is a copy.
-  auto task = std::make_shared<std::packaged_task<Answers()>>(
+  question_->task = std::packaged_task<Answers()>(
       [context, &lakefs, object = request.object, ask_branch] {
         return Ask(context, lakefs, object, ask_branch);
       });
-  asked_ = task->get_future();
-  if (!pool.TryRun([task] { (*task)(); })) (*task)();
+  asked_ = question_->task.get_future();
+  const auto ask = [question = question_] { question->AskIfNobodyDoes(); };
+  if (!pool.TryRun(ask)) ask();
 }
 
 std::optional<LinkReport> Preflight::Refusal() {
@@ -33,6 +33,7 @@ const std::optional<ObjectStats>& Preflight::Earlier() {
 }
 
 const Before& Preflight::GetBefore() {
+  question_->AskIfNobodyDoes();
   if (asked_.valid()) Take(asked_.get());
   return before_;
 }

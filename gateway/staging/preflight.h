@@ -1,7 +1,9 @@
 // What would fail late, asked early: while the bytes come.
 #pragma once
 
+#include <atomic>
 #include <future>
+#include <memory>
 #include <optional>
 
 #include "gateway/base/worker_pool.h"
@@ -32,7 +34,7 @@ class Preflight {
   const std::optional<ObjectStats>& Earlier();
 
   // What stood at the path. Blocks until the questions are answered, which the
-  // call bounds.
+  // call bounds: what the pool has not got to by now is asked here.
   const Before& GetBefore();
 
  private:
@@ -40,12 +42,22 @@ class Preflight {
     absl::Status branch;
     absl::StatusOr<std::optional<ObjectStats>> stats;
   };
+  // Asked once, by whoever comes first; the pool may come when nobody waits any
+  // more.
+  struct Question {
+    std::atomic<bool> taken = false;
+    std::packaged_task<Answers()> task;
+    void AskIfNobodyDoes() {
+      if (!taken.exchange(true)) task();
+    }
+  };
   static Answers Ask(const CallContext& context, LakefsApi& lakefs,
                      const ObjectPath& object, bool ask_branch);
   void TakeIfAnswered();
   void Take(Answers answers);
 
   const UploadRequest& request_;
+  const std::shared_ptr<Question> question_ = std::make_shared<Question>();
   std::future<Answers> asked_;
   Before before_;
   std::optional<LinkReport> refusal_;

@@ -41,7 +41,9 @@ json StorageConfig(const Backend& backend) {
 }
 
 json VersionConfig(const Backend& backend) {
-  json config = {{"version", std::string(backend.traits.version)}};
+  const std::string& given = backend.options.version;
+  json config = {
+      {"version", given.empty() ? std::string(backend.traits.version) : given}};
   if (backend.traits.has_part_urls) config["version_context"] = "lakeFS";
   return config;
 }

@@ -17,6 +17,10 @@ enum class StoreKind { kS3, kAzure, kGcs, kLocal };
 
 struct EmulatorOptions {
   Dialect dialect = Dialect::kV1_84;
+
+  // What the server says its version is, such as "dev"; empty: the dialect's.
+  std::string version;
+
   StoreKind store = StoreKind::kS3;
 
   // Address that lakeFS and its store listen on, and that their URLs name:

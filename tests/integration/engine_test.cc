@@ -1,6 +1,7 @@
 // Objects of all sizes, over every form of store and range of releases.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <map>
@@ -68,22 +69,85 @@ INSTANTIATE_TEST_SUITE_P(Forms, EngineTest, ::testing::ValuesIn(kForms),
                            return name;
                          });
 
-TEST(DirectS3Test, ObjectsGoByKeysOfOurOwnWherePresignIsOff) {
-  EmulatorOptions options{.dialect = Dialect::kV0_66};
-  Emulator emulator(options);
-  ASSERT_TRUE(emulator.Start().ok());
-  emulator.CreateRepository("quickstart");
-  GatewayProcess gateway(
-      emulator.endpoint(), {"--s3-endpoint=" + emulator.store_endpoint()},
-      {{"AWS_ACCESS_KEY_ID", options.store_access_key_id},
-       {"AWS_SECRET_ACCESS_KEY", options.store_secret_access_key}});
-  const auto stub = gateway.NewStub();
-  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
-    const std::string data = Bytes(static_cast<size_t>(size));
-    const CallEnd end = Upload(*stub, HeaderFor("o"), data);
+// For stores that the gateway reaches without presigned URLs.
+constexpr int64_t kOwnStoreSizes[] = {
+    0, 3 * kMiB, 8 * kMiB, 8 * kMiB + 1, 40 * kMiB, 100 * kMiB};
+
+class DirectS3Test : public ::testing::Test {
+ protected:
+  DirectS3Test() : emulator_(options_) {
+    EXPECT_TRUE(emulator_.Start().ok());
+    emulator_.CreateRepository("quickstart");
+    gateway_ = std::make_unique<GatewayProcess>(
+        emulator_.endpoint(),
+        std::vector<std::string>{"--s3-endpoint=" + emulator_.store_endpoint()},
+        std::map<std::string, std::string>{
+            {"AWS_ACCESS_KEY_ID", options_.store_access_key_id},
+            {"AWS_SECRET_ACCESS_KEY", options_.store_secret_access_key}});
+    stub_ = gateway_->NewStub();
+  }
+  ~DirectS3Test() override {
+    EXPECT_THAT(emulator_.UnconsumedFaults(), ::testing::IsEmpty());
+    EXPECT_EQ(emulator_.OpenMultipartUploads(), 0);
+  }
+  void Break(const std::string& operation, Fault::Kind kind) {
+    Fault fault;
+    fault.operation = operation;
+    fault.kind = kind;
+    emulator_.AddFault(fault);
+  }
+  int Count(const std::string& operation) {
+    const auto journal = emulator_.Journal();
+    return static_cast<int>(
+        std::count_if(journal.begin(), journal.end(),
+                      [&operation](const JournalEntry& entry) {
+                        return entry.operation == operation;
+                      }));
+  }
+
+  const EmulatorOptions options_{.dialect = Dialect::kV0_66};
+  Emulator emulator_;
+  std::unique_ptr<GatewayProcess> gateway_;
+  std::unique_ptr<pb::Staging::Stub> stub_;
+};
+
+TEST_F(DirectS3Test, ALostAnswerOfACompleteThatWorkedIsFoundOut) {
+  const std::string data = Bytes(20 * kMiB);
+  for (const Fault::Kind kind :
+       {Fault::Kind::kResetAfter, Fault::Kind::kStatusAfter,
+        Fault::Kind::kTruncate, Fault::Kind::kGarbage}) {
+    emulator_.ClearJournal();
+    Break("storeCompleteMultipartUpload", kind);
+    const CallEnd end = Upload(*stub_, HeaderFor("o"), data);
     ASSERT_TRUE(end.status.ok()) << end.status.error_message();
-    EXPECT_EQ(end.result.plan(), pb::PLAN_DIRECT_S3);
-    EXPECT_TRUE(emulator.ReadObject("quickstart", "main", "o") == data);
+    EXPECT_EQ(end.result.bytes_resent(), 0);
+    EXPECT_EQ(Count("storeCompleteMultipartUpload"), 2);
+    EXPECT_EQ(Count("storeGet"), 1);
+    EXPECT_TRUE(emulator_.ReadObject("quickstart", "main", "o") == data);
+  }
+}
+
+TEST_F(DirectS3Test, AStoreThatAcknowledgesAPartItLostIsCaught) {
+  Break("storePutPart", Fault::Kind::kWrongETag);
+  const CallEnd end = Upload(*stub_, HeaderFor("o"), Bytes(20 * kMiB));
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::DATA_LOSS)
+      << end.status.error_message();
+  EXPECT_EQ(end.reason, "CHECKSUM_MISMATCH");
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+}
+
+TEST_F(DirectS3Test, ObjectsGoByKeysOfOurOwnWherePresignIsOff) {
+  for (const int64_t size : kOwnStoreSizes) {
+    const std::string data = Bytes(static_cast<size_t>(size));
+    for (const bool known : {false, true}) {
+      pb::UploadHeader header = HeaderFor("o");
+      if (known) header.set_size_bytes(size);
+      const CallEnd end = Upload(*stub_, header, data);
+      ASSERT_TRUE(end.status.ok()) << size << end.status.error_message();
+      EXPECT_EQ(end.result.plan(), pb::PLAN_DIRECT_S3);
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+      EXPECT_TRUE(emulator_.ReadObject("quickstart", "main", "o") == data);
+    }
   }
 }
 
@@ -94,12 +158,15 @@ TEST(LocalFileTest, ObjectsAreWrittenToTheSharedVolume) {
   std::filesystem::create_directories(folder);
   Stage stage({.store = StoreKind::kLocal, .local_path = folder.string()},
               {"--local-store=" + folder.string()});
-  for (const int64_t size : {int64_t{0}, 3 * kMiB, 8 * kMiB + 1, 40 * kMiB}) {
+  for (const int64_t size : kOwnStoreSizes) {
     const std::string data = Bytes(static_cast<size_t>(size));
-    const CallEnd end = stage.Put("o", data);
-    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
-    EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
-    EXPECT_TRUE(stage.Read("o") == data);
+    for (const bool known : {false, true}) {
+      const CallEnd end = stage.Put("o", data, known);
+      ASSERT_TRUE(end.status.ok()) << size << end.status.error_message();
+      EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
+      EXPECT_EQ(end.result.crc32c(), Crc32c(data));
+      EXPECT_TRUE(stage.Read("o") == data);
+    }
   }
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(folder)) {
@@ -171,6 +238,25 @@ TEST(PartFaultTest, APartThatNeverWorksEndsTheUploadAndLeavesNothing) {
   EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
   EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
   EXPECT_FALSE(stage.Read("o").has_value());
+}
+
+TEST(PartUrlTest, AnOldServerThatDoesNotTellItsVersionGivesAllAtOnce) {
+  Stage stage({.dialect = Dialect::kV1_21, .version = "dev"});
+  const std::string data = Bytes(60 * kMiB);
+  for (const bool known : {true, false}) {
+    const CallEnd end = stage.Put("o", data, known);
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_TRUE(stage.Read("o") == data);
+  }
+}
+
+TEST(PartUrlTest, ANewServerThatDoesNotTellItsVersionIsAskedPartByPart) {
+  Stage stage({.version = "dev"});
+  const std::string data = Bytes(60 * kMiB);
+  const CallEnd end = stage.Put("o", data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_TRUE(stage.Read("o") == data);
+  EXPECT_GE(stage.Count("uploadPart"), 4);
 }
 
 TEST(PartFaultTest, URLsThatExpireInTheMiddleAreAskedForAgain) {

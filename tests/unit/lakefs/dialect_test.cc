@@ -115,6 +115,20 @@ TEST(DialectTest, EachReleaseIsKnownByWhatItShows) {
   }
 }
 
+TEST(DialectTest, PartUrlsAreBelievedOfNewReleasesAndOfWhatLooksLikeThem) {
+  const auto part_urls = [](const char* version, bool has_storage_list) {
+    return DialectOf({.version = version, .has_storage_list = has_storage_list})
+        .part_urls;
+  };
+  EXPECT_FALSE(part_urls("1.21.0", false));
+  EXPECT_FALSE(part_urls("1.54.0", true));
+  EXPECT_TRUE(part_urls("1.55.0", true));
+  EXPECT_TRUE(part_urls("1.84.0", false)) << "the version goes before";
+  EXPECT_TRUE(part_urls("dev", true));
+  EXPECT_FALSE(part_urls("dev", false)) << "to have all at once always works";
+  EXPECT_FALSE(part_urls("", false));
+}
+
 TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
   EXPECT_TRUE(IsSignedAddress(kSigned));
   EXPECT_FALSE(IsSignedAddress(kUnsigned));

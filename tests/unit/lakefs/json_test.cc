@@ -68,6 +68,9 @@ TEST(JsonTest, WhatAConfigurationLacksIsUnknownNotFalse) {
   EXPECT_EQ(config->version, "1.84.0");
   EXPECT_EQ(config->pre_sign_support, true);
   EXPECT_EQ(config->pre_sign_multipart_upload, std::nullopt);
+  EXPECT_FALSE(config->has_storage_list);
+  EXPECT_TRUE(ParseConfig(R"({"storage_config":{},"storage_config_list":[]})")
+                  ->has_storage_list);
   const auto old = ParseStorageConfig(R"({"blockstore_type":"s3"})",
                                       R"({"version":"0.66.0"})");
   ASSERT_TRUE(old.has_value());

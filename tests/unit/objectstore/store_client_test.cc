@@ -42,6 +42,13 @@ TEST_F(StoreClientTest, AnExchangeMayLastAsItsBytesNeedAtTheLeastRate) {
   EXPECT_EQ(http_.requests[1].timeout, seconds(10));
 }
 
+TEST_F(StoreClientTest, PuttingPartsTogetherMayLastForMinutes) {
+  StoreClient client(http_, {.complete_timeout = seconds(77)});
+  http_.Answer(200);
+  EXPECT_THAT(client.Complete(context_, {.body = "list"}), IsOk());
+  EXPECT_EQ(http_.requests[0].timeout, seconds(77));
+}
+
 TEST_F(StoreClientTest, ContentMd5GoesAlongWhereItIsAskedFor) {
   StoreClient client(http_, {.content_md5 = true});
   http_.Answer(200, "", {{"etag", absl::StrCat("\"", kMd5OfHello, "\"")}});

@@ -19,6 +19,7 @@ namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int64_t kMiB = 1 << 20;
@@ -110,16 +111,16 @@ class ObjectMoverTest : public ::testing::Test {
   }
   absl::StatusOr<Placement> Move(BodySource& source) {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
+    const MoverDependencies deps{.lakefs = lakefs_,
+                                 .presigned_store = store_,
+                                 .lakefs_budget = budget_,
+                                 .store_budget = budget_,
+                                 .background = background_,
+                                 .part_pool = pool_,
+                                 .spool = spool_,
+                                 .plan = {.part_bytes = kMiB}};
     ObjectMover mover(
-        {.lakefs = lakefs_,
-         .presigned_store = store_,
-         .lakefs_budget = budget_,
-         .store_budget = budget_,
-         .background = pool_,
-         .part_pool = pool_,
-         .spool = spool_,
-         .plan = {.part_bytes = kMiB}},
-        context_, request_, server_, reader, progress_,
+        deps, context_, request_, server_, reader, progress_,
         [] { return absl::OkStatus(); }, random_);
     auto placement = mover.Move();
     if (!placement.ok()) mover.Abandon();
@@ -134,6 +135,7 @@ class ObjectMoverTest : public ::testing::Test {
   RetryBudget budget_{{}, clock_};
   // One part at a time, so that what is stored keeps up with the clock.
   WorkerPool pool_{1, 8};
+  WorkerPool background_{0, 0};  // takes no task, so nothing is asked ahead
   Spool spool_{SpoolOptions{}};
   MemoryBudget memory_{64 * kMiB};
   UploadProgress progress_;
@@ -278,6 +280,45 @@ TEST_F(ObjectMoverTest, TheCallersMd5GoesToTheStoreWithTheWhole) {
   };
   EXPECT_THAT(Move(body_), IsOk());
   EXPECT_EQ(told, md5);
+}
+
+TEST_F(ObjectMoverTest, WithoutUrlsOfSinglePartsItBeginsAnewWithAll) {
+  server_ = {.version = "dev",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true,
+             .has_storage_list = true};
+  const std::string data(6 * kMiB, 'x');
+  const MultipartUpload few{.physical_address = "A",
+                            .presigned_urls = {"1", "2", "3", "4"}};
+  MultipartUpload all = few;
+  all.presigned_urls.insert(all.presigned_urls.end(), {"5", "6"});
+  for (const bool can_rewind : {true, false}) {
+    lakefs_.calls.clear();
+    lakefs_.multiparts = {few, all};
+    lakefs_.part_urls = {MakeError(absl::StatusCode::kUnimplemented,
+                                   "invalid API endpoint",
+                                   Reason::kUpstreamUnimplemented)};
+    FakeBody body;
+    body.can_rewind = can_rewind;
+    body.Send(data, kMiB);
+    // The rest of the first time is not read any more.
+    body.on_next = [&body, &data, again = false]() mutable {
+      if (body.rewinds.empty() || std::exchange(again, true)) return;
+      body.events.clear();
+      body.Send(data, kMiB);
+    };
+    const auto placement = Move(body);
+    if (can_rewind) {
+      ASSERT_THAT(placement, IsOk());
+      EXPECT_EQ(placement->multipart->parts.size(), 6U);
+      EXPECT_THAT(lakefs_.calls, ElementsAre("create 4", "part url 5",
+                                             "abort A", "create 640"));
+    } else {
+      EXPECT_THAT(placement, HasReason(Reason::kUpstreamUnimplemented));
+      EXPECT_THAT(placement.status().ToString(), HasSubstr("can_rewind"));
+    }
+  }
 }
 
 TEST_F(ObjectMoverTest, APartThatIsRefusedEndsTheWaitForTheCaller) {
