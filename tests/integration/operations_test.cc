@@ -160,6 +160,29 @@ TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
   EXPECT_TRUE(Shows(nobody, "ready 0"));
 }
 
+TEST_F(OperationsTest, ReadinessAsksLakefsAlsoWhereOnlyCallersHaveCredentials) {
+  const std::map<std::string, std::string> none = {
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}};
+  GatewayProcess good(emulator_.endpoint(), {"--auth=pass-through"}, none);
+  EXPECT_THAT(Get(good, "/readyz"),
+              Pair(200, "{\"ready\":true,\"reason\":\"ready\"}\n"));
+  EXPECT_TRUE(Shows(good, R"(upstream_requests_total{operation="healthCheck",)"
+                          R"(result="2xx",upstream="lakefs"} 1)"));
+  GatewayProcess failing(emulator_.endpoint(), {"--auth=pass-through"}, none);
+  Fault broken;
+  broken.operation = "healthCheck";
+  broken.status = 503;
+  broken.times = -1;
+  emulator_.AddFault(broken);
+  EXPECT_THAT(Get(failing, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_failing\"")));
+  GatewayProcess nobody("http://127.0.0.1:1", {"--auth=pass-through"}, none);
+  EXPECT_THAT(Get(nobody, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_unreachable\"")));
+  EXPECT_TRUE(Shows(nobody, "ready 0"));
+}
+
 TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
   const std::string address = AddressOfThisMachine();
   if (address.empty()) GTEST_SKIP() << "there is no network";
