@@ -35,6 +35,7 @@ const Names kMethods = {"GetPhysicalAddress", "LinkPhysicalAddress",
 const Names kOperations = {"abortPresignMultipartUpload",
                            "completePresignMultipartUpload",
                            "createPresignMultipartUpload",
+                           "deleteObject",
                            "getBranch",
                            "getConfig",
                            "getLakeFSVersion",
@@ -49,8 +50,8 @@ const Names kOperations = {"abortPresignMultipartUpload",
                            "storeAbortMultipartUpload",
                            "storeCompleteMultipartUpload",
                            "storeCreateMultipartUpload",
+                           "storeGet",
                            "storePut",
-                           "storePutBlock",
                            "storePutBlockList",
                            "storePutPart",
                            "uploadObject",
@@ -190,6 +191,10 @@ struct Metrics::Families {
   Counters& denials =
       Counter("callers_denied_total", "Calls that their caller may not make.");
 };
+
+const std::vector<absl::string_view>& Metrics::Operations() {
+  return kOperations;
+}
 
 Metrics::Metrics(absl::string_view version)
     : families_(std::make_unique<Families>()) {
