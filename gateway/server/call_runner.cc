@@ -159,7 +159,7 @@ Call::~Call() {
   if (!over_) Tell(absl::CancelledError("the caller went away"), nullptr, {});
 }
 
-absl::Status Call::Admit(const ObjectPath& object) const {
+absl::Status Call::AdmitCaller() const {
   if (runner_.draining()) return Draining("it takes no new calls");
   if (headers_ > kMaxHeaders) {
     return InvalidRequest({{"metadata", absl::StrCat("has ", headers_,
@@ -167,9 +167,21 @@ absl::Status Call::Admit(const ObjectPath& object) const {
                                                      "most ",
                                                      kMaxHeaders)}});
   }
+  if (runner_.allow_ == nullptr || runner_.allow_->Knows(caller_)) {
+    return absl::OkStatus();
+  }
+  return Deny(AllowList::Verdict::kUnknownCaller);
+}
+
+absl::Status Call::Admit(const ObjectPath& object) const {
+  if (auto s = AdmitCaller(); !s.ok()) return s;
   if (runner_.allow_ == nullptr) return absl::OkStatus();
   const auto verdict = runner_.allow_->Check(caller_, object);
   if (verdict == AllowList::Verdict::kAllowed) return absl::OkStatus();
+  return Deny(verdict);
+}
+
+absl::Status Call::Deny(AllowList::Verdict verdict) const {
   const bool unknown = verdict == AllowList::Verdict::kUnknownCaller;
   runner_.metrics_.CallerDenied(unknown ? "unknown_caller" : "not_allowed");
   return MakeError(absl::StatusCode::kPermissionDenied,

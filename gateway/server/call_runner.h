@@ -86,6 +86,9 @@ class Call {
   // Errors: UNAVAILABLE, DRAINING; INVALID_ARGUMENT if the call has too many
   // headers; PERMISSION_DENIED.
   absl::Status Admit(const ObjectPath& object) const;
+  // The same while the object is not known yet: whether the caller may write
+  // anywhere.
+  absl::Status AdmitCaller() const;
 
   // Counts bytes of an object that have come.
   void Received(size_t bytes) {
@@ -103,6 +106,7 @@ class Call {
 
   Call(CallRunner& runner, absl::string_view method, CallContext context,
        Caller caller, size_t headers);
+  absl::Status Deny(AllowList::Verdict verdict) const;
   void Drained(LinkReport& report) const;
   void Tell(const absl::Status& status, const LinkReport* report, Plan plan);
 

@@ -91,8 +91,11 @@ UploadReport UploadSession::Run(const CallContext& context,
 
 absl::StatusOr<KnownUpload> UploadSession::Find(
     const CallContext& context, const std::string& request_id,
-    const std::optional<ObjectPath>& object, absl::BitGenRef random) {
+    const std::optional<ObjectPath>& object,
+    const std::function<absl::Status(const ObjectPath&)>& may_ask,
+    absl::BitGenRef random) {
   if (auto known = deps_.uploads.Find(context, request_id)) {
+    if (auto s = may_ask(known->request.object); !s.ok()) return s;
     KnownUpload upload{.object = known->request.object,
                        .running = known->running,
                        .report = std::move(known->report)};

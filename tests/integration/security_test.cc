@@ -180,6 +180,104 @@ TEST_F(SecurityTest, CallersAreToldApartByTheirUser) {
             grpc::PERMISSION_DENIED);
 }
 
+// What each call of the service ends with, for an object of `repository`.
+std::vector<std::pair<std::string, CallEnd>> EachCall(
+    pb::Staging::Stub& stub, const std::string& repository) {
+  std::vector<std::pair<std::string, CallEnd>> ends;
+  pb::UploadHeader header = HeaderFor("o");
+  header.mutable_object()->set_repository(repository);
+  {
+    grpc::ClientContext context;
+    pb::GetPhysicalAddressRequest request;
+    *request.mutable_object() = header.object();
+    pb::GetPhysicalAddressResponse response;
+    ends.emplace_back("GetPhysicalAddress", EndOf(stub.GetPhysicalAddress(
+                                                &context, request, &response)));
+  }
+  {
+    grpc::ClientContext context;
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = header.object();
+    request.mutable_metadata()->mutable_staging()->set_physical_address(
+        "s3://b/x");
+    request.mutable_metadata()->set_checksum("abc");
+    pb::LinkPhysicalAddressResponse response;
+    ends.emplace_back(
+        "LinkPhysicalAddress",
+        EndOf(stub.LinkPhysicalAddress(&context, request, &response)));
+  }
+  ends.emplace_back("UploadObject", UploadUnary(stub, header, "x"));
+  ends.emplace_back("UploadAndLink", Upload(stub, header, "x"));
+  for (const char* request_id : {"known", "unknown"}) {
+    grpc::ClientContext context;
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id(request_id);
+    *request.mutable_object() = header.object();
+    pb::GetUploadOutcomeResponse response;
+    ends.emplace_back(
+        absl::StrCat("GetUploadOutcome of ", request_id),
+        EndOf(stub.GetUploadOutcome(&context, request, &response)));
+  }
+  return ends;
+}
+
+TEST_F(SecurityTest, WhoIsDeniedIsDeniedEachCallBeforeLakefsIsAsked) {
+  const auto rule = [](const std::string& repository) {
+    return absl::StrCat("callers:\n  - name: a\n    uid: [", getuid(),
+                        "]\n    may_write:\n      - repository: ", repository,
+                        "\n");
+  };
+  emulator_.CreateRepository("another");
+  const std::string allow = Write("allow.yaml", rule("quickstart"));
+  GatewayProcess gateway(emulator_.endpoint(), {"--listen=unix:" + Socket(),
+                                                "--allow-file=" + allow});
+  auto known = pb::Staging::NewStub(grpc::CreateChannel(
+      "unix:" + Socket(), grpc::InsecureChannelCredentials()));
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_request_id("known");
+  ASSERT_TRUE(Upload(*known, header, "x").status.ok());
+  Write("allow.yaml", rule("another"));
+  bool read = false;
+  for (int i = 0; i < 100 && !read; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    read = !Upload(*known, HeaderFor("o"), "x").status.ok();
+  }
+  ASSERT_TRUE(read) << "the rules were not read again";
+
+  // By TCP, nobody knows who calls.
+  auto unknown = gateway.NewStub();
+  for (pb::Staging::Stub* stub : {known.get(), unknown.get()}) {
+    for (const char* repository : {"quickstart", "another"}) {
+      if (stub == known.get() && repository == std::string("another")) continue;
+      emulator_.ClearJournal();
+      for (const auto& [name, end] : EachCall(*stub, repository)) {
+        EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED)
+            << name << ": " << end.status.error_message();
+        EXPECT_EQ(end.reason, "PERMISSION_DENIED") << name;
+      }
+      for (const JournalEntry& entry : emulator_.Journal()) {
+        ADD_FAILURE() << entry.operation << " was asked";
+      }
+    }
+  }
+  const auto outcome = [](pb::Staging::Stub& stub, const char* request_id,
+                          const char* repository) {
+    grpc::ClientContext context;
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id(request_id);
+    *request.mutable_object() = HeaderFor("o").object();
+    request.mutable_object()->set_repository(repository);
+    if (*repository == '\0') request.clear_object();
+    pb::GetUploadOutcomeResponse response;
+    return stub.GetUploadOutcome(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(outcome(*unknown, "unknown", ""), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(outcome(*known, "known", ""), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(outcome(*known, "known", "another"), grpc::PERMISSION_DENIED)
+      << "the name of an object that may be asked about is no way to another";
+  EXPECT_EQ(outcome(*known, "unknown", ""), grpc::NOT_FOUND);
+}
+
 TEST_F(SecurityTest, SocketsHaveTheirMode) {
   const auto mode_of = [this] {
     struct stat info {};
