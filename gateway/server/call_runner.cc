@@ -196,14 +196,14 @@ grpc::Status Call::End(const absl::Status& status, const ObjectPath& object) {
   LinkReport report = NotCommitted(status);
   Drained(report);
   Tell(report.status, nullptr, Plan::kNone);
-  return ToGrpcStatus(NameResource(report.status, object));
+  return ToGrpcStatus(WithCallId(NameResource(report.status, object)));
 }
 
 grpc::Status Call::End(LinkReport report, const ObjectPath& object) {
   Drained(report);
   Tell(report.status, &report, Plan::kNone);
-  return ToGrpcStatus(NameResource(std::move(report), object),
-                      context_.attempts());
+  report.status = WithCallId(NameResource(report.status, object));
+  return ToGrpcStatus(report, context_.attempts());
 }
 
 grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
@@ -211,7 +211,13 @@ grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
   Drained(link);
   runner_.metrics_.Resent(report.bytes_resent);
   Tell(link.status, &link, report.plan);
-  return ToGrpcStatus(NameResource(std::move(link), object), report.attempts);
+  link.status = WithCallId(NameResource(link.status, object));
+  return ToGrpcStatus(link, report.attempts);
+}
+
+absl::Status Call::WithCallId(const absl::Status& status) const {
+  return status.ok() ? status
+                     : WithMetadata(status, "callId", context_.call_id());
 }
 
 // A call that the end of the grace period cancelled, and not its caller.
@@ -235,6 +241,7 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"trace_id", trace ? trace->trace_id : ""},
        {"span_id", trace ? trace->span_id : ""},
        {"method", method_},
+       {"request_id", request_id_},
        {"code", absl::StatusCodeToString(status.code())},
        {"reason", std::string(status.ok() ? "" : ReasonName(ReasonOf(status)))},
        {"outcome", std::string(outcome)},

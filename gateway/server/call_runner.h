@@ -90,13 +90,17 @@ class Call {
   // anywhere.
   absl::Status AdmitCaller() const;
 
+  // Names the upload that the call is about, for the log. Empty if it has no
+  // name; else it must have been checked.
+  void IsAbout(const std::string& request_id) { request_id_ = request_id; }
+
   // Counts bytes of an object that have come.
   void Received(size_t bytes) {
     runner_.metrics_.Received(static_cast<int64_t>(bytes));
   }
 
   // Ends the call, in the log, in the metrics, and with what its caller is
-  // told.
+  // told: of an error also the call_id, by which to find the line of the log.
   grpc::Status End(const absl::Status& status, const ObjectPath& object);
   grpc::Status End(LinkReport report, const ObjectPath& object);
   grpc::Status End(const UploadReport& report, const ObjectPath& object);
@@ -108,6 +112,7 @@ class Call {
        Caller caller, size_t headers);
   absl::Status Deny(AllowList::Verdict verdict) const;
   void Drained(LinkReport& report) const;
+  absl::Status WithCallId(const absl::Status& status) const;
   void Tell(const absl::Status& status, const LinkReport* report, Plan plan);
 
   CallRunner& runner_;
@@ -117,6 +122,7 @@ class Call {
   const size_t headers_;  // in the call's metadata
   const TimePoint start_;
   const bool is_upload_;
+  std::string request_id_;
   bool over_ = false;
 };
 

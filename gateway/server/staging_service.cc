@@ -156,6 +156,7 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     if (auto s = Check(Violations(upload), call, upload.object); !s.ok()) {
       return call.End(NotCommitted(s), upload.object);
     }
+    call.IsAbout(upload.request_id);
     call.Received(request->data().size());
     MessageSource source(*request);
     UploadProgress progress;
@@ -186,6 +187,7 @@ grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(
         InvalidRequest(Violations(request->request_id(), object));
     // Who may not write there may not ask either.
     if (status.ok()) {
+      call.IsAbout(request->request_id());
       status = object ? call.Admit(*object) : call.AdmitCaller();
     }
     if (status.ok()) {

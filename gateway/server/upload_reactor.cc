@@ -58,6 +58,7 @@ void UploadReactor::Begin() {
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
+  call_->IsAbout(request.request_id);
   if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
   if (progress) {
     absl::MutexLock lock(&mu_);

@@ -198,8 +198,15 @@ TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
 
 TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
   GatewayProcess gateway(emulator_.endpoint());
-  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
-  ASSERT_FALSE(Upload(*gateway.NewStub(), HeaderFor(""), "x").status.ok());
+  pb::UploadHeader named = HeaderFor("o");
+  named.set_request_id("job-7");
+  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), named, "x").status.ok());
+  named.mutable_object()->set_repository("nosuch");
+  named.set_request_id("job-8");
+  const CallEnd failed = Upload(*gateway.NewStub(), named, "x");
+  const CallEnd wrong = Upload(*gateway.NewStub(), HeaderFor(""), "x");
+  ASSERT_FALSE(failed.status.ok());
+  ASSERT_FALSE(wrong.status.ok());
   std::vector<nlohmann::json> calls;
   std::istringstream log(gateway.Log());
   for (std::string line; std::getline(log, line);) {
@@ -208,13 +215,19 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
     EXPECT_TRUE(entry.contains("time") && entry.contains("level")) << line;
     if (entry["event"] == "call") calls.push_back(std::move(entry));
   }
-  ASSERT_EQ(calls.size(), 2U);
+  ASSERT_EQ(calls.size(), 3U);
   for (const char* name :
-       {"call_id", "trace_id", "span_id", "method", "code", "reason", "outcome",
-        "plan", "rounds", "attempts", "rescue", "seconds", "message"}) {
+       {"call_id", "trace_id", "span_id", "method", "request_id", "code",
+        "reason", "outcome", "plan", "rounds", "attempts", "rescue", "seconds",
+        "message"}) {
     EXPECT_TRUE(calls[0].contains(name)) << name;
   }
   EXPECT_NE(calls[0]["call_id"], calls[1]["call_id"]);
+  EXPECT_EQ(calls[1]["call_id"], failed.call_id);
+  EXPECT_EQ(calls[2]["call_id"], wrong.call_id);
+  EXPECT_EQ(calls[0]["request_id"], "job-7");
+  EXPECT_EQ(calls[1]["request_id"], "job-8");
+  EXPECT_EQ(calls[2]["request_id"], "");
   EXPECT_EQ(calls[0]["method"], "UploadObject");
   EXPECT_EQ(calls[0]["code"], "OK");
   EXPECT_EQ(calls[0]["outcome"], "COMMITTED");
@@ -222,8 +235,8 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
   EXPECT_EQ(calls[0]["rounds"], 1);
   EXPECT_GT(calls[0]["attempts"], 2);
   EXPECT_GT(calls[0]["seconds"], 0.0);
-  EXPECT_EQ(calls[1]["reason"], "INVALID_REQUEST");
-  EXPECT_EQ(calls[1]["outcome"], "NOT_COMMITTED");
+  EXPECT_EQ(calls[2]["reason"], "INVALID_REQUEST");
+  EXPECT_EQ(calls[2]["outcome"], "NOT_COMMITTED");
 }
 
 TEST_F(OperationsTest, AStalledScraperKeepsNoProbeOut) {
