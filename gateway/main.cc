@@ -256,7 +256,6 @@ int Run(const Settings& settings) {
   sigwait(&signals, &received);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
-  uploads.StopFindingOut();
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }

@@ -222,12 +222,18 @@ absl::Status Call::WithCallId(const absl::Status& status) const {
 
 // A call that the end of the grace period cancelled, and not its caller.
 void Call::Drained(LinkReport& report) const {
-  if (!absl::IsCancelled(report.status) ||
-      report.outcome != Outcome::kNotCommitted) {
-    return;
+  if (!absl::IsCancelled(report.status)) return;
+  {
+    absl::MutexLock lock(&runner_.mu_);
+    if (!runner_.cancelled_) return;
   }
-  absl::MutexLock lock(&runner_.mu_);
-  if (runner_.cancelled_) report.status = Draining("nothing was linked");
+  report.status =
+      report.outcome == Outcome::kNotCommitted
+          ? Draining("nothing was linked")
+          : MakeError(absl::StatusCode::kUnknown,
+                      "the gateway is shutting down, and could not find out "
+                      "whether the object was linked",
+                      Reason::kOutcomeUnknown);
 }
 
 void Call::Tell(const absl::Status& status, const LinkReport* report,

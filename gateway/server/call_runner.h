@@ -54,8 +54,9 @@ class CallRunner {
   // Waits at most `timeout` until no call is under way; whether that is so.
   bool AwaitIdle(Duration timeout);
 
-  // Ends the calls that are under way. Of those that have nothing linked, the
-  // callers are told to repeat them elsewhere.
+  // Ends the calls that are under way. Their callers are told to repeat them
+  // elsewhere, with DRAINING if nothing was linked, and with OUTCOME_UNKNOWN if
+  // that could not be found out.
   void CancelAll();
 
  private:

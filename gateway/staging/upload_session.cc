@@ -78,7 +78,8 @@ UploadReport UploadSession::Run(const CallContext& context,
   turn->End(report, context.clock().Now());
   // Goes on looking when the call is over, so that its outcome can be told to
   // who asks later.
-  if (report.link.undecided && !context.Over().ok()) {
+  if (report.link.undecided && !context.Over().ok() &&
+      !finding_out_ends_.cancelled()) {
     if (++finding_out_ <= deps_.max_finding_out) {
       const CallContext more = context.Detached(kFindOut);
       const CancelHook stop(finding_out_ends_, [&more] { more.Cancel(); });

@@ -311,6 +311,40 @@ TEST_F(OperationsTest, WhatTheGracePeriodEndsIsToldToBeRepeated) {
   EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
 }
 
+TEST_F(OperationsTest, ALinkInFlightWhenTheGracePeriodEndsIsToldToBeUnknown) {
+  Fault stall;  // for ever
+  stall.operation = "linkPhysicalAddress";
+  stall.kind = Fault::Kind::kStall;
+  emulator_.AddFault(stall);
+  GatewayProcess gateway(emulator_.endpoint(), {"--drain-timeout=11s"});
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_request_id("once");
+  CallEnd end;
+  std::thread caller(
+      [&] { end = Upload(*gateway.NewStub(), header, "bytes"); });
+  bool in_flight = false;
+  for (int i = 0; i < 1000 && !in_flight; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (const JournalEntry& entry : emulator_.Journal()) {
+      in_flight |= entry.operation == "linkPhysicalAddress";
+    }
+  }
+  EXPECT_TRUE(in_flight);
+  gateway.Terminate();
+  caller.join();
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::UNKNOWN)
+      << end.status.error_message();
+  EXPECT_EQ(end.reason, "OUTCOME_UNKNOWN");
+  EXPECT_THAT(end.status.error_message(), HasSubstr("shutting down"));
+  ASSERT_TRUE(end.failure) << "the details are lost";
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
+  EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+
+  GatewayProcess next(emulator_.endpoint());
+  const CallEnd again = Upload(*next.NewStub(), header, "bytes");
+  EXPECT_TRUE(again.status.ok()) << again.status.error_message();
+}
+
 #if !defined(__SANITIZE_ADDRESS__)
 TEST_F(OperationsTest, TheStartTakesLessThanATenthOfASecond) {
   std::chrono::duration<double> best{1e9};
