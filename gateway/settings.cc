@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/secret_file.h"
 #include "gateway/settings_fields.h"
 
@@ -195,6 +196,39 @@ absl::Status CheckPairs(const Settings& settings) {
   return absl::OkStatus();
 }
 
+// "--NAME" of "--NAME=VALUE", and nothing of what is no flag: either may be a
+// secret in the wrong place.
+std::string NameOf(absl::string_view argument) {
+  if (!absl::StartsWith(argument, "-")) return "";
+  return std::string(argument.substr(0, argument.find('=')));
+}
+
+// Whoever lists processes sees a command line; the message at least repeats
+// nothing of it.
+absl::Status CheckNoSecrets(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = NameOf(argv[i]);
+    const Field* field =
+        FindField(absl::StripPrefix(absl::StripPrefix(name, "-"), "-"));
+    if (field == nullptr || field->from == From::kAnywhere) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, " is no flag, since it is secret: set ", VariableOf(*field)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoFlags(const std::vector<std::string>& arguments) {
+  std::string names;
+  for (const std::string& argument : arguments) {
+    const std::string name = NameOf(argument);
+    if (!name.empty()) absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      names.empty() ? "there is an argument that belongs to no flag"
+                    : absl::StrCat(names, " is not a flag"),
+      "; see --help"));
+}
+
 }  // namespace
 
 Environment ProcessEnvironment() {
@@ -243,12 +277,15 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
                   "lakectl does.\n");
   app.footer(footer);
 
+  if (auto s = CheckNoSecrets(argc, argv); !s.ok()) return s;
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return CommandLine{.text = app.help()};
   } catch (const CLI::CallForVersion& version) {
     return CommandLine{.text = std::string(version.what()) + "\n"};
+  } catch (const CLI::ExtrasError&) {
+    return NoFlags(app.remaining());
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(error.what(), {{"\n", " "}}));

@@ -128,8 +128,24 @@ TEST_F(SettingsTest, WhatIsMissingIsNamed) {
 }
 
 TEST_F(SettingsTest, SecretsAreNoFlags) {
-  EXPECT_FALSE(Read({"--secret-access-key=x"}).ok());
-  EXPECT_FALSE(Read({"--token=x"}).ok());
+  const std::pair<std::vector<const char*>, const char*> cases[] = {
+      {{"--secret-access-key=marked"},
+       "--secret-access-key is no flag, since it is secret: set "
+       "LAKEFS_STAGING_SECRET_ACCESS_KEY"},
+      {{"--token", "marked"}, "set LAKEFS_STAGING_TOKEN"},
+      {{"-token=marked"}, "set LAKEFS_STAGING_TOKEN"},
+      {{"--s3-session-token=marked"}, "set LAKEFS_STAGING_S3_SESSION_TOKEN"},
+      {{"--secret=marked"}, "--secret is not a flag; see --help"},
+      {{"--secret", "marked", "--key=marked"}, "--secret, --key is not a flag"},
+      {{"-k=marked"}, "-k is not a flag"},
+      {{"marked"}, "there is an argument that belongs to no flag"},
+  };
+  for (const auto& [flags, message] : cases) {
+    const auto line = Read(flags);
+    EXPECT_THAT(line, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr(message));
+    EXPECT_THAT(std::string(line.status().message()), Not(HasSubstr("marked")));
+  }
 }
 
 TEST_F(SettingsTest, AFileWithASecretMustNotBeOpenToOthers) {
