@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/base/log.h"
@@ -21,10 +22,21 @@ constexpr std::chrono::seconds kPauseAfterFailure{1};
 // safe where somebody has made it shorter, and cheap.
 constexpr std::chrono::hours kUnknownLife{1};
 
-// "NAME=VALUE" of the Set-Cookie header; empty if there is none.
+// How lakeFS names its session: v0.101 and later the first, v0.66 the second.
+constexpr absl::string_view kSessionCookies[] = {"internal_auth_session=",
+                                                 "access_token="};
+
+// "NAME=VALUE" of the session's cookie; empty if there is none. A load balancer
+// may set others.
 std::string CookieOf(const HttpResponse& response) {
-  const absl::string_view cookie = response.Header("set-cookie");
-  return std::string(cookie.substr(0, cookie.find(';')));
+  for (absl::string_view name : kSessionCookies) {
+    for (const HttpHeader& header : response.headers) {
+      if (header.name == "set-cookie" && absl::StartsWith(header.value, name)) {
+        return header.value.substr(0, header.value.find(';'));
+      }
+    }
+  }
+  return "";
 }
 
 }  // namespace

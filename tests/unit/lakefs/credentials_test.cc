@@ -83,6 +83,21 @@ TEST_F(CredentialsTest, ALoginThatFailedIsNotRepeatedForASecond) {
   EXPECT_EQ(ValueOf(login), "Bearer t1");
 }
 
+TEST_F(CredentialsTest, TheCookieOfASessionIsKnownByItsName) {
+  options_.cookie = true;
+  for (const char* session : {"internal_auth_session=a", "access_token=b"}) {
+    Login login(options_, http_, metrics_);
+    http_.Answer(200, R"({"token":"t"})",
+                 {{"set-cookie", "AWSALB=balancer; Path=/"},
+                  {"set-cookie", absl::StrCat(session, "; HttpOnly")},
+                  {"set-cookie", "AWSALBCORS=balancer"}});
+    EXPECT_EQ(ValueOf(login), session);
+  }
+  Login login(options_, http_, metrics_);
+  http_.Answer(200, R"({"token":"t"})", {{"set-cookie", "AWSALB=balancer"}});
+  EXPECT_FALSE(login.Get(Call()).ok());
+}
+
 TEST_F(CredentialsTest, CallersAuthorizationIsPassedOnAndNothingElse) {
   CallersCredentials callers;
   EXPECT_THAT(callers.Get(Call()), HasReason(Reason::kCredentialsRejected));
