@@ -228,8 +228,10 @@ int Run(const Settings& settings) {
   });
   std::unique_ptr<Admin> admin;
   if (!settings.admin_listen.empty()) {
+    std::function<void()> quit;
+    if (settings.allow_quit) quit = [] { kill(getpid(), SIGTERM); };
     auto started = Admin::Start(settings.admin_listen, metrics, readiness,
-                                [] { kill(getpid(), SIGTERM); });
+                                std::move(quit));
     if (!started.ok()) return Fail(started.status());
     admin = *std::move(started);
   }

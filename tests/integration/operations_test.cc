@@ -186,7 +186,8 @@ TEST_F(OperationsTest, ReadinessAsksLakefsAlsoWhereOnlyCallersHaveCredentials) {
 TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
   const std::string address = AddressOfThisMachine();
   if (address.empty()) GTEST_SKIP() << "there is no network";
-  GatewayProcess gateway(emulator_.endpoint(), {"--admin-listen=0.0.0.0:0"});
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--admin-listen=0.0.0.0:0", "--allow-quit"});
   const std::string port =
       gateway.admin().substr(gateway.admin().rfind(':') + 1);
   EXPECT_THAT(
@@ -194,6 +195,73 @@ TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
             HttpMethod::kPost),
       Pair(403, "only from loopback\n"));
   EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+}
+
+// A connection to the admin port, from that address of this machine.
+int ConnectFrom(const char* from, const GatewayProcess& gateway) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  inet_pton(AF_INET, from, &address.sin_addr);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port =
+      htons(std::stoi(gateway.admin().substr(gateway.admin().rfind(':') + 1)));
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  const timeval limit{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  return fd;
+}
+
+TEST_F(OperationsTest, NobodyEndsTheGatewayUnlessThatIsSwitchedOn) {
+  GatewayProcess gateway(emulator_.endpoint());
+  EXPECT_THAT(Fetch(absl::StrCat("http://", gateway.admin(), "/quitquitquit"),
+                    HttpMethod::kPost),
+              Pair(403, "only with --allow-quit\n"));
+  EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+}
+
+TEST_F(OperationsTest, TheProxyOfAMeshMayNotEndTheGateway) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
+  const int fd = ConnectFrom("127.0.0.6", gateway);
+  constexpr char kRequest[] =
+      "POST /quitquitquit HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(send(fd, kRequest, sizeof(kRequest) - 1, MSG_NOSIGNAL),
+            static_cast<ssize_t>(sizeof(kRequest) - 1));
+  char answer[1000] = "";
+  EXPECT_GT(recv(fd, answer, sizeof(answer) - 1, 0), 0);
+  EXPECT_THAT(std::string(answer), HasSubstr(" 403 "));
+  close(fd);
+}
+
+TEST_F(OperationsTest, TheAdminPortIsServedByIpv6AndIpv4) {
+  for (const char* wildcard : {"[::]", "0.0.0.0"}) {
+    GatewayProcess gateway(emulator_.endpoint(),
+                           {absl::StrCat("--admin-listen=", wildcard, ":0")});
+    const std::string port =
+        gateway.admin().substr(gateway.admin().rfind(':') + 1);
+    for (const char* host : {"127.0.0.1", "[::1]"}) {
+      EXPECT_THAT(Fetch(absl::StrCat("http://", host, ":", port, "/healthz")),
+                  Pair(200, "ok\n"))
+          << wildcard << " by " << host;
+    }
+  }
+}
+
+TEST_F(OperationsTest, ARequestThatTricklesInIsGivenUp) {
+  GatewayProcess gateway(emulator_.endpoint());
+  const int fd = ConnectFrom("127.0.0.1", gateway);
+  const auto start = std::chrono::steady_clock::now();
+  bool open = true;
+  while (open &&
+         std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+    open = send(fd, "G", 1, MSG_NOSIGNAL) == 1;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_FALSE(open);
+  close(fd);
 }
 
 TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
@@ -241,24 +309,16 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
 
 TEST_F(OperationsTest, AStalledScraperKeepsNoProbeOut) {
   GatewayProcess gateway(emulator_.endpoint());
-  const size_t colon = gateway.admin().rfind(':');
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(std::stoi(gateway.admin().substr(colon + 1)));
   std::vector<int> stalled;
   for (int i = 0; i < 8; ++i) {
-    stalled.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(connect(stalled.back(), reinterpret_cast<sockaddr*>(&address),
-                      sizeof(address)),
-              0);
+    stalled.push_back(ConnectFrom("127.0.0.1", gateway));
   }
   EXPECT_THAT(Get(gateway, "/healthz"), Pair(200, "ok\n"));
   for (const int fd : stalled) close(fd);
 }
 
 TEST_F(OperationsTest, ADrainRefusesTheNewAndFinishesTheOld) {
-  GatewayProcess gateway(emulator_.endpoint());
+  GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
   auto stub = gateway.NewStub();
   grpc::ClientContext context;
   auto stream = stub->UploadAndLink(&context);
