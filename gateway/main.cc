@@ -57,13 +57,19 @@ absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
     case AuthMode::kPassThrough:
       return std::make_unique<CallersCredentials>();
     case AuthMode::kLogin:
-    case AuthMode::kCookie:
-      return std::make_unique<Login>(
-          LoginOptions{.endpoint = settings.lakefs_endpoint,
-                       .access_key_id = settings.access_key_id,
-                       .secret_access_key = settings.secret_access_key,
-                       .cookie = settings.auth == AuthMode::kCookie},
-          http, metrics);
+    case AuthMode::kCookie: {
+      LoginOptions options{.endpoint = settings.lakefs_endpoint,
+                           .key = {.id = settings.access_key_id,
+                                   .secret = settings.secret_access_key},
+                           .key_file = settings.credentials_file,
+                           .cookie = settings.auth == AuthMode::kCookie};
+      if (!options.key_file.empty()) {
+        auto key = ReadAccessKey(options.key_file);
+        if (!key.ok()) return key.status();
+        options.key = *std::move(key);
+      }
+      return std::make_unique<Login>(std::move(options), http, metrics);
+    }
     case AuthMode::kToken:
       if (!settings.token_file.empty()) {
         return CredentialsFile::Open(

@@ -156,12 +156,7 @@ absl::Status CheckComplete(Settings& settings) {
     return absl::InvalidArgumentError(
         "token is missing: set LAKEFS_STAGING_TOKEN or --token-file");
   }
-  if (!settings.credentials_file.empty()) {
-    if (settings.auth == AuthMode::kKeys) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        "credentials-file is for --auth=keys; a session needs the keys by "
-        "variable");
-  }
+  if (!settings.credentials_file.empty()) return absl::OkStatus();
   if (settings.access_key_id.empty()) {
     return absl::InvalidArgumentError(
         "access-key-id is missing: set LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
