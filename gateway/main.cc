@@ -277,9 +277,6 @@ int Main(int argc, char** argv) {
     return 0;
   }
   SetLogLevel(line->settings.log_level);
-  for (const std::string& warning : line->warnings) {
-    Log(LogLevel::kWarning, "settings", {{"message", warning}});
-  }
   return Run(line->settings);
 }
 

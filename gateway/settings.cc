@@ -171,6 +171,20 @@ absl::Status CheckComplete(Settings& settings) {
   return absl::OkStatus();
 }
 
+// Whether the keys of the settings are what lakeFS gets.
+bool UsesKeys(const Settings& settings) {
+  return settings.auth != AuthMode::kPassThrough &&
+         settings.auth != AuthMode::kToken && settings.credentials_file.empty();
+}
+
+// lakectl makes its file open to all where the umask does not forbid it.
+absl::Status CheckLakectlFile(const std::string& path) {
+  const absl::Status status = CheckSecretFile(path);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(status.message(), "; chmod 600 ", path));
+}
+
 // Settings that only make sense together.
 absl::Status CheckPairs(const Settings& settings) {
   const std::tuple<const std::string&, const char*, const std::string&,
@@ -288,16 +302,13 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
 
   CommandLine line;
   Settings& settings = line.settings;
+  std::string lakectl_file;
   const auto home = environment.find("HOME");
   if (home != environment.end()) {
-    const std::string path = home->second + "/.lakectl.yaml";
-    if (auto s = ApplyLakectlYaml(path, settings); !s.ok()) return s;
-    // lakectl itself makes it so, and goes on.
-    if (const auto s = CheckSecretFile(path);
-        !settings.secret_access_key.empty() && !s.ok()) {
-      line.warnings.emplace_back(s.message());
-    }
+    lakectl_file = home->second + "/.lakectl.yaml";
+    if (auto s = ApplyLakectlYaml(lakectl_file, settings); !s.ok()) return s;
   }
+  const std::string lakectl_secret = settings.secret_access_key;
   if (const auto file = environment.find("LAKEFS_STAGING_CONFIG");
       config_file.empty() && file != environment.end()) {
     config_file = file->second;
@@ -319,6 +330,9 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   }
   if (auto s = CheckComplete(settings); !s.ok()) return s;
   if (auto s = CheckPairs(settings); !s.ok()) return s;
+  if (UsesKeys(settings) && settings.secret_access_key == lakectl_secret) {
+    if (auto s = CheckLakectlFile(lakectl_file); !s.ok()) return s;
+  }
   return line;
 }
 

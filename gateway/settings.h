@@ -94,8 +94,6 @@ Environment ProcessEnvironment();
 struct CommandLine {
   Settings settings;
   std::string text;  // of --help or --version; empty: run
-  // What is to be logged once, such as a file that is open to others.
-  std::vector<std::string> warnings;
 };
 
 // Reads, in rising precedence: ~/.lakectl.yaml, the file of --config, the
