@@ -8,6 +8,7 @@
 
 #include "absl/random/random.h"
 #include "gateway/base/log.h"
+#include "gateway/base/secret_file.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/http/metered_http_client.h"
@@ -136,6 +137,17 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   }
 }
 
+// Waits for a signal to end, which it returns. Meanwhile it looks at files that
+// others read again by themselves.
+int AwaitEnd(const sigset_t& signals, SecretFileWatch keys, Metrics& metrics) {
+  constexpr timespec kLookEvery{5, 0};
+  while (true) {
+    const int received = sigtimedwait(&signals, nullptr, &kLookEvery);
+    if (received > 0) return received;
+    for (int i = keys.Look(); i > 0; --i) metrics.CredentialsRenewed(false);
+  }
+}
+
 // The end of a start that failed.
 int Fail(const absl::Status& status) {
   std::cerr << "lakefs-staging-gateway: " << status.message() << "\n";
@@ -260,8 +272,9 @@ int Run(const Settings& settings) {
   if (admin) std::cout << "admin on " << admin->address() << std::endl;
   if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
 
-  int received = 0;
-  sigwait(&signals, &received);
+  const int received = AwaitEnd(
+      signals, SecretFileWatch({settings.tls_key, settings.client_key}),
+      metrics);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");

@@ -187,7 +187,8 @@ struct Metrics::Families {
 
   Counters& renewals = Counter("credential_renewals_total",
                                "Times that credentials to lakeFS were read or "
-                               "asked for anew, by success.");
+                               "asked for anew, by success; a key's file that "
+                               "has become open to others is a failure.");
   Counters& denials =
       Counter("callers_denied_total", "Calls that their caller may not make.");
 };

@@ -1,5 +1,6 @@
 // Who may reach the gateway, who it is to lakeFS, and where it sends nothing.
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
+#include "tests/testing/http_get.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -100,6 +102,56 @@ TEST_F(SecurityTest, TlsIsServedAndItsCertificateReadAgain) {
     renewed = Put(gateway.address(), Trusting(others)).status.ok();
   }
   EXPECT_TRUE(renewed) << "the new certificate was not read";
+}
+
+TEST_F(SecurityTest, AKeyThatBecomesOpenToOthersIsToldOf) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway")});
+  chmod(certificates.Key("gateway").c_str(), 0644);
+  bool told = false;
+  for (int i = 0; i < 200 && !told; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    told = gateway.Log().find("has mode 0644") != std::string::npos;
+  }
+  EXPECT_TRUE(told);
+  EXPECT_THAT(
+      Fetch(absl::StrCat("http://", gateway.admin(), "/metrics")).second,
+      HasSubstr("credential_renewals_total{result=\"failed\"} 1"));
+}
+
+TEST_F(SecurityTest, TheAuthoritiesOfCallersAreReadAgain) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  certificates.Issue("caller", "DNS:caller.test");
+  Certificates others(absl::StrCat(folder_, "/others"));
+  others.Issue("caller", "DNS:caller.test");
+  const std::string authorities =
+      Write("callers.pem", Certificates::Read(certificates.Pem("ca")));
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway"),
+                          "--tls-client-ca=" + authorities});
+  const auto put = [&](const Certificates& of) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = Certificates::Read(certificates.Pem("ca"));
+    options.pem_cert_chain = Certificates::Read(of.Pem("caller"));
+    options.pem_private_key = Certificates::Read(of.Key("caller"));
+    return Put(gateway.address(), grpc::SslCredentials(options)).status.ok();
+  };
+  EXPECT_TRUE(put(certificates));
+  EXPECT_FALSE(put(others));
+  Write("new.pem", Certificates::Read(others.Pem("ca")));
+  std::filesystem::rename(folder_ + "/new.pem", authorities);
+  bool taken = false;
+  for (int i = 0; i < 100 && !taken; ++i) {
+    std::this_thread::sleep_for(milliseconds(200));
+    taken = put(others);
+  }
+  EXPECT_TRUE(taken) << "the new authority was not read";
+  EXPECT_FALSE(put(certificates)) << "the old one still counts";
 }
 
 TEST_F(SecurityTest, NoTlsOlderThan12IsServedWhateverTheSystemAllows) {
@@ -289,10 +341,18 @@ TEST_F(SecurityTest, SocketsHaveTheirMode) {
     EXPECT_EQ(mode_of(), 0600U);
     EXPECT_TRUE(Put("unix:" + Socket()).status.ok());
   }
+  if (getuid() != 0) GTEST_SKIP() << "only root has other groups for certain";
+  const group* daemon = getgrnam("daemon");
+  ASSERT_NE(daemon, nullptr);
+  const gid_t gid = daemon->gr_gid;
   GatewayProcess gateway(
       emulator_.endpoint(),
-      {"--listen=unix:" + Socket(), "--unix-mode=0660", "--unix-group=root"});
+      {"--listen=unix:" + Socket(), "--unix-mode=0660", "--unix-group=daemon"});
   EXPECT_EQ(mode_of(), 0660U);
+  struct stat info {};
+  ASSERT_EQ(stat(Socket().c_str(), &info), 0);
+  EXPECT_EQ(info.st_gid, gid);
+  EXPECT_NE(gid, getgid());
 }
 
 TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
