@@ -7,15 +7,19 @@
 #include <stop_token>
 
 #include "absl/time/time.h"
+#include "client/upload_options.h"
 
 namespace lakefs::staging {
 
 // A context that ends at `deadline` (never, if infinite) and is cancelled when
-// `stop` asks for it.
+// `options.stop` asks for it.
 class Call {
  public:
-  Call(absl::Time deadline, const std::stop_token& stop)
-      : on_stop_(stop, [this] { context_.TryCancel(); }) {
+  Call(absl::Time deadline, const CallOptions& options)
+      : on_stop_(options.stop, [this] { context_.TryCancel(); }) {
+    if (!options.authorization.empty()) {
+      context_.AddMetadata("authorization", options.authorization);
+    }
     if (deadline != absl::InfiniteFuture()) {
       context_.set_deadline(absl::ToChronoTime(deadline));
     }

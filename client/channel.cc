@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -70,24 +72,55 @@ absl::Status Unreachable(const std::string& address, const std::string& why) {
                    why.empty() ? "" : absl::StrCat(" (", why, ")")));
 }
 
+absl::Status Wrong(const std::string& message) {
+  return MakeFailure(absl::StatusCode::kInvalidArgument, kInvalidRequest,
+                     message);
+}
+
+// Reads the file, if one is named.
+absl::Status Read(const std::string& path, std::string& text) {
+  if (path.empty()) return absl::OkStatus();
+  std::ifstream file(path, std::ios::binary);
+  text.assign(std::istreambuf_iterator<char>(file), {});
+  if (file.good() && !text.empty()) return absl::OkStatus();
+  return Wrong(absl::StrCat(path, " cannot be read, or is empty"));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
+    const ChannelOptions& options) {
+  if (!options.tls && options.ca_file.empty() && options.client_cert.empty() &&
+      options.client_key.empty()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  if (options.client_cert.empty() != options.client_key.empty()) {
+    return Wrong("a client's certificate and its key go together");
+  }
+  grpc::SslCredentialsOptions tls;
+  absl::Status status = Read(options.ca_file, tls.pem_root_certs);
+  status.Update(Read(options.client_cert, tls.pem_cert_chain));
+  status.Update(Read(options.client_key, tls.pem_private_key));
+  if (!status.ok()) return status;
+  return grpc::SslCredentials(tls);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(
-    const std::string& address) {
+    const std::string& address, const ChannelOptions& options) {
   if (!IsUnixSocket(address) && !IsHostAndPort(address)) {
-    return MakeFailure(absl::StatusCode::kInvalidArgument, kInvalidRequest,
-                       absl::StrCat("\"", absl::Utf8SafeCEscape(address),
-                                    "\" is no gateway address; write HOST:PORT "
-                                    "or unix:/path"));
+    return Wrong(absl::StrCat(
+        "\"", absl::Utf8SafeCEscape(address),
+        "\" is no gateway address; write HOST:PORT or unix:/path"));
   }
+  auto credentials = CredentialsOf(options);
+  if (!credentials.ok()) return credentials.status();
   grpc::ChannelArguments args;
   args.SetMaxSendMessageSize(kMaxMessageBytes);
   args.SetMaxReceiveMessageSize(kMaxMessageBytes);
   // A sidecar is never behind a proxy, though the environment may name one.
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   args);
+  return grpc::CreateCustomChannel(address, *std::move(credentials), args);
 }
 
 absl::Status WaitForConnection(const std::shared_ptr<grpc::Channel>& channel,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/call.h"
@@ -27,6 +28,12 @@ absl::Time DeadlineOf(const CallOptions& options) {
   return absl::Now() + options.timeout;
 }
 
+// gRPC crashes on metadata that are not.
+bool IsPrintable(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return absl::ascii_isprint(c); });
+}
+
 // The same error of an upload or link that has not begun.
 absl::Status NothingLinked(const absl::Status& status) {
   const Failure failure = FailureOf(status);
@@ -39,8 +46,8 @@ absl::Status NothingLinked(const absl::Status& status) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
-    const std::string& address) {
-  auto channel = MakeChannel(address);
+    const std::string& address, const ChannelOptions& options) {
+  auto channel = MakeChannel(address, options);
   if (!channel.ok()) return channel.status();
   return std::unique_ptr<Client>(new Client(address, *std::move(channel)));
 }
@@ -51,6 +58,10 @@ Client::Client(std::string address, std::shared_ptr<grpc::Channel> channel)
       stub_(v1::Staging::NewStub(channel_)) {}
 
 absl::Status Client::Reach(const CallOptions& options, absl::Time deadline) {
+  if (!IsPrintable(options.authorization)) {
+    return MakeFailure(absl::StatusCode::kInvalidArgument, kInvalidRequest,
+                       "the authorization is no line of printable ASCII");
+  }
   return WaitForConnection(channel_, address_,
                            std::min(deadline, absl::Now() + kConnectTimeout),
                            options.stop);
@@ -86,7 +97,7 @@ absl::StatusOr<v1::UploadResult> Client::UploadInOneMessage(
   header.set_progress(false);
   *request.mutable_header() = std::move(header);
 
-  Call call(deadline, options.stop);
+  Call call(deadline, options);
   v1::UploadObjectResponse response;
   const grpc::Status status =
       stub_->UploadObject(&call.context(), request, &response);
@@ -104,7 +115,7 @@ absl::StatusOr<v1::StagingLocation> Client::GetPhysicalAddress(
   v1::GetPhysicalAddressRequest request;
   *request.mutable_object() = target;
   request.set_presign(presign);
-  Call call(deadline, options.stop);
+  Call call(deadline, options);
   v1::GetPhysicalAddressResponse response;
   const grpc::Status status =
       stub_->GetPhysicalAddress(&call.context(), request, &response);
@@ -125,7 +136,7 @@ absl::StatusOr<v1::LinkPhysicalAddressResponse> Client::LinkPhysicalAddress(
   *request.mutable_object() = target;
   *request.mutable_metadata() = metadata;
   request.set_if_absent(if_absent);
-  Call call(deadline, options.stop);
+  Call call(deadline, options);
   v1::LinkPhysicalAddressResponse response;
   const grpc::Status status =
       stub_->LinkPhysicalAddress(&call.context(), request, &response);
@@ -144,7 +155,7 @@ absl::StatusOr<v1::GetUploadOutcomeResponse> Client::GetUploadOutcome(
   v1::GetUploadOutcomeRequest request;
   request.set_request_id(request_id);
   if (target) *request.mutable_object() = *target;
-  Call call(deadline, options.stop);
+  Call call(deadline, options);
   v1::GetUploadOutcomeResponse response;
   const grpc::Status status =
       stub_->GetUploadOutcome(&call.context(), request, &response);

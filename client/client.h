@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/channel.h"
 #include "client/source.h"
 #include "client/upload_options.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
@@ -32,9 +33,10 @@ class Client {
   // A client of the gateway at `address`, `HOST:PORT` or `unix:/path`. The
   // connection is made by the first call.
   //
-  // Errors: INVALID_ARGUMENT where `address` is neither form.
+  // Errors: INVALID_ARGUMENT where `address` is neither form, or the options
+  // cannot be used.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
-      const std::string& address);
+      const std::string& address, const ChannelOptions& options = {});
 
   // Uploads what `source` gives and links it to `target`. A source of known
   // size up to 1 MiB goes in one message, any other as a stream of chunks of

@@ -18,6 +18,10 @@ struct CallOptions {
   // leaves it to the gateway, which has a limit of its own.
   absl::Duration timeout = absl::InfiniteDuration();
 
+  // What a gateway with --auth=pass-through hands on to lakeFS: "Basic …" or
+  // "Bearer …". A secret; without TLS, only for a gateway beside the caller.
+  std::string authorization;
+
   // Cancels the call; ask from any thread. The error then says what is known.
   std::stop_token stop;
 };

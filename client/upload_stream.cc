@@ -22,7 +22,7 @@ UploadStream::UploadStream(v1::Staging::Stub& stub, const std::string& address,
       header_(header),
       source_(source),
       progress_(options.progress),
-      call_(deadline, options.stop),
+      call_(deadline, options),
       stream_(stub.UploadAndLink(&call_.context())) {}
 
 absl::StatusOr<v1::UploadResult> UploadStream::Run() {

@@ -8,6 +8,7 @@
 
 #include "absl/random/random.h"
 #include "gateway/base/log.h"
+#include "gateway/base/secret_file.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/http/metered_http_client.h"
@@ -57,13 +58,19 @@ absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
     case AuthMode::kPassThrough:
       return std::make_unique<CallersCredentials>();
     case AuthMode::kLogin:
-    case AuthMode::kCookie:
-      return std::make_unique<Login>(
-          LoginOptions{.endpoint = settings.lakefs_endpoint,
-                       .access_key_id = settings.access_key_id,
-                       .secret_access_key = settings.secret_access_key,
-                       .cookie = settings.auth == AuthMode::kCookie},
-          http, metrics);
+    case AuthMode::kCookie: {
+      LoginOptions options{.endpoint = settings.lakefs_endpoint,
+                           .key = {.id = settings.access_key_id,
+                                   .secret = settings.secret_access_key},
+                           .key_file = settings.credentials_file,
+                           .cookie = settings.auth == AuthMode::kCookie};
+      if (!options.key_file.empty()) {
+        auto key = ReadAccessKey(options.key_file);
+        if (!key.ok()) return key.status();
+        options.key = *std::move(key);
+      }
+      return std::make_unique<Login>(std::move(options), http, metrics);
+    }
     case AuthMode::kToken:
       if (!settings.token_file.empty()) {
         return CredentialsFile::Open(
@@ -127,6 +134,17 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   } else {
     Log(LogLevel::kWarning, "lakefs does not answer",
         {{"message", std::string(config.status().message())}});
+  }
+}
+
+// Waits for a signal to end, which it returns. Meanwhile it looks at files that
+// others read again by themselves.
+int AwaitEnd(const sigset_t& signals, SecretFileWatch keys, Metrics& metrics) {
+  constexpr timespec kLookEvery{5, 0};
+  while (true) {
+    const int received = sigtimedwait(&signals, nullptr, &kLookEvery);
+    if (received > 0) return received;
+    for (int i = keys.Look(); i > 0; --i) metrics.CredentialsRenewed(false);
   }
 }
 
@@ -231,8 +249,10 @@ int Run(const Settings& settings) {
   });
   std::unique_ptr<Admin> admin;
   if (!settings.admin_listen.empty()) {
+    std::function<void()> quit;
+    if (settings.allow_quit) quit = [] { kill(getpid(), SIGTERM); };
     auto started = Admin::Start(settings.admin_listen, metrics, readiness,
-                                [] { kill(getpid(), SIGTERM); });
+                                std::move(quit));
     if (!started.ok()) return Fail(started.status());
     admin = *std::move(started);
   }
@@ -255,11 +275,11 @@ int Run(const Settings& settings) {
   if (admin) std::cout << "admin on " << admin->address() << std::endl;
   if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
 
-  int received = 0;
-  sigwait(&signals, &received);
+  const int received = AwaitEnd(
+      signals, SecretFileWatch({settings.tls_key, settings.client_key}),
+      metrics);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
-  uploads.StopFindingOut();
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }
@@ -273,9 +293,6 @@ int Main(int argc, char** argv) {
     return 0;
   }
   SetLogLevel(line->settings.log_level);
-  for (const std::string& warning : line->warnings) {
-    Log(LogLevel::kWarning, "settings", {{"message", warning}});
-  }
   return Run(line->settings);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/secret_file.h"
 #include "gateway/settings_fields.h"
 
@@ -155,12 +156,7 @@ absl::Status CheckComplete(Settings& settings) {
     return absl::InvalidArgumentError(
         "token is missing: set LAKEFS_STAGING_TOKEN or --token-file");
   }
-  if (!settings.credentials_file.empty()) {
-    if (settings.auth == AuthMode::kKeys) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        "credentials-file is for --auth=keys; a session needs the keys by "
-        "variable");
-  }
+  if (!settings.credentials_file.empty()) return absl::OkStatus();
   if (settings.access_key_id.empty()) {
     return absl::InvalidArgumentError(
         "access-key-id is missing: set LAKECTL_CREDENTIALS_ACCESS_KEY_ID and "
@@ -173,6 +169,20 @@ absl::Status CheckComplete(Settings& settings) {
         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY");
   }
   return absl::OkStatus();
+}
+
+// Whether the keys of the settings are what lakeFS gets.
+bool UsesKeys(const Settings& settings) {
+  return settings.auth != AuthMode::kPassThrough &&
+         settings.auth != AuthMode::kToken && settings.credentials_file.empty();
+}
+
+// lakectl makes its file open to all where the umask does not forbid it.
+absl::Status CheckLakectlFile(const std::string& path) {
+  const absl::Status status = CheckSecretFile(path);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(status.message(), "; chmod 600 ", path));
 }
 
 // Settings that only make sense together.
@@ -193,6 +203,39 @@ absl::Status CheckPairs(const Settings& settings) {
         "tls-cert is missing: tls-client-ca needs tls-cert and tls-key");
   }
   return absl::OkStatus();
+}
+
+// "--NAME" of "--NAME=VALUE", and nothing of what is no flag: either may be a
+// secret in the wrong place.
+std::string NameOf(absl::string_view argument) {
+  if (!absl::StartsWith(argument, "-")) return "";
+  return std::string(argument.substr(0, argument.find('=')));
+}
+
+// Whoever lists processes sees a command line; the message at least repeats
+// nothing of it.
+absl::Status CheckNoSecrets(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = NameOf(argv[i]);
+    const Field* field =
+        FindField(absl::StripPrefix(absl::StripPrefix(name, "-"), "-"));
+    if (field == nullptr || field->from == From::kAnywhere) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, " is no flag, since it is secret: set ", VariableOf(*field)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoFlags(const std::vector<std::string>& arguments) {
+  std::string names;
+  for (const std::string& argument : arguments) {
+    const std::string name = NameOf(argument);
+    if (!name.empty()) absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      names.empty() ? "there is an argument that belongs to no flag"
+                    : absl::StrCat(names, " is not a flag"),
+      "; see --help"));
 }
 
 }  // namespace
@@ -243,12 +286,15 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
                   "lakectl does.\n");
   app.footer(footer);
 
+  if (auto s = CheckNoSecrets(argc, argv); !s.ok()) return s;
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return CommandLine{.text = app.help()};
   } catch (const CLI::CallForVersion& version) {
     return CommandLine{.text = std::string(version.what()) + "\n"};
+  } catch (const CLI::ExtrasError&) {
+    return NoFlags(app.remaining());
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(
         absl::StrReplaceAll(error.what(), {{"\n", " "}}));
@@ -256,16 +302,13 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
 
   CommandLine line;
   Settings& settings = line.settings;
+  std::string lakectl_file;
   const auto home = environment.find("HOME");
   if (home != environment.end()) {
-    const std::string path = home->second + "/.lakectl.yaml";
-    if (auto s = ApplyLakectlYaml(path, settings); !s.ok()) return s;
-    // lakectl itself makes it so, and goes on.
-    if (const auto s = CheckSecretFile(path);
-        !settings.secret_access_key.empty() && !s.ok()) {
-      line.warnings.emplace_back(s.message());
-    }
+    lakectl_file = home->second + "/.lakectl.yaml";
+    if (auto s = ApplyLakectlYaml(lakectl_file, settings); !s.ok()) return s;
   }
+  const std::string lakectl_secret = settings.secret_access_key;
   if (const auto file = environment.find("LAKEFS_STAGING_CONFIG");
       config_file.empty() && file != environment.end()) {
     config_file = file->second;
@@ -287,6 +330,9 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   }
   if (auto s = CheckComplete(settings); !s.ok()) return s;
   if (auto s = CheckPairs(settings); !s.ok()) return s;
+  if (UsesKeys(settings) && settings.secret_access_key == lakectl_secret) {
+    if (auto s = CheckLakectlFile(lakectl_file); !s.ok()) return s;
+  }
   return line;
 }
 

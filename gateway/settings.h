@@ -29,6 +29,9 @@ enum class AuthMode {
 struct Settings {
   std::vector<std::string> listen{"127.0.0.1:8765"};
   std::string admin_listen = "127.0.0.1:8766";  // empty: none
+  // Whether POST /quitquitquit ends the program. Off, since "from loopback" is
+  // no restriction behind a mesh, whose proxy connects from there for anybody.
+  bool allow_quit = false;
 
   // TLS of the TCP listeners; without a certificate they are plain.
   std::string tls_cert;
@@ -49,7 +52,7 @@ struct Settings {
   std::string secret_access_key;  // a secret
   std::string token;              // a secret
   std::string token_file;
-  std::string credentials_file;  // goes before the keys, for AuthMode::kKeys
+  std::string credentials_file;  // goes before the keys
 
   bool content_md5 = false;
   std::string s3_endpoint;
@@ -91,8 +94,6 @@ Environment ProcessEnvironment();
 struct CommandLine {
   Settings settings;
   std::string text;  // of --help or --version; empty: run
-  // What is to be logged once, such as a file that is open to others.
-  std::vector<std::string> warnings;
 };
 
 // Reads, in rising precedence: ~/.lakectl.yaml, the file of --config, the

@@ -176,6 +176,13 @@ const std::vector<Field>& Fields() {
        "HOST:PORT of /metrics, /healthz, /readyz and /quitquitquit, or off "
        "[127.0.0.1:8766]",
        ParseAdminListen},
+      {"allow-quit",
+       "Let POST /quitquitquit on the admin port, from loopback, end the "
+       "gateway [false]",
+       Switch(&Settings::allow_quit),
+       From::kAnywhere,
+       {},
+       /*is_switch=*/true},
       {"tls-cert",
        "PEM file of the certificate chain of the TCP listeners; read again "
        "when it changes",

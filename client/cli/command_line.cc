@@ -24,6 +24,11 @@ constexpr char kAbout[] =
 
 constexpr absl::string_view kCommands = "upload, address, link or outcome";
 
+constexpr absl::string_view kVariableHelp =
+    "LAKEFS_STAGING_AUTHORIZATION is sent to a gateway with "
+    "--auth=pass-through, for\nlakeFS: \"Basic ...\" or \"Bearer ...\". It is "
+    "secret, and so no flag.\n\n";
+
 // Texts as they were written; checked when all of them are there.
 struct Texts {
   std::string target;
@@ -45,6 +50,17 @@ void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts,
                  "The gateway: HOST:PORT or unix:/path (default: the "
                  "environment's LAKEFS_STAGING_GATEWAY, else 127.0.0.1:8765)")
       ->type_name("ADDRESS");
+  app.add_flag("--tls", line.channel.tls,
+               "Speak TLS with it; so does each of the next three");
+  app.add_option("--ca-file", line.channel.ca_file,
+                 "PEM file of the authorities that it must be of (default: the "
+                 "system's)")
+      ->type_name("FILE");
+  app.add_option("--client-cert", line.channel.client_cert,
+                 "PEM file of a certificate to show it")
+      ->type_name("FILE");
+  app.add_option("--client-key", line.channel.client_key, "PEM file of its key")
+      ->type_name("FILE");
   app.add_option("--timeout", texts.timeout,
                  "Most time the call may take: 30s, 5m or seconds "
                  "(default: the gateway's)")
@@ -147,13 +163,16 @@ absl::Status Put(absl::StatusOr<T> value, U& to) {
   return absl::OkStatus();
 }
 
-std::string DefaultGateway() {
-  const char* const gateway = std::getenv("LAKEFS_STAGING_GATEWAY");
-  return gateway != nullptr && *gateway != '\0' ? gateway : "127.0.0.1:8765";
+std::string Variable(const char* name, const char* otherwise) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
 absl::Status Convert(const Texts& texts, CommandLine& line) {
-  if (line.gateway.empty()) line.gateway = DefaultGateway();
+  if (line.gateway.empty()) {
+    line.gateway = Variable("LAKEFS_STAGING_GATEWAY", "127.0.0.1:8765");
+  }
+  line.authorization = Variable("LAKEFS_STAGING_AUTHORIZATION", "");
   absl::Status status;
   if (!texts.target.empty() || line.command != Command::kOutcome) {
     status = Put(ParseObjectUri(texts.target), line.object);
@@ -179,7 +198,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   Texts texts;
   CLI::App root(kAbout, "lakefs-staging");
   root.set_version_flag("--version", "lakefs-staging " LAKEFS_STAGING_VERSION);
-  root.footer(std::string(kExitCodeHelp));
+  root.footer(absl::StrCat(kVariableHelp, kExitCodeHelp));
   const CLI::App& upload = AddUpload(root, line, texts);
   const CLI::App& address = AddAddress(root, line, texts);
   const CLI::App& link = AddLink(root, line, texts);

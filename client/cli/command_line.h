@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/channel.h"
 #include "lakefs/staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
@@ -21,8 +22,10 @@ struct CommandLine {
   std::string text;
 
   // For all others.
-  std::string gateway;    // HOST:PORT or unix:/path
-  v1::ObjectPath object;  // kOutcome: empty if none was named
+  std::string gateway;  // HOST:PORT or unix:/path
+  ChannelOptions channel;
+  std::string authorization;  // a secret; empty: none
+  v1::ObjectPath object;      // kOutcome: empty if none was named
   absl::Duration timeout = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
@@ -51,7 +54,9 @@ struct CommandLine {
 };
 
 // Takes the arguments apart. The gateway comes from --gateway, else from the
-// environment (LAKEFS_STAGING_GATEWAY), else it is 127.0.0.1:8765.
+// environment (LAKEFS_STAGING_GATEWAY), else it is 127.0.0.1:8765. The
+// authorization comes from the environment alone
+// (LAKEFS_STAGING_AUTHORIZATION).
 //
 // Errors: INVALID_ARGUMENT, INVALID_REQUEST with a message of one line that
 // names the argument.

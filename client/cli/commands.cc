@@ -20,7 +20,9 @@ namespace {
 using Command = CommandLine::Command;
 
 CallOptions CallOptionsOf(const CommandLine& line, const Interrupt& interrupt) {
-  return {.timeout = line.timeout, .stop = interrupt.token()};
+  return {.timeout = line.timeout,
+          .authorization = line.authorization,
+          .stop = interrupt.token()};
 }
 
 absl::string_view SupersededNote(v1::Outcome outcome) {
@@ -31,7 +33,7 @@ absl::string_view SupersededNote(v1::Outcome outcome) {
 
 absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
                     const Output& output) {
-  const auto client = Client::Connect(line.gateway);
+  const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
   const auto source = FileSource::Open(line.source);
   if (!source.ok()) return source.status();
@@ -64,7 +66,7 @@ absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
 
 absl::Status Address(const CommandLine& line, const Interrupt& interrupt,
                      const Output& output) {
-  const auto client = Client::Connect(line.gateway);
+  const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
   const auto location = (*client)->GetPhysicalAddress(
       line.object, line.presign, CallOptionsOf(line, interrupt));
@@ -104,7 +106,7 @@ v1::StagingMetadata MetadataOf(const CommandLine& line) {
 
 absl::Status Link(const CommandLine& line, const Interrupt& interrupt,
                   const Output& output) {
-  const auto client = Client::Connect(line.gateway);
+  const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
   const auto response = (*client)->LinkPhysicalAddress(
       line.object, MetadataOf(line), line.if_absent,
@@ -121,7 +123,7 @@ absl::Status Link(const CommandLine& line, const Interrupt& interrupt,
 
 absl::Status Outcome(const CommandLine& line, const Interrupt& interrupt,
                      const Output& output) {
-  const auto client = Client::Connect(line.gateway);
+  const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
   std::optional<v1::ObjectPath> object;
   if (!line.object.path().empty()) object = line.object;

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gateway/base/log.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -58,6 +59,24 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
   close(fd);
   if (!status.ok()) return status;
   return std::string(absl::StripAsciiWhitespace(text));
+}
+
+int SecretFileWatch::Look() {
+  int found = 0;
+  for (const std::string& path : paths_) {
+    if (path.empty()) continue;
+    const absl::Status status = CheckSecretFile(path);
+    if (status.ok()) {
+      if (unsafe_.erase(path) > 0) {
+        Log(LogLevel::kInfo, "file of a key is safe again", {{"file", path}});
+      }
+    } else if (unsafe_.insert(path).second) {
+      ++found;
+      Log(LogLevel::kError, "file of a key is unsafe",
+          {{"message", std::string(status.message())}});
+    }
+  }
+  return found;
 }
 
 }  // namespace lakefs::gateway

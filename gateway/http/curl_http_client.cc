@@ -62,6 +62,14 @@ bool FailedBeforeSending(CURLcode code) {
          code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
+// Whether curl's text may hold the URL of a proxy, and with it a password: it
+// quotes one that it cannot use.
+bool MayQuoteProxy(CURLcode code, absl::string_view text) {
+  return code == CURLE_COULDNT_RESOLVE_PROXY ||
+         absl::StrContains(text, "nsupported proxy") ||
+         absl::StrContains(text, "@");
+}
+
 // What one exchange reads and writes.
 struct Exchange {
   CURL* easy;
@@ -355,8 +363,9 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
         never_left ? Reason::kUpstreamUnreachable
                    : Reason::kUpstreamConnectionLost);
   }
-  const absl::string_view why =
-      error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+  const absl::string_view why = error_[0] == '\0' || MayQuoteProxy(code, error_)
+                                    ? curl_easy_strerror(code)
+                                    : error_;
   return MakeError(absl::StatusCode::kUnavailable,
                    absl::StrCat(where, ": ", why),
                    never_left ? Reason::kUpstreamUnreachable

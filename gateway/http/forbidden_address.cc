@@ -23,24 +23,32 @@ bool IsForbidden4(uint32_t address) {
          address == 0xa83f8110U;                    // 168.63.129.16
 }
 
-bool IsForbidden6(const in6_addr& address) {
-  const uint8_t* bytes = address.s6_addr;
-  if (IN6_IS_ADDR_LINKLOCAL(&address)) return true;
-  static const in6_addr ec2 = [] {
-    in6_addr parsed{};
-    inet_pton(AF_INET6, "fd00:ec2::254", &parsed);
-    return parsed;
-  }();
-  if (std::memcmp(bytes, ec2.s6_addr, 16) == 0) return true;
-  // IPv4 in IPv6: mapped (::ffff:0:0/96), compatible (::/96), and NAT64
-  // (64:ff9b::/96).
-  static constexpr uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
-  const bool holds4 = IN6_IS_ADDR_V4MAPPED(&address) ||
-                      IN6_IS_ADDR_V4COMPAT(&address) ||
-                      std::memcmp(bytes, nat64, sizeof(nat64)) == 0;
+template <size_t size>
+bool StartsWith(const in6_addr& address, const uint8_t (&prefix)[size]) {
+  return std::memcmp(address.s6_addr, prefix, size) == 0;
+}
+
+// The IPv4 address that begins at that byte, in host byte order.
+uint32_t Inner(const in6_addr& address, size_t at) {
   uint32_t inner = 0;
-  std::memcpy(&inner, bytes + 12, sizeof(inner));
-  return holds4 && IsForbidden4(ntohl(inner));
+  std::memcpy(&inner, address.s6_addr + at, sizeof(inner));
+  return ntohl(inner);
+}
+
+bool IsForbidden6(const in6_addr& address) {
+  if (IN6_IS_ADDR_LINKLOCAL(&address)) return true;
+  static constexpr uint8_t kEc2[4] = {0xfd, 0x00, 0x0e, 0xc2};
+  static constexpr uint8_t kGoogle[16] = {
+      0xfd, 0x20, 0, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54};
+  if (StartsWith(address, kEc2) || StartsWith(address, kGoogle)) return true;
+  static constexpr uint8_t k6to4[2] = {0x20, 0x02};
+  static constexpr uint8_t kNat64[12] = {0, 0x64, 0xff, 0x9b};
+  static constexpr uint8_t kLocalNat64[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
+  if (StartsWith(address, k6to4)) return IsForbidden4(Inner(address, 2));
+  const bool holds4 =
+      IN6_IS_ADDR_V4MAPPED(&address) || IN6_IS_ADDR_V4COMPAT(&address) ||
+      StartsWith(address, kNat64) || StartsWith(address, kLocalNat64);
+  return holds4 && IsForbidden4(Inner(address, 12));
 }
 
 // The host of a URL, in lower case, without brackets, user and port; "" if the

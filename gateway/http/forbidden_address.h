@@ -13,8 +13,10 @@ namespace lakefs::gateway {
 // process on it can reach. The URLs that the gateway calls come from lakeFS, so
 // whoever controls that could have it fetch or overwrite what stands there:
 // link-local addresses (169.254.0.0/16, fe80::/10), and the metadata services
-// elsewhere (fd00:ec2::254, 100.100.100.200, 192.0.0.192, 168.63.129.16), also
-// where they are written as IPv6.
+// elsewhere (fd00:ec2::/32, fd20:ce::254, 100.100.100.200, 192.0.0.192,
+// 168.63.129.16). Those of IPv4 also where they are written as IPv6: mapped
+// (::ffff:0:0/96), compatible (::/96), 6to4 (2002::/16) and NAT64 (64:ff9b::/96
+// and, with the address at the end, 64:ff9b:1::/48).
 //
 // The address as text if it is one of those, else "".
 std::string ForbiddenAddress(const sockaddr& address);

@@ -1,7 +1,5 @@
 #include "gateway/lakefs/credentials_file.h"
 
-#include <optional>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -32,20 +30,36 @@ bool IsOneWord(absl::string_view text) {
   return !text.empty();
 }
 
-// What the text authorizes with; nothing if it is not of its kind.
-std::optional<FixedCredentials> Parse(absl::string_view text,
-                                      CredentialsFile::Kind kind) {
-  if (kind == CredentialsFile::Kind::kToken) {
-    if (!IsOneWord(text)) return std::nullopt;
-    return FixedCredentials::Token(text);
-  }
-  const auto id = LineOf(text, "LAKECTL_CREDENTIALS_ACCESS_KEY_ID");
-  const auto secret = LineOf(text, "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY");
-  if (!IsOneWord(id) || !IsOneWord(secret)) return std::nullopt;
-  return FixedCredentials::Keys(id, secret);
+// The file's token as a header.
+absl::StatusOr<HttpHeader> ReadToken(const std::string& path) {
+  const auto text = ReadSecretFile(path);
+  if (!text.ok()) return text.status();
+  if (IsOneWord(*text)) return FixedCredentials::Token(*text).header();
+  return absl::InvalidArgumentError(absl::StrCat(path, " holds no token"));
+}
+
+// The file's keys as a header.
+absl::StatusOr<HttpHeader> ReadKeys(const std::string& path) {
+  const auto key = ReadAccessKey(path);
+  if (!key.ok()) return key.status();
+  return FixedCredentials::Keys(key->id, key->secret).header();
 }
 
 }  // namespace
+
+absl::StatusOr<AccessKey> ReadAccessKey(const std::string& path) {
+  const auto text = ReadSecretFile(path);
+  if (!text.ok()) return text.status();
+  const auto id = LineOf(*text, "LAKECTL_CREDENTIALS_ACCESS_KEY_ID");
+  const auto secret = LineOf(*text, "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY");
+  if (!IsOneWord(id) || !IsOneWord(secret)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " does not hold LAKECTL_CREDENTIALS_ACCESS_KEY_ID=... and "
+                     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=..."));
+  }
+  return AccessKey{std::string(id), std::string(secret)};
+}
 
 absl::StatusOr<std::unique_ptr<CredentialsFile>> CredentialsFile::Open(
     std::string path, Kind kind, const Clock& clock, Metrics& metrics) {
@@ -70,17 +84,9 @@ bool CredentialsFile::Renew(const CallContext&, const HttpHeader& refused) {
 
 absl::Status CredentialsFile::Read() {
   read_ = clock_.Now();
-  const auto text = ReadSecretFile(path_);
-  if (!text.ok()) return text.status();
-  const auto found = Parse(*text, kind_);
-  if (!found) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path_, kind_ == Kind::kToken
-                   ? " holds no token"
-                   : " does not hold LAKECTL_CREDENTIALS_ACCESS_KEY_ID=... and "
-                     "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=..."));
-  }
-  header_ = found->header();
+  auto header = kind_ == Kind::kToken ? ReadToken(path_) : ReadKeys(path_);
+  if (!header.ok()) return header.status();
+  header_ = *std::move(header);
   return absl::OkStatus();
 }
 

@@ -11,6 +11,18 @@
 
 namespace lakefs::gateway {
 
+// An access key of lakeFS.
+struct AccessKey {
+  std::string id;
+  std::string secret;  // a secret
+};
+
+// The one in a file with the lines LAKECTL_CREDENTIALS_ACCESS_KEY_ID=… and
+// LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=….
+//
+// Errors: as CredentialsFile::Open.
+absl::StatusOr<AccessKey> ReadAccessKey(const std::string& path);
+
 // The token or the keys in a file. It is read again every few seconds, and at
 // once when lakeFS refuses what it held. A file that has become unusable, or
 // readable to strangers, is reported, and what was good goes on.
@@ -18,8 +30,7 @@ class CredentialsFile final : public Credentials {
  public:
   enum class Kind {
     kToken,  // a bearer token and nothing else
-    kKeys,   // LAKECTL_CREDENTIALS_ACCESS_KEY_ID=… and
-             // LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=…, a line each
+    kKeys,   // as ReadAccessKey takes them
   };
 
   // Errors: INVALID_ARGUMENT if the file cannot be read, holds something else,

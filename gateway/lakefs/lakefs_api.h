@@ -42,6 +42,9 @@ class LakefsApi {
   virtual absl::StatusOr<ServerConfig> GetConfig(
       const CallContext& context) = 0;
 
+  // OK if the server says that it is well. Asked without credentials.
+  virtual absl::Status HealthCheck(const CallContext& context) = 0;
+
   // OK if the branch exists; NOT_FOUND if it or its repository does not.
   virtual absl::Status GetBranch(const CallContext& context,
                                  absl::string_view repository,

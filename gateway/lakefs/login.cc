@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/base/log.h"
@@ -21,10 +22,21 @@ constexpr std::chrono::seconds kPauseAfterFailure{1};
 // safe where somebody has made it shorter, and cheap.
 constexpr std::chrono::hours kUnknownLife{1};
 
-// "NAME=VALUE" of the Set-Cookie header; empty if there is none.
+// How lakeFS names its session: v0.101 and later the first, v0.66 the second.
+constexpr absl::string_view kSessionCookies[] = {"internal_auth_session=",
+                                                 "access_token="};
+
+// "NAME=VALUE" of the session's cookie; empty if there is none. A load balancer
+// may set others.
 std::string CookieOf(const HttpResponse& response) {
-  const absl::string_view cookie = response.Header("set-cookie");
-  return std::string(cookie.substr(0, cookie.find(';')));
+  for (absl::string_view name : kSessionCookies) {
+    for (const HttpHeader& header : response.headers) {
+      if (header.name == "set-cookie" && absl::StartsWith(header.value, name)) {
+        return header.value.substr(0, header.value.find(';'));
+      }
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -33,7 +45,8 @@ Login::Login(LoginOptions options, HttpClient& http, Metrics& metrics)
     : options_(std::move(options)),
       url_(absl::StrCat(ApiBase(options_.endpoint), "/auth/login")),
       http_(http),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      key_(options_.key) {}
 
 absl::StatusOr<HttpHeader> Login::Get(const CallContext& context) {
   absl::MutexLock lock(&mu_);
@@ -73,8 +86,10 @@ void Login::Refresh(const CallContext& context) {
       !failure_.ok() && context.clock().Now() - failed_ < kPauseAfterFailure;
   if (paused) return;
   logging_in_ = true;
+  ReadKeyAgain();
+  const AccessKey key = key_;
   mu_.Unlock();
-  auto session = LogIn(context);
+  auto session = LogIn(context, key);
   mu_.Lock();
   logging_in_ = false;
   metrics_.CredentialsRenewed(session.ok());
@@ -90,14 +105,25 @@ void Login::Refresh(const CallContext& context) {
   }
 }
 
-absl::StatusOr<Login::Session> Login::LogIn(const CallContext& context) {
-  HttpRequest request{
-      .operation = kOperation,
-      .method = HttpMethod::kPost,
-      .url = url_,
-      .headers = {{"Content-Type", "application/json"}},
-      .body = LoginToJson(options_.access_key_id, options_.secret_access_key),
-      .timeout = kTimeout};
+void Login::ReadKeyAgain() {
+  if (options_.key_file.empty()) return;
+  auto key = ReadAccessKey(options_.key_file);
+  if (key.ok()) {
+    key_ = *std::move(key);
+    return;
+  }
+  Log(LogLevel::kError, "file of credentials is unusable",
+      {{"message", std::string(key.status().message())}});
+}
+
+absl::StatusOr<Login::Session> Login::LogIn(const CallContext& context,
+                                            const AccessKey& key) {
+  HttpRequest request{.operation = kOperation,
+                      .method = HttpMethod::kPost,
+                      .url = url_,
+                      .headers = {{"Content-Type", "application/json"}},
+                      .body = LoginToJson(key.id, key.secret),
+                      .timeout = kTimeout};
   const auto response = http_.Send(context, request);
   if (!response.ok()) return response.status();
   if (response->status < 200 || response->status >= 300) {

@@ -7,14 +7,17 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/lakefs/credentials.h"
+#include "gateway/lakefs/credentials_file.h"
 #include "gateway/metrics/metrics.h"
 
 namespace lakefs::gateway {
 
 struct LoginOptions {
   std::string endpoint;  // as RestClientOptions::endpoint
-  std::string access_key_id;
-  std::string secret_access_key;
+  AccessKey key;
+  // Where the key is read again before each login; empty: nowhere. One that has
+  // become unusable is reported, and the key that was good goes on.
+  std::string key_file;
   // Sends the session's cookie instead of the bearer token.
   bool cookie = false;
 };
@@ -37,15 +40,18 @@ class Login final : public Credentials {
     TimePoint renew_at;
     TimePoint ends_at;
   };
-  absl::StatusOr<Session> LogIn(const CallContext& context);
+  absl::StatusOr<Session> LogIn(const CallContext& context,
+                                const AccessKey& key);
   // Logs in, unless another does; then waits for that if there is nothing else.
   void Refresh(const CallContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReadKeyAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const LoginOptions options_;
   const std::string url_;
   HttpClient& http_;
   Metrics& metrics_;
   absl::Mutex mu_;
+  AccessKey key_ ABSL_GUARDED_BY(mu_);
   bool logging_in_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<Session> session_ ABSL_GUARDED_BY(mu_);
   absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last login

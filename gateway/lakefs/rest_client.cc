@@ -198,6 +198,16 @@ absl::StatusOr<ServerConfig> RestClient::GetConfig(const CallContext& context) {
   return UnreadableAnswer("getStorageConfig", *storage);
 }
 
+absl::Status RestClient::HealthCheck(const CallContext& context) {
+  const auto response = http_.Send(
+      context, Request("healthCheck", HttpMethod::kGet, "/healthcheck"));
+  if (!response.ok()) return response.status();
+  if (response->status >= 200 && response->status < 300) {
+    return absl::OkStatus();
+  }
+  return AnswerToStatus("healthCheck", *response);
+}
+
 absl::Status RestClient::GetBranch(const CallContext& context,
                                    absl::string_view repository,
                                    absl::string_view branch) {

@@ -31,6 +31,7 @@ class RestClient final : public LakefsApi {
   const std::string& base_url() const { return base_; }
 
   absl::StatusOr<ServerConfig> GetConfig(const CallContext& context) override;
+  absl::Status HealthCheck(const CallContext& context) override;
   absl::Status GetBranch(const CallContext& context,
                          absl::string_view repository,
                          absl::string_view branch) override;

@@ -35,6 +35,7 @@ const Names kMethods = {"GetPhysicalAddress", "LinkPhysicalAddress",
 const Names kOperations = {"abortPresignMultipartUpload",
                            "completePresignMultipartUpload",
                            "createPresignMultipartUpload",
+                           "deleteObject",
                            "getBranch",
                            "getConfig",
                            "getLakeFSVersion",
@@ -42,14 +43,15 @@ const Names kOperations = {"abortPresignMultipartUpload",
                            "getPhysicalAddress",
                            "getRepository",
                            "getStorageConfig",
+                           "healthCheck",
                            "linkPhysicalAddress",
                            "login",
                            "statObject",
                            "storeAbortMultipartUpload",
                            "storeCompleteMultipartUpload",
                            "storeCreateMultipartUpload",
+                           "storeGet",
                            "storePut",
-                           "storePutBlock",
                            "storePutBlockList",
                            "storePutPart",
                            "uploadObject",
@@ -185,10 +187,15 @@ struct Metrics::Families {
 
   Counters& renewals = Counter("credential_renewals_total",
                                "Times that credentials to lakeFS were read or "
-                               "asked for anew, by success.");
+                               "asked for anew, by success; a key's file that "
+                               "has become open to others is a failure.");
   Counters& denials =
       Counter("callers_denied_total", "Calls that their caller may not make.");
 };
+
+const std::vector<absl::string_view>& Metrics::Operations() {
+  return kOperations;
+}
 
 Metrics::Metrics(absl::string_view version)
     : families_(std::make_unique<Families>()) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -51,6 +52,8 @@ class Metrics {
   // "cancelled".
   void UpstreamFinished(absl::string_view operation, absl::string_view result,
                         double seconds);
+  // The operations that are counted by their names.
+  static const std::vector<absl::string_view>& Operations();
   void RetryDecided(RetryVerdict verdict);
 
   // An upload that is over; `outcome` and `plan` as in the proto, without
@@ -76,7 +79,8 @@ class Metrics {
   // "used_address" (a refused address was ours all along) or "finish_by_link".
   void LinkRescued(absl::string_view how);
 
-  // The credentials to lakeFS were read or asked for anew.
+  // The credentials to lakeFS were read or asked for anew; or the file of a key
+  // was found to be open to others, which is a failure.
   void CredentialsRenewed(bool ok);
 
   // A call was refused: "unknown_caller" or "not_allowed".

@@ -1,63 +1,45 @@
 #include "gateway/server/admin.h"
 
-#include <httplib.h>
-
+#include <algorithm>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "gateway/base/worker_pool.h"
+#include "absl/strings/strip.h"
+#include "gateway/server/bounded_http_server.h"
 
 namespace lakefs::gateway {
 namespace {
 
-constexpr int kThreads = 4;
-constexpr int kWaiting = 16;
-constexpr std::chrono::seconds kReadTimeout{1};
-constexpr std::chrono::seconds kWriteTimeout{5};
-constexpr size_t kMaxBody = 1024;
+// Who runs on this machine. Proxies of meshes connect from there too, for
+// others; that of Istio does so by an address of its own.
+bool IsLoopback(absl::string_view address) {
+  absl::ConsumePrefix(&address, "::ffff:");
+  return address == "::1" ||
+         (absl::StartsWith(address, "127.") && address != "127.0.0.6");
+}
 
-// A bounded number of connections. Who would be one too many waits to be
-// accepted, in the kernel's own bounded queue.
-class BoundedQueue final : public httplib::TaskQueue {
- public:
-  void enqueue(std::function<void()> task) override {
-    {
-      absl::MutexLock lock(&mu_);
-      mu_.Await(absl::Condition(this, &BoundedQueue::HasRoom));
-      ++held_;
-    }
-    pool_.TryRun([this, task = std::move(task)] {
-      task();
-      absl::MutexLock lock(&mu_);
-      --held_;
-    });
+void AnswerQuit(const std::function<void()>& quit,
+                const httplib::Request& request, httplib::Response& response) {
+  const char* refusal = nullptr;
+  if (!quit) {
+    refusal = "only with --allow-quit\n";
+  } else if (!IsLoopback(request.remote_addr)) {
+    refusal = "only from loopback\n";
   }
-  void shutdown() override {
-    const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-      return held_ == 0;
-    };
-    absl::MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(&idle));
-  }
+  if (refusal != nullptr) response.status = 403;
+  response.set_content(refusal != nullptr ? refusal : "draining\n",
+                       "text/plain");
+  if (refusal == nullptr) quit();
+}
 
- private:
-  bool HasRoom() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return held_ < kThreads + kWaiting;
-  }
-
-  absl::Mutex mu_;
-  int held_ ABSL_GUARDED_BY(mu_) = 0;
-  // Twice the bound: a thread still counts its task a moment after it gave up
-  // its place here.
-  WorkerPool pool_{kThreads, 2 * kWaiting + kThreads};
-};
-
-bool IsLoopback(const std::string& address) {
-  return absl::StartsWith(address, "127.") || address == "::1" ||
-         absl::StartsWith(address, "::ffff:127.");
+// Listens there; `port` becomes the one found where it is 0.
+bool Bind(httplib::Server& server, const std::string& host, int& port) {
+  if (port != 0) return server.bind_to_port(host, port);
+  port = std::max(0, server.bind_to_any_port(host));
+  return port > 0;
 }
 
 void AnswerReadiness(Readiness& readiness, httplib::Response& response) {
@@ -73,7 +55,7 @@ void AnswerReadiness(Readiness& readiness, httplib::Response& response) {
 }  // namespace
 
 struct Admin::Parts {
-  httplib::Server server;
+  BoundedHttpServer server;
   std::thread thread;
 };
 
@@ -84,17 +66,6 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
     std::function<void()> quit) {
   auto admin = std::unique_ptr<Admin>(new Admin);
   httplib::Server& server = admin->parts_->server;
-  server.new_task_queue = [] { return new BoundedQueue; };
-  // Not the default of SO_REUSEPORT, by which two gateways would share a port.
-  server.set_socket_options([](int fd) {
-    const int yes = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  });
-  server.set_keep_alive_max_count(1);
-  server.set_keep_alive_timeout(kReadTimeout.count());  // of the first byte
-  server.set_read_timeout(kReadTimeout);
-  server.set_write_timeout(kWriteTimeout);
-  server.set_payload_max_length(kMaxBody);
   server.Get("/metrics", [&metrics](const auto&, httplib::Response& response) {
     response.set_content(metrics.Text(), "text/plain; version=0.0.4");
   });
@@ -104,16 +75,10 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
   server.Get("/readyz", [&readiness](const auto&, httplib::Response& response) {
     AnswerReadiness(readiness, response);
   });
-  server.Post(
-      "/quitquitquit", [quit = std::move(quit)](const httplib::Request& request,
-                                                httplib::Response& response) {
-        if (!IsLoopback(request.remote_addr)) {
-          response.status = 403;
-          return response.set_content("only from loopback\n", "text/plain");
-        }
-        response.set_content("draining\n", "text/plain");
-        quit();
-      });
+  server.Post("/quitquitquit",
+              [quit = std::move(quit)](const auto& request, auto& response) {
+                AnswerQuit(quit, request, response);
+              });
 
   const size_t colon = listen.rfind(':');
   std::string host = listen.substr(0, colon);
@@ -126,8 +91,9 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
   if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) {
     host = host.substr(1, host.size() - 2);
   }
-  const bool bound = port == 0 ? (port = server.bind_to_any_port(host)) > 0
-                               : server.bind_to_port(host, port);
+  // A wildcard is that of IPv6 and IPv4 together, where there is both.
+  const bool bound = (host == "0.0.0.0" && Bind(server, "::", port)) ||
+                     Bind(server, host, port);
   if (!bound) {
     return absl::UnavailableError(
         absl::StrCat("--admin-listen=", listen, ": cannot listen there"));

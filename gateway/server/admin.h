@@ -17,13 +17,15 @@ namespace lakefs::gateway {
 //   GET  /healthz       200 while the process runs
 //   GET  /readyz        200 if it can do its work, else 503; JSON
 //                       {"ready": …, "reason": …} with a name of Readiness
-//   POST /quitquitquit  ends the program as SIGTERM does; from loopback only
+//   POST /quitquitquit  ends the program as SIGTERM does; from loopback only,
+//                       and only where it is switched on
 //
-// There is nothing secret in any answer. Four threads, sixteen connections that
-// wait, a few seconds for each: a scraper that stalls keeps no probe out.
+// There is nothing secret in any answer. A scraper that stalls keeps no probe
+// out (bounded_http_server.h).
 class Admin {
  public:
-  // Starts to serve on "HOST:PORT". `quit` is called for /quitquitquit.
+  // Starts to serve on "HOST:PORT"; 0.0.0.0 and [::] stand for IPv6 and IPv4
+  // together. `quit` is called for /quitquitquit; null switches that off.
   //
   // Errors: UNAVAILABLE, with the address in the message.
   static absl::StatusOr<std::unique_ptr<Admin>> Start(

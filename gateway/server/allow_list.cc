@@ -159,6 +159,12 @@ AllowList::Verdict AllowList::Check(const Caller& caller,
   return verdict;
 }
 
+bool AllowList::Knows(const Caller& caller) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return Matches(entry, caller);
+  });
+}
+
 absl::StatusOr<std::unique_ptr<AllowFile>> AllowFile::Open(
     const std::string& path, const Clock& clock) {
   auto file = std::unique_ptr<AllowFile>(new AllowFile(path, clock));
@@ -185,21 +191,29 @@ absl::Status AllowFile::Read() {
   return absl::OkStatus();
 }
 
+void AllowFile::ReadIfChanged() {
+  if (clock_.Now() - looked_ < kLookEvery) return;
+  looked_ = clock_.Now();
+  std::error_code error;
+  const auto changed = std::filesystem::last_write_time(path_, error);
+  if (!error && changed == changed_) return;
+  const absl::Status read = Read();
+  Log(read.ok() ? LogLevel::kInfo : LogLevel::kError,
+      read.ok() ? "allow-file read again" : "allow-file is wrong",
+      {{"message", std::string(read.message())}});
+}
+
 AllowList::Verdict AllowFile::Check(const Caller& caller,
                                     const ObjectPath& object) {
   absl::MutexLock lock(&mu_);
-  if (clock_.Now() - looked_ >= kLookEvery) {
-    looked_ = clock_.Now();
-    std::error_code error;
-    const auto changed = std::filesystem::last_write_time(path_, error);
-    if (error || changed != changed_) {
-      const absl::Status read = Read();
-      Log(read.ok() ? LogLevel::kInfo : LogLevel::kError,
-          read.ok() ? "allow-file read again" : "allow-file is wrong",
-          {{"message", std::string(read.message())}});
-    }
-  }
+  ReadIfChanged();
   return list_.Check(caller, object);
+}
+
+bool AllowFile::Knows(const Caller& caller) {
+  absl::MutexLock lock(&mu_);
+  ReadIfChanged();
+  return list_.Knows(caller);
 }
 
 }  // namespace lakefs::gateway

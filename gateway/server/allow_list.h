@@ -40,6 +40,8 @@ class AllowList {
   static absl::StatusOr<AllowList> Parse(const std::string& yaml);
 
   Verdict Check(const Caller& caller, const ObjectPath& object) const;
+  // Whether any entry names the caller.
+  bool Knows(const Caller& caller) const;
 
  private:
   struct Rule {
@@ -68,11 +70,13 @@ class AllowFile {
       const std::string& path, const Clock& clock);
 
   AllowList::Verdict Check(const Caller& caller, const ObjectPath& object);
+  bool Knows(const Caller& caller);
 
  private:
   AllowFile(std::string path, const Clock& clock)
       : path_(std::move(path)), clock_(clock) {}
   absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReadIfChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string path_;
   const Clock& clock_;

@@ -159,7 +159,7 @@ Call::~Call() {
   if (!over_) Tell(absl::CancelledError("the caller went away"), nullptr, {});
 }
 
-absl::Status Call::Admit(const ObjectPath& object) const {
+absl::Status Call::AdmitCaller() const {
   if (runner_.draining()) return Draining("it takes no new calls");
   if (headers_ > kMaxHeaders) {
     return InvalidRequest({{"metadata", absl::StrCat("has ", headers_,
@@ -167,9 +167,21 @@ absl::Status Call::Admit(const ObjectPath& object) const {
                                                      "most ",
                                                      kMaxHeaders)}});
   }
+  if (runner_.allow_ == nullptr || runner_.allow_->Knows(caller_)) {
+    return absl::OkStatus();
+  }
+  return Deny(AllowList::Verdict::kUnknownCaller);
+}
+
+absl::Status Call::Admit(const ObjectPath& object) const {
+  if (auto s = AdmitCaller(); !s.ok()) return s;
   if (runner_.allow_ == nullptr) return absl::OkStatus();
   const auto verdict = runner_.allow_->Check(caller_, object);
   if (verdict == AllowList::Verdict::kAllowed) return absl::OkStatus();
+  return Deny(verdict);
+}
+
+absl::Status Call::Deny(AllowList::Verdict verdict) const {
   const bool unknown = verdict == AllowList::Verdict::kUnknownCaller;
   runner_.metrics_.CallerDenied(unknown ? "unknown_caller" : "not_allowed");
   return MakeError(absl::StatusCode::kPermissionDenied,
@@ -184,14 +196,14 @@ grpc::Status Call::End(const absl::Status& status, const ObjectPath& object) {
   LinkReport report = NotCommitted(status);
   Drained(report);
   Tell(report.status, nullptr, Plan::kNone);
-  return ToGrpcStatus(NameResource(report.status, object));
+  return ToGrpcStatus(WithCallId(NameResource(report.status, object)));
 }
 
 grpc::Status Call::End(LinkReport report, const ObjectPath& object) {
   Drained(report);
   Tell(report.status, &report, Plan::kNone);
-  return ToGrpcStatus(NameResource(std::move(report), object),
-                      context_.attempts());
+  report.status = WithCallId(NameResource(report.status, object));
+  return ToGrpcStatus(report, context_.attempts());
 }
 
 grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
@@ -199,17 +211,29 @@ grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
   Drained(link);
   runner_.metrics_.Resent(report.bytes_resent);
   Tell(link.status, &link, report.plan);
-  return ToGrpcStatus(NameResource(std::move(link), object), report.attempts);
+  link.status = WithCallId(NameResource(link.status, object));
+  return ToGrpcStatus(link, report.attempts);
+}
+
+absl::Status Call::WithCallId(const absl::Status& status) const {
+  return status.ok() ? status
+                     : WithMetadata(status, "callId", context_.call_id());
 }
 
 // A call that the end of the grace period cancelled, and not its caller.
 void Call::Drained(LinkReport& report) const {
-  if (!absl::IsCancelled(report.status) ||
-      report.outcome != Outcome::kNotCommitted) {
-    return;
+  if (!absl::IsCancelled(report.status)) return;
+  {
+    absl::MutexLock lock(&runner_.mu_);
+    if (!runner_.cancelled_) return;
   }
-  absl::MutexLock lock(&runner_.mu_);
-  if (runner_.cancelled_) report.status = Draining("nothing was linked");
+  report.status =
+      report.outcome == Outcome::kNotCommitted
+          ? Draining("nothing was linked")
+          : MakeError(absl::StatusCode::kUnknown,
+                      "the gateway is shutting down, and could not find out "
+                      "whether the object was linked",
+                      Reason::kOutcomeUnknown);
 }
 
 void Call::Tell(const absl::Status& status, const LinkReport* report,
@@ -223,6 +247,7 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"trace_id", trace ? trace->trace_id : ""},
        {"span_id", trace ? trace->span_id : ""},
        {"method", method_},
+       {"request_id", request_id_},
        {"code", absl::StatusCodeToString(status.code())},
        {"reason", std::string(status.ok() ? "" : ReasonName(ReasonOf(status)))},
        {"outcome", std::string(outcome)},

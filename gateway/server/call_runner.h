@@ -54,8 +54,9 @@ class CallRunner {
   // Waits at most `timeout` until no call is under way; whether that is so.
   bool AwaitIdle(Duration timeout);
 
-  // Ends the calls that are under way. Of those that have nothing linked, the
-  // callers are told to repeat them elsewhere.
+  // Ends the calls that are under way. Their callers are told to repeat them
+  // elsewhere, with DRAINING if nothing was linked, and with OUTCOME_UNKNOWN if
+  // that could not be found out.
   void CancelAll();
 
  private:
@@ -86,6 +87,13 @@ class Call {
   // Errors: UNAVAILABLE, DRAINING; INVALID_ARGUMENT if the call has too many
   // headers; PERMISSION_DENIED.
   absl::Status Admit(const ObjectPath& object) const;
+  // The same while the object is not known yet: whether the caller may write
+  // anywhere.
+  absl::Status AdmitCaller() const;
+
+  // Names the upload that the call is about, for the log. Empty if it has no
+  // name; else it must have been checked.
+  void IsAbout(const std::string& request_id) { request_id_ = request_id; }
 
   // Counts bytes of an object that have come.
   void Received(size_t bytes) {
@@ -93,7 +101,7 @@ class Call {
   }
 
   // Ends the call, in the log, in the metrics, and with what its caller is
-  // told.
+  // told: of an error also the call_id, by which to find the line of the log.
   grpc::Status End(const absl::Status& status, const ObjectPath& object);
   grpc::Status End(LinkReport report, const ObjectPath& object);
   grpc::Status End(const UploadReport& report, const ObjectPath& object);
@@ -103,7 +111,9 @@ class Call {
 
   Call(CallRunner& runner, absl::string_view method, CallContext context,
        Caller caller, size_t headers);
+  absl::Status Deny(AllowList::Verdict verdict) const;
   void Drained(LinkReport& report) const;
+  absl::Status WithCallId(const absl::Status& status) const;
   void Tell(const absl::Status& status, const LinkReport* report, Plan plan);
 
   CallRunner& runner_;
@@ -113,6 +123,7 @@ class Call {
   const size_t headers_;  // in the call's metadata
   const TimePoint start_;
   const bool is_upload_;
+  std::string request_id_;
   bool over_ = false;
 };
 

@@ -32,10 +32,13 @@ Readiness::Verdict Readiness::Check() {
 
 Readiness::Verdict Readiness::Ask() {
   const CallContext context(clock_, clock_.Now() + kTimeout, "readiness");
-  const absl::Status status = lakefs_.GetConfig(context).status();
+  const absl::Status status = own_credentials_
+                                  ? lakefs_.GetConfig(context).status()
+                                  : lakefs_.HealthCheck(context);
   if (status.ok()) return Verdict::kReady;
   switch (ReasonOf(status)) {
     case Reason::kCredentialsRejected:
+      // Where a proxy wants to know who asks, it is there.
       return own_credentials_ ? Verdict::kCredentialsRejected : Verdict::kReady;
     case Reason::kUpstreamUnreachable:
     case Reason::kUpstreamConnectionLost:

@@ -25,8 +25,8 @@ class Readiness {
     kCredentialsRejected,  // it does not take ours
   };
 
-  // `own_credentials`: whether the gateway has any to lakeFS; without them a
-  // 401 shows that lakeFS is there.
+  // `own_credentials`: whether the gateway has any to lakeFS; without them it
+  // can only ask whether lakeFS is there.
   Readiness(Clock& clock, LakefsApi& lakefs, const CallRunner& calls,
             bool own_credentials)
       : clock_(clock),

@@ -39,9 +39,10 @@ constexpr int kLeastHandshakeMs = 1'000;
 // The most often that a caller may send pings of its own.
 constexpr int kLeastPingIntervalMs = 10'000;
 
-// Kept of the grace period for calls that are cancelled then: a link in flight
-// is asked about for five seconds.
-constexpr std::chrono::milliseconds kFindOutReserve{5'000};
+// Kept of the grace period, half of it at most, for calls that are cancelled
+// then: a link in flight is asked about for five seconds, and the last question
+// takes its time.
+constexpr std::chrono::milliseconds kFindOutReserve{5'500};
 
 // For statuses that are still on their way to callers.
 constexpr std::chrono::milliseconds kLastWrites{500};
@@ -222,8 +223,10 @@ void Server::Drain(CallRunner& calls, std::chrono::milliseconds grace) {
       served.server->GetHealthCheckService()->SetServingStatus(false);
     }
   }
-  const auto reserve = std::min(grace / 5, kFindOutReserve);
+  const auto reserve = std::min(grace / 2, kFindOutReserve);
   if (!calls.AwaitIdle(grace - reserve)) {
+    // Who ends the process waits for no more than what is in flight.
+    dependencies_.uploads.StopFindingOut();
     calls.CancelAll();
     calls.AwaitIdle(reserve);
   }

@@ -57,8 +57,8 @@ class Server {
 
   // Refuses new calls with DRAINING, and waits until those under way have
   // ended. What has not when `grace` is nearly over is cancelled in time to
-  // find out what became of it, and ends with DRAINING if nothing was linked.
-  // Blocks until all have ended.
+  // find out what became of it, and ends with DRAINING if nothing was linked,
+  // or with OUTCOME_UNKNOWN. Blocks until all have ended.
   void Drain(CallRunner& calls, std::chrono::milliseconds grace);
 
  private:

@@ -182,6 +182,7 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     if (auto s = Check(Violations(upload), call, upload.object); !s.ok()) {
       return call.End(NotCommitted(s), upload.object);
     }
+    call.IsAbout(upload.request_id);
     call.Received(request->data().size());
     MessageSource source(*request);
     UploadProgress progress;
@@ -211,13 +212,18 @@ grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(
     if (request->has_object()) object = FromProto(request->object());
     absl::Status status =
         InvalidRequest(Violations(request->request_id(), object));
+    // Who may not write there may not ask either.
+    if (status.ok()) {
+      call.IsAbout(request->request_id());
+      status = object ? call.Admit(*object) : call.AdmitCaller();
+    }
     if (status.ok()) {
       absl::InsecureBitGen random;
       const auto upload = deps_.uploads.Find(
-          call.context(), request->request_id(), object, random);
+          call.context(), request->request_id(), object,
+          [&call](const ObjectPath& known) { return call.Admit(known); },
+          random);
       status = upload.status();
-      // Who may not write there may not ask either.
-      if (status.ok()) status = call.Admit(upload->object);
       if (status.ok()) Answer(*upload, *response);
     }
     return call.End(status, object.value_or(ObjectPath()));

@@ -126,9 +126,4 @@ absl::Status NameResource(const absl::Status& status,
   return MakeError(status.code(), message, details);
 }
 
-LinkReport NameResource(LinkReport report, const ObjectPath& object) {
-  report.status = NameResource(report.status, object);
-  return report;
-}
-
 }  // namespace lakefs::gateway

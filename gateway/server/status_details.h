@@ -23,6 +23,5 @@ grpc::Status ToGrpcStatus(const LinkReport& report, int attempts);
 
 // The same error with the name of what is missing, where it is NOT_FOUND.
 absl::Status NameResource(const absl::Status& status, const ObjectPath& object);
-LinkReport NameResource(LinkReport report, const ObjectPath& object);
 
 }  // namespace lakefs::gateway

@@ -73,6 +73,7 @@ void UploadReactor::Begin() {
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
+  call_->IsAbout(request.request_id);
   if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
   const bool runs =
       places_.TryRun([this, request = std::move(request)] { Run(request); });

@@ -100,7 +100,8 @@ UploadReport UploadSession::Run(const CallContext& context,
   turn->End(report, context.clock().Now());
   // Goes on looking when the call is over, so that its outcome can be told to
   // who asks later.
-  if (report.link.undecided && !context.Over().ok()) {
+  if (report.link.undecided && !context.Over().ok() &&
+      !finding_out_ends_.cancelled()) {
     if (++finding_out_ <= deps_.max_finding_out) {
       const CallContext more = context.Detached(kFindOut);
       const CancelHook stop(finding_out_ends_, [&more] { more.Cancel(); });
@@ -113,9 +114,12 @@ UploadReport UploadSession::Run(const CallContext& context,
 
 absl::StatusOr<KnownUpload> UploadSession::Find(
     const CallContext& context, const std::string& request_id,
-    const std::optional<ObjectPath>& object, absl::BitGenRef random) {
+    const std::optional<ObjectPath>& object,
+    const std::function<absl::Status(const ObjectPath&)>& may_ask,
+    absl::BitGenRef random) {
   auto known = deps_.uploads.Find(context, request_id);
   if (!known) return FindAtPath(context, request_id, object, random);
+  if (auto s = may_ask(known->request.object); !s.ok()) return s;
   KnownUpload upload{.object = known->request.object,
                      .running = known->running,
                      .report = std::move(known->report)};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -59,13 +60,15 @@ class UploadSession {
                    absl::BitGenRef random);
 
   // What became of an earlier Run with this request_id. Not in memory, it is
-  // looked for at `object`, if that is given.
-  // Errors: NOT_FOUND if nothing is known; those of LakefsApi.
+  // looked for at `object`, if that is given. `may_ask` is told the object of
+  // one in memory, which may be another, before lakeFS is asked about it.
+  // Errors: NOT_FOUND if nothing is known; those of `may_ask` and LakefsApi.
   // Blocking: bounded by the call.
-  absl::StatusOr<KnownUpload> Find(const CallContext& context,
-                                   const std::string& request_id,
-                                   const std::optional<ObjectPath>& object,
-                                   absl::BitGenRef random);
+  absl::StatusOr<KnownUpload> Find(
+      const CallContext& context, const std::string& request_id,
+      const std::optional<ObjectPath>& object,
+      const std::function<absl::Status(const ObjectPath&)>& may_ask,
+      absl::BitGenRef random);
 
   // Ends, now and from now on, what is found out after a call is over.
   void StopFindingOut() { finding_out_ends_.Cancel(); }

@@ -160,10 +160,34 @@ TEST_F(OperationsTest, ReadinessTellsWhatIsWrong) {
   EXPECT_TRUE(Shows(nobody, "ready 0"));
 }
 
+TEST_F(OperationsTest, ReadinessAsksLakefsAlsoWhereOnlyCallersHaveCredentials) {
+  const std::map<std::string, std::string> none = {
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}};
+  GatewayProcess good(emulator_.endpoint(), {"--auth=pass-through"}, none);
+  EXPECT_THAT(Get(good, "/readyz"),
+              Pair(200, "{\"ready\":true,\"reason\":\"ready\"}\n"));
+  EXPECT_TRUE(Shows(good, R"(upstream_requests_total{operation="healthCheck",)"
+                          R"(result="2xx",upstream="lakefs"} 1)"));
+  GatewayProcess failing(emulator_.endpoint(), {"--auth=pass-through"}, none);
+  Fault broken;
+  broken.operation = "healthCheck";
+  broken.status = 503;
+  broken.times = -1;
+  emulator_.AddFault(broken);
+  EXPECT_THAT(Get(failing, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_failing\"")));
+  GatewayProcess nobody("http://127.0.0.1:1", {"--auth=pass-through"}, none);
+  EXPECT_THAT(Get(nobody, "/readyz"),
+              Pair(503, HasSubstr("\"lakefs_unreachable\"")));
+  EXPECT_TRUE(Shows(nobody, "ready 0"));
+}
+
 TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
   const std::string address = AddressOfThisMachine();
   if (address.empty()) GTEST_SKIP() << "there is no network";
-  GatewayProcess gateway(emulator_.endpoint(), {"--admin-listen=0.0.0.0:0"});
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--admin-listen=0.0.0.0:0", "--allow-quit"});
   const std::string port =
       gateway.admin().substr(gateway.admin().rfind(':') + 1);
   EXPECT_THAT(
@@ -173,10 +197,84 @@ TEST_F(OperationsTest, OnlyThisMachineMayEndTheGateway) {
   EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
 }
 
+// A connection to the admin port, from that address of this machine.
+int ConnectFrom(const char* from, const GatewayProcess& gateway) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  inet_pton(AF_INET, from, &address.sin_addr);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port =
+      htons(std::stoi(gateway.admin().substr(gateway.admin().rfind(':') + 1)));
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+            0);
+  const timeval limit{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  return fd;
+}
+
+TEST_F(OperationsTest, NobodyEndsTheGatewayUnlessThatIsSwitchedOn) {
+  GatewayProcess gateway(emulator_.endpoint());
+  EXPECT_THAT(Fetch(absl::StrCat("http://", gateway.admin(), "/quitquitquit"),
+                    HttpMethod::kPost),
+              Pair(403, "only with --allow-quit\n"));
+  EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
+}
+
+TEST_F(OperationsTest, TheProxyOfAMeshMayNotEndTheGateway) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
+  const int fd = ConnectFrom("127.0.0.6", gateway);
+  constexpr char kRequest[] =
+      "POST /quitquitquit HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(send(fd, kRequest, sizeof(kRequest) - 1, MSG_NOSIGNAL),
+            static_cast<ssize_t>(sizeof(kRequest) - 1));
+  char answer[1000] = "";
+  EXPECT_GT(recv(fd, answer, sizeof(answer) - 1, 0), 0);
+  EXPECT_THAT(std::string(answer), HasSubstr(" 403 "));
+  close(fd);
+}
+
+TEST_F(OperationsTest, TheAdminPortIsServedByIpv6AndIpv4) {
+  for (const char* wildcard : {"[::]", "0.0.0.0"}) {
+    GatewayProcess gateway(emulator_.endpoint(),
+                           {absl::StrCat("--admin-listen=", wildcard, ":0")});
+    const std::string port =
+        gateway.admin().substr(gateway.admin().rfind(':') + 1);
+    for (const char* host : {"127.0.0.1", "[::1]"}) {
+      EXPECT_THAT(Fetch(absl::StrCat("http://", host, ":", port, "/healthz")),
+                  Pair(200, "ok\n"))
+          << wildcard << " by " << host;
+    }
+  }
+}
+
+TEST_F(OperationsTest, ARequestThatTricklesInIsGivenUp) {
+  GatewayProcess gateway(emulator_.endpoint());
+  const int fd = ConnectFrom("127.0.0.1", gateway);
+  const auto start = std::chrono::steady_clock::now();
+  bool open = true;
+  while (open &&
+         std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+    open = send(fd, "G", 1, MSG_NOSIGNAL) == 1;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_FALSE(open);
+  close(fd);
+}
+
 TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
   GatewayProcess gateway(emulator_.endpoint());
-  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
-  ASSERT_FALSE(Upload(*gateway.NewStub(), HeaderFor(""), "x").status.ok());
+  pb::UploadHeader named = HeaderFor("o");
+  named.set_request_id("job-7");
+  ASSERT_TRUE(UploadUnary(*gateway.NewStub(), named, "x").status.ok());
+  named.mutable_object()->set_repository("nosuch");
+  named.set_request_id("job-8");
+  const CallEnd failed = Upload(*gateway.NewStub(), named, "x");
+  const CallEnd wrong = Upload(*gateway.NewStub(), HeaderFor(""), "x");
+  ASSERT_FALSE(failed.status.ok());
+  ASSERT_FALSE(wrong.status.ok());
   std::vector<nlohmann::json> calls;
   std::istringstream log(gateway.Log());
   for (std::string line; std::getline(log, line);) {
@@ -185,13 +283,19 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
     EXPECT_TRUE(entry.contains("time") && entry.contains("level")) << line;
     if (entry["event"] == "call") calls.push_back(std::move(entry));
   }
-  ASSERT_EQ(calls.size(), 2U);
+  ASSERT_EQ(calls.size(), 3U);
   for (const char* name :
-       {"call_id", "trace_id", "span_id", "method", "code", "reason", "outcome",
-        "plan", "rounds", "attempts", "rescue", "seconds", "message"}) {
+       {"call_id", "trace_id", "span_id", "method", "request_id", "code",
+        "reason", "outcome", "plan", "rounds", "attempts", "rescue", "seconds",
+        "message"}) {
     EXPECT_TRUE(calls[0].contains(name)) << name;
   }
   EXPECT_NE(calls[0]["call_id"], calls[1]["call_id"]);
+  EXPECT_EQ(calls[1]["call_id"], failed.call_id);
+  EXPECT_EQ(calls[2]["call_id"], wrong.call_id);
+  EXPECT_EQ(calls[0]["request_id"], "job-7");
+  EXPECT_EQ(calls[1]["request_id"], "job-8");
+  EXPECT_EQ(calls[2]["request_id"], "");
   EXPECT_EQ(calls[0]["method"], "UploadObject");
   EXPECT_EQ(calls[0]["code"], "OK");
   EXPECT_EQ(calls[0]["outcome"], "COMMITTED");
@@ -199,30 +303,22 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
   EXPECT_EQ(calls[0]["rounds"], 1);
   EXPECT_GT(calls[0]["attempts"], 2);
   EXPECT_GT(calls[0]["seconds"], 0.0);
-  EXPECT_EQ(calls[1]["reason"], "INVALID_REQUEST");
-  EXPECT_EQ(calls[1]["outcome"], "NOT_COMMITTED");
+  EXPECT_EQ(calls[2]["reason"], "INVALID_REQUEST");
+  EXPECT_EQ(calls[2]["outcome"], "NOT_COMMITTED");
 }
 
 TEST_F(OperationsTest, AStalledScraperKeepsNoProbeOut) {
   GatewayProcess gateway(emulator_.endpoint());
-  const size_t colon = gateway.admin().rfind(':');
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(std::stoi(gateway.admin().substr(colon + 1)));
   std::vector<int> stalled;
   for (int i = 0; i < 8; ++i) {
-    stalled.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(connect(stalled.back(), reinterpret_cast<sockaddr*>(&address),
-                      sizeof(address)),
-              0);
+    stalled.push_back(ConnectFrom("127.0.0.1", gateway));
   }
   EXPECT_THAT(Get(gateway, "/healthz"), Pair(200, "ok\n"));
   for (const int fd : stalled) close(fd);
 }
 
 TEST_F(OperationsTest, ADrainRefusesTheNewAndFinishesTheOld) {
-  GatewayProcess gateway(emulator_.endpoint());
+  GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
   auto stub = gateway.NewStub();
   grpc::ClientContext context;
   auto stream = stub->UploadAndLink(&context);
@@ -273,6 +369,40 @@ TEST_F(OperationsTest, WhatTheGracePeriodEndsIsToldToBeRepeated) {
   EXPECT_EQ(end.reason, "DRAINING");
   EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
   EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+}
+
+TEST_F(OperationsTest, ALinkInFlightWhenTheGracePeriodEndsIsToldToBeUnknown) {
+  Fault stall;  // for ever
+  stall.operation = "linkPhysicalAddress";
+  stall.kind = Fault::Kind::kStall;
+  emulator_.AddFault(stall);
+  GatewayProcess gateway(emulator_.endpoint(), {"--drain-timeout=11s"});
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_request_id("once");
+  CallEnd end;
+  std::thread caller(
+      [&] { end = Upload(*gateway.NewStub(), header, "bytes"); });
+  bool in_flight = false;
+  for (int i = 0; i < 1000 && !in_flight; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (const JournalEntry& entry : emulator_.Journal()) {
+      in_flight |= entry.operation == "linkPhysicalAddress";
+    }
+  }
+  EXPECT_TRUE(in_flight);
+  gateway.Terminate();
+  caller.join();
+  EXPECT_EQ(end.status.error_code(), grpc::StatusCode::UNKNOWN)
+      << end.status.error_message();
+  EXPECT_EQ(end.reason, "OUTCOME_UNKNOWN");
+  EXPECT_THAT(end.status.error_message(), HasSubstr("shutting down"));
+  ASSERT_TRUE(end.failure) << "the details are lost";
+  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
+  EXPECT_EQ(end.failure->advice(), pb::UploadFailure::ADVICE_RETRY_CALL);
+
+  GatewayProcess next(emulator_.endpoint());
+  const CallEnd again = Upload(*next.NewStub(), header, "bytes");
+  EXPECT_TRUE(again.status.ok()) << again.status.error_message();
 }
 
 #if !defined(__SANITIZE_ADDRESS__)

@@ -2,7 +2,8 @@
 // the gateway says is searched for them.
 #include <gmock/gmock.h>
 
-#include <fstream>
+#include <set>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -14,10 +15,13 @@ namespace lakefs::gateway::testing {
 namespace {
 
 namespace pb = ::lakefs::staging::v1;
+using std::chrono::milliseconds;
+using ::testing::IsSupersetOf;
 
 // What must not be seen anywhere.
 constexpr char kKey[] = "MARKEDlakefssecretkey";
 constexpr char kStoreKey[] = "MARKEDstoresecretkey";
+constexpr char kToken[] = "MARKEDlakefstoken";
 constexpr char kCallers[] = "Bearer MARKEDcallersauthorization";
 
 // What the gateway said: log, errors with their details, metrics.
@@ -42,12 +46,15 @@ class Said {
   void Add(const CallEnd& end) {
     Add("a message", end.status.error_message());
     Add("the details", end.status.error_details());
+    ++calls_;
     ended_badly_ += !end.status.ok();
   }
+  int calls() const { return calls_; }
   int ended_badly() const { return ended_badly_; }
   size_t bytes() const { return bytes_; }
 
  private:
+  int calls_ = 0;
   int ended_badly_ = 0;
   size_t bytes_ = 0;
 };
@@ -60,51 +67,146 @@ std::string Echo() {
          R"("token":"MARKEDtoken"})";
 }
 
-class SecretsTest : public ::testing::TestWithParam<EmulatorOptions> {
+// A lakeFS, and the operations that its calls come down to.
+struct Server {
+  const char* name;
+  EmulatorOptions options;
+  std::set<std::string> operations;
+  bool direct_s3 = false;
+};
+
+void PrintTo(const Server& server, std::ostream* out) { *out << server.name; }
+
+const std::set<std::string> kAddresses = {
+    "getPhysicalAddress", "linkPhysicalAddress", "statObject", "getRepository"};
+
+std::set<std::string> And(std::set<std::string> operations) {
+  operations.insert(kAddresses.begin(), kAddresses.end());
+  return operations;
+}
+
+// What only large objects need.
+const std::set<std::string> kOfLarge = {"createPresignMultipartUpload",
+                                        "uploadPart",
+                                        "completePresignMultipartUpload",
+                                        "abortPresignMultipartUpload",
+                                        "getObject",
+                                        "deleteObject",
+                                        "storePutPart",
+                                        "storePutBlockList",
+                                        "storeCreateMultipartUpload",
+                                        "storeCompleteMultipartUpload",
+                                        "storeAbortMultipartUpload"};
+
+// What a gateway asks once.
+const std::set<std::string> kRemembered = {"getConfig", "getStorageConfig",
+                                           "getLakeFSVersion", "getRepository",
+                                           "login"};
+
+const Server kServers[] = {
+    {"S3",
+     {},
+     And({"getConfig", "storePut", "createPresignMultipartUpload", "uploadPart",
+          "storePutPart", "completePresignMultipartUpload",
+          "abortPresignMultipartUpload", "getObject", "deleteObject"})},
+    {"V0_101",
+     {.dialect = Dialect::kV0_101},
+     And({"getStorageConfig", "getLakeFSVersion", "storePut"})},
+    {"DirectS3",
+     {.dialect = Dialect::kV0_66},
+     And({"getStorageConfig", "getLakeFSVersion", "storePut",
+          "storeCreateMultipartUpload", "storePutPart",
+          "storeCompleteMultipartUpload", "storeAbortMultipartUpload"}),
+     true},
+    {"Azure",
+     {.store = StoreKind::kAzure},
+     And({"getConfig", "storePut", "storePutPart", "storePutBlockList"})},
+    {"Gcs", {.store = StoreKind::kGcs}, And({"getConfig", "storePut"})},
+    {"Local",
+     {.store = StoreKind::kLocal},
+     {"getConfig", "getPhysicalAddress", "statObject", "getRepository",
+      "uploadObject"}},
+};
+
+class SecretsTest : public ::testing::TestWithParam<Server> {
  protected:
-  // Every operation, each with every way to fail, one at a time.
-  void Drive(Stage& stage, Said& said, bool pass_through) {
-    const std::string large = Bytes(9 << 20);
-    for (const char* operation :
-         {"getConfig", "statObject", "getBranch", "getPhysicalAddress",
-          "linkPhysicalAddress", "createPresignMultipartUpload", "uploadPart",
-          "completePresignMultipartUpload", "abortPresignMultipartUpload",
-          "storePut", "storePutPart", "storePutBlockList", "uploadObject",
-          "login", "getRepository"}) {
-      for (const int status : {400, 401, 403, 404, 409, 412, 500}) {
-        Fault fault;
-        fault.operation = operation;
-        fault.status = status;
-        fault.times = -1;
-        fault.body = Echo();
-        fault.headers = {{"Set-Cookie", "internal_auth_session=MARKED"},
-                         {"Location", "http://s.test/?X-Amz-Signature=MARKED"}};
-        faults_.push_back(fault);
-      }
-    }
-    for (const Fault& fault : faults_) {
-      Emulator& emulator = stage.emulator;
-      EmulatorFault only(emulator, fault);
-      const bool parts = absl::StrContains(fault.operation, "art");
-      said.Add(Call(stage, parts ? large : "small", pass_through));
-    }
+  ~SecretsTest() override { StopGateway(); }
+
+  void StartLakefs() {
+    EmulatorOptions options = GetParam().options;
+    options.secret_access_key = kKey;
+    options.store_secret_access_key = kStoreKey;
+    emulator_ = std::make_unique<Emulator>(options);
+    ASSERT_TRUE(emulator_->Start().ok());
+    emulator_->CreateRepository("quickstart");
   }
-  struct EmulatorFault {
-    EmulatorFault(Emulator& emulator, const Fault& fault)
-        : emulator_(emulator) {
-      emulator_.AddFault(fault);
+  void StartGateway(const std::string& auth) {
+    StopGateway();
+    pass_through_ = auth == "pass-through";
+    gateway_ = std::make_unique<GatewayProcess>(
+        emulator_->endpoint(),
+        std::vector<std::string>{
+            "--auth=" + auth, "--log-level=debug",
+            "--s3-endpoint=" + (GetParam().direct_s3
+                                    ? emulator_->store_endpoint()
+                                    : "http://127.0.0.1:1")},
+        std::map<std::string, std::string>{
+            {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", kKey},
+            {"LAKEFS_STAGING_TOKEN", auth == "token" ? kToken : ""},
+            {"AWS_ACCESS_KEY_ID", "storeadmin"},
+            {"AWS_SECRET_ACCESS_KEY", kStoreKey}});
+    stub_ = gateway_->NewStub();
+  }
+  void StopGateway() {
+    if (gateway_ == nullptr) return;
+    for (const char* path : {"/metrics", "/readyz"}) {
+      said_.Add(path,
+                Fetch(absl::StrCat("http://", gateway_->admin(), path)).second);
     }
-    ~EmulatorFault() { emulator_.ClearFaults(); }
-    Emulator& emulator_;
-  };
-  static CallEnd Call(Stage& stage, const std::string& data,
-                      bool pass_through) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::milliseconds(300));
-    if (pass_through) context.AddMetadata("authorization", kCallers);
+    said_.Add("the log", gateway_->Log());
+    gateway_.reset();
+  }
+
+  // Makes the calls while the operation of the first fault fails.
+  void Drive(const std::vector<Fault>& faults, bool every_call) {
+    for (const Fault& fault : faults) emulator_->AddFault(fault);
+    const std::string& operation = faults.front().operation;
+    static const std::string large = Bytes(9 << 20);
+    const size_t before = Count(operation);
+    CallEnd others[3];
+    {
+      std::jthread calls[3];
+      if (every_call) {
+        calls[0] = std::jthread([&] { others[0] = Address(); });
+        calls[1] = std::jthread([&] { others[1] = Link(); });
+        calls[2] = std::jthread([&] { others[2] = Outcome(); });
+      }
+      said_.Add(Put(kOfLarge.contains(operation) ? large : "small"));
+    }
+    if (every_call) {
+      for (const CallEnd& end : others) said_.Add(end);
+    }
+    if (Count(operation) > before) failed_.insert(operation);
+    emulator_->ClearFaults();
+  }
+  size_t Count(const std::string& operation) const {
+    size_t count = 0;
+    for (const JournalEntry& entry : emulator_->Journal()) {
+      count += entry.operation == operation;
+    }
+    return count;
+  }
+
+  std::unique_ptr<grpc::ClientContext> Context() const {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->set_deadline(std::chrono::system_clock::now() + milliseconds(300));
+    if (pass_through_) context->AddMetadata("authorization", kCallers);
+    return context;
+  }
+  CallEnd Put(const std::string& data) const {
+    const auto context = Context();
     if (data.size() > 1'000) {
-      auto stream = stage.stub->UploadAndLink(&context);
+      auto stream = stub_->UploadAndLink(context.get());
       for (const auto& message : MessagesOf(HeaderFor("o"), data)) {
         if (!stream->Write(message)) break;
       }
@@ -118,46 +220,151 @@ class SecretsTest : public ::testing::TestWithParam<EmulatorOptions> {
     *request.mutable_header() = HeaderFor("o");
     request.set_data(data);
     pb::UploadObjectResponse response;
-    return EndOf(stage.stub->UploadObject(&context, request, &response));
+    return EndOf(stub_->UploadObject(context.get(), request, &response));
   }
-  std::vector<Fault> faults_;
+  CallEnd Address(std::string* address = nullptr) const {
+    pb::GetPhysicalAddressRequest request;
+    *request.mutable_object() = HeaderFor("o").object();
+    request.set_presign(address == nullptr);
+    pb::GetPhysicalAddressResponse response;
+    const CallEnd end =
+        EndOf(stub_->GetPhysicalAddress(Context().get(), request, &response));
+    if (address != nullptr) *address = response.location().physical_address();
+    return end;
+  }
+  CallEnd Link() const {
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = HeaderFor("o").object();
+    auto& staging = *request.mutable_metadata()->mutable_staging();
+    staging.set_physical_address(address_);
+    staging.set_token("MARKEDstagingtoken");
+    request.mutable_metadata()->set_checksum("abc");
+    pb::LinkPhysicalAddressResponse response;
+    return EndOf(
+        stub_->LinkPhysicalAddress(Context().get(), request, &response));
+  }
+  CallEnd Outcome() const {
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id("unknown");
+    *request.mutable_object() = HeaderFor("o").object();
+    pb::GetUploadOutcomeResponse response;
+    return EndOf(stub_->GetUploadOutcome(Context().get(), request, &response));
+  }
+
+  static Fault Answer(const std::string& operation, int status) {
+    Fault fault;
+    fault.operation = operation;
+    fault.status = status;
+    fault.times = -1;
+    fault.body = Echo();
+    fault.headers = {{"Set-Cookie", "internal_auth_session=MARKED"},
+                     {"Location", "http://s.test/?X-Amz-Signature=MARKED"}};
+    return fault;
+  }
+  static Fault Strike(const std::string& operation, Fault::Kind kind) {
+    Fault fault;
+    fault.operation = operation;
+    fault.kind = kind;
+    fault.times = -1;
+    if (kind == Fault::Kind::kStall) fault.delay = milliseconds(400);
+    return fault;
+  }
+  // The fault, and what has to go wrong before it can strike.
+  static std::vector<Fault> WithWhatLeadsTo(Fault fault) {
+    const std::string operation = fault.operation;
+    std::vector<Fault> faults = {std::move(fault)};
+    if (operation == "getObject" || operation == "deleteObject") {
+      // A complete that was lost and that the store knows no more: the object
+      // is linked by itself, and read.
+      faults.push_back(
+          Strike("completePresignMultipartUpload", Fault::Kind::kResetBefore));
+      faults.back().times = 1;
+      faults.push_back(Answer("completePresignMultipartUpload", 500));
+      faults.back().body =
+          R"({"message":"complete: api error NoSuchUpload: MARKED"})";
+    } else if (absl::StrContains(operation, "bort")) {
+      faults.push_back(Answer("storePutPart", 400));
+    } else if (operation == "uploadPart") {  // an URL that is good no more
+      faults.push_back(Answer("storePutPart", 403));
+    }
+    return faults;
+  }
+
+  std::unique_ptr<Emulator> emulator_;
+  std::unique_ptr<GatewayProcess> gateway_;
+  std::unique_ptr<pb::Staging::Stub> stub_;
+  bool pass_through_ = false;
+  std::string address_;  // one that may be linked
+  Said said_;
+  std::set<std::string> failed_;  // operations
 };
 
 TEST_P(SecretsTest, NoSecretIsSaid) {
-  EmulatorOptions options = GetParam();
-  options.secret_access_key = kKey;
-  for (const char* auth : {"keys", "login", "cookie", "pass-through"}) {
+  using Kind = Fault::Kind;
+  ASSERT_NO_FATAL_FAILURE(StartLakefs());
+  StartGateway("keys");
+  ASSERT_TRUE(Address(&address_).status.ok());
+  std::set<std::string> operations = GetParam().operations;
+  operations.insert({"getBranch", "login"});
+  for (const std::string auth :
+       {"keys", "login", "cookie", "token", "pass-through"}) {
     SCOPED_TRACE(auth);
-    const bool pass_through = auth == std::string("pass-through");
-    Stage stage(options,
-                {absl::StrCat("--auth=", auth), "--log-level=debug",
-                 "--s3-endpoint=http://127.0.0.1:1"},
-                {{"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", kKey},
-                 {"AWS_ACCESS_KEY_ID", "AKIASTORE"},
-                 {"AWS_SECRET_ACCESS_KEY", kStoreKey}});
-    stage.may_leave_uploads = true;  // aborts fail, too
-    Said said;
-    faults_.clear();
-    Drive(stage, said, pass_through);
-    EXPECT_GT(said.ended_badly(), 5);
-    said.Add("the log", stage.gateway->Log());
-    for (const char* path : {"/metrics", "/readyz"}) {
-      said.Add(
-          path,
-          Fetch(absl::StrCat("http://", stage.gateway->admin(), path)).second);
+    for (const std::string& operation : operations) {
+      const bool all = auth == "keys";
+      std::vector<Fault> faults = {Answer(operation, 401),
+                                   Answer(operation, 500)};
+      for (const int status : {400, 403, 404, 409, 412}) {
+        if (all) faults.push_back(Answer(operation, status));
+      }
+      for (const Kind kind : {Kind::kResetBefore, Kind::kResetAfter,
+                              Kind::kTruncate, Kind::kGarbage, Kind::kStall}) {
+        if (all) faults.push_back(Strike(operation, kind));
+      }
+      if (operation == *operations.begin() || kRemembered.contains(operation)) {
+        emulator_->AddFault(faults.front());
+        StartGateway(auth);
+        emulator_->ClearFaults();
+      }
+      for (const Fault& fault : faults) {
+        Drive(WithWhatLeadsTo(fault),
+              /*every_call=*/fault.kind != Kind::kStatus ||
+                  fault.status == 401 || fault.status == 500);
+      }
     }
-    EXPECT_GT(said.bytes(), 20'000U) << "hardly anything was said";
+    if (auth == "keys") {
+      EXPECT_THAT(failed_, IsSupersetOf(GetParam().operations));
+    }
   }
+  StopGateway();
+  EXPECT_TRUE(failed_.contains("login"));
+  EXPECT_GT(said_.ended_badly(), said_.calls() / 2);
+  EXPECT_GT(said_.bytes(), 100'000U) << "hardly anything was said";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Servers, SecretsTest,
-    ::testing::Values(EmulatorOptions{},
-                      EmulatorOptions{.dialect = Dialect::kV0_101},
-                      EmulatorOptions{.store = StoreKind::kAzure},
-                      EmulatorOptions{.store = StoreKind::kGcs},
-                      EmulatorOptions{.store = StoreKind::kLocal}),
-    [](const auto& info) { return absl::StrCat("n", info.index); });
+INSTANTIATE_TEST_SUITE_P(Servers, SecretsTest, ::testing::ValuesIn(kServers),
+                         [](const auto& info) {
+                           return std::string(info.param.name);
+                         });
+
+// Only the environment may hold a password for a proxy.
+TEST(SecretsOfProxiesTest, NoneIsSaid) {
+  Said said;
+  for (const char* proxy : {"http://MARKEDuser:MARKEDword@127.0.0.1:1",
+                            "http://MARKEDuser:MARKEDword@nosuch.invalid:1",
+                            "http://MARKEDuser:MARKEDword@no such host:1",
+                            "gopher://MARKEDuser:MARKEDword@127.0.0.1:1",
+                            "MARKEDuser:MARKEDword@127.0.0.1:99999"}) {
+    GatewayProcess gateway("http://lakefs.invalid", {"--log-level=debug"},
+                           {{"http_proxy", proxy}});
+    const CallEnd end =
+        UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x", milliseconds(300));
+    EXPECT_FALSE(end.status.ok()) << proxy;
+    said.Add(end);
+    said.Add("the log", gateway.Log());
+    said.Add("/readyz",
+             Fetch(absl::StrCat("http://", gateway.admin(), "/readyz")).second);
+  }
+}
 
 }  // namespace
 }  // namespace lakefs::gateway::testing

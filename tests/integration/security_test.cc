@@ -1,5 +1,6 @@
 // Who may reach the gateway, who it is to lakeFS, and where it sends nothing.
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
+#include "tests/testing/http_get.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -102,6 +104,56 @@ TEST_F(SecurityTest, TlsIsServedAndItsCertificateReadAgain) {
   EXPECT_TRUE(renewed) << "the new certificate was not read";
 }
 
+TEST_F(SecurityTest, AKeyThatBecomesOpenToOthersIsToldOf) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway")});
+  chmod(certificates.Key("gateway").c_str(), 0644);
+  bool told = false;
+  for (int i = 0; i < 200 && !told; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    told = gateway.Log().find("has mode 0644") != std::string::npos;
+  }
+  EXPECT_TRUE(told);
+  EXPECT_THAT(
+      Fetch(absl::StrCat("http://", gateway.admin(), "/metrics")).second,
+      HasSubstr("credential_renewals_total{result=\"failed\"} 1"));
+}
+
+TEST_F(SecurityTest, TheAuthoritiesOfCallersAreReadAgain) {
+  Certificates certificates(absl::StrCat(folder_, "/tls"));
+  certificates.Issue("gateway", "DNS:gateway.test");
+  certificates.Issue("caller", "DNS:caller.test");
+  Certificates others(absl::StrCat(folder_, "/others"));
+  others.Issue("caller", "DNS:caller.test");
+  const std::string authorities =
+      Write("callers.pem", Certificates::Read(certificates.Pem("ca")));
+  GatewayProcess gateway(emulator_.endpoint(),
+                         {"--tls-cert=" + certificates.Pem("gateway"),
+                          "--tls-key=" + certificates.Key("gateway"),
+                          "--tls-client-ca=" + authorities});
+  const auto put = [&](const Certificates& of) {
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = Certificates::Read(certificates.Pem("ca"));
+    options.pem_cert_chain = Certificates::Read(of.Pem("caller"));
+    options.pem_private_key = Certificates::Read(of.Key("caller"));
+    return Put(gateway.address(), grpc::SslCredentials(options)).status.ok();
+  };
+  EXPECT_TRUE(put(certificates));
+  EXPECT_FALSE(put(others));
+  Write("new.pem", Certificates::Read(others.Pem("ca")));
+  std::filesystem::rename(folder_ + "/new.pem", authorities);
+  bool taken = false;
+  for (int i = 0; i < 100 && !taken; ++i) {
+    std::this_thread::sleep_for(milliseconds(200));
+    taken = put(others);
+  }
+  EXPECT_TRUE(taken) << "the new authority was not read";
+  EXPECT_FALSE(put(certificates)) << "the old one still counts";
+}
+
 TEST_F(SecurityTest, NoTlsOlderThan12IsServedWhateverTheSystemAllows) {
   Certificates certificates(absl::StrCat(folder_, "/tls"));
   certificates.Issue("gateway", "DNS:gateway.test");
@@ -180,6 +232,104 @@ TEST_F(SecurityTest, CallersAreToldApartByTheirUser) {
             grpc::PERMISSION_DENIED);
 }
 
+// What each call of the service ends with, for an object of `repository`.
+std::vector<std::pair<std::string, CallEnd>> EachCall(
+    pb::Staging::Stub& stub, const std::string& repository) {
+  std::vector<std::pair<std::string, CallEnd>> ends;
+  pb::UploadHeader header = HeaderFor("o");
+  header.mutable_object()->set_repository(repository);
+  {
+    grpc::ClientContext context;
+    pb::GetPhysicalAddressRequest request;
+    *request.mutable_object() = header.object();
+    pb::GetPhysicalAddressResponse response;
+    ends.emplace_back("GetPhysicalAddress", EndOf(stub.GetPhysicalAddress(
+                                                &context, request, &response)));
+  }
+  {
+    grpc::ClientContext context;
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = header.object();
+    request.mutable_metadata()->mutable_staging()->set_physical_address(
+        "s3://b/x");
+    request.mutable_metadata()->set_checksum("abc");
+    pb::LinkPhysicalAddressResponse response;
+    ends.emplace_back(
+        "LinkPhysicalAddress",
+        EndOf(stub.LinkPhysicalAddress(&context, request, &response)));
+  }
+  ends.emplace_back("UploadObject", UploadUnary(stub, header, "x"));
+  ends.emplace_back("UploadAndLink", Upload(stub, header, "x"));
+  for (const char* request_id : {"known", "unknown"}) {
+    grpc::ClientContext context;
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id(request_id);
+    *request.mutable_object() = header.object();
+    pb::GetUploadOutcomeResponse response;
+    ends.emplace_back(
+        absl::StrCat("GetUploadOutcome of ", request_id),
+        EndOf(stub.GetUploadOutcome(&context, request, &response)));
+  }
+  return ends;
+}
+
+TEST_F(SecurityTest, WhoIsDeniedIsDeniedEachCallBeforeLakefsIsAsked) {
+  const auto rule = [](const std::string& repository) {
+    return absl::StrCat("callers:\n  - name: a\n    uid: [", getuid(),
+                        "]\n    may_write:\n      - repository: ", repository,
+                        "\n");
+  };
+  emulator_.CreateRepository("another");
+  const std::string allow = Write("allow.yaml", rule("quickstart"));
+  GatewayProcess gateway(emulator_.endpoint(), {"--listen=unix:" + Socket(),
+                                                "--allow-file=" + allow});
+  auto known = pb::Staging::NewStub(grpc::CreateChannel(
+      "unix:" + Socket(), grpc::InsecureChannelCredentials()));
+  pb::UploadHeader header = HeaderFor("o");
+  header.set_request_id("known");
+  ASSERT_TRUE(Upload(*known, header, "x").status.ok());
+  Write("allow.yaml", rule("another"));
+  bool read = false;
+  for (int i = 0; i < 100 && !read; ++i) {
+    std::this_thread::sleep_for(milliseconds(100));
+    read = !Upload(*known, HeaderFor("o"), "x").status.ok();
+  }
+  ASSERT_TRUE(read) << "the rules were not read again";
+
+  // By TCP, nobody knows who calls.
+  auto unknown = gateway.NewStub();
+  for (pb::Staging::Stub* stub : {known.get(), unknown.get()}) {
+    for (const char* repository : {"quickstart", "another"}) {
+      if (stub == known.get() && repository == std::string("another")) continue;
+      emulator_.ClearJournal();
+      for (const auto& [name, end] : EachCall(*stub, repository)) {
+        EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED)
+            << name << ": " << end.status.error_message();
+        EXPECT_EQ(end.reason, "PERMISSION_DENIED") << name;
+      }
+      for (const JournalEntry& entry : emulator_.Journal()) {
+        ADD_FAILURE() << entry.operation << " was asked";
+      }
+    }
+  }
+  const auto outcome = [](pb::Staging::Stub& stub, const char* request_id,
+                          const char* repository) {
+    grpc::ClientContext context;
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id(request_id);
+    *request.mutable_object() = HeaderFor("o").object();
+    request.mutable_object()->set_repository(repository);
+    if (*repository == '\0') request.clear_object();
+    pb::GetUploadOutcomeResponse response;
+    return stub.GetUploadOutcome(&context, request, &response).error_code();
+  };
+  EXPECT_EQ(outcome(*unknown, "unknown", ""), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(outcome(*known, "known", ""), grpc::PERMISSION_DENIED);
+  EXPECT_EQ(outcome(*known, "known", "another"), grpc::PERMISSION_DENIED)
+      << "the name of an object that may be asked about is no way to another";
+  EXPECT_EQ(outcome(*known, "unknown", ""), grpc::NOT_FOUND);
+}
+
 TEST_F(SecurityTest, SocketsHaveTheirMode) {
   const auto mode_of = [this] {
     struct stat info {};
@@ -191,10 +341,18 @@ TEST_F(SecurityTest, SocketsHaveTheirMode) {
     EXPECT_EQ(mode_of(), 0600U);
     EXPECT_TRUE(Put("unix:" + Socket()).status.ok());
   }
+  if (getuid() != 0) GTEST_SKIP() << "only root has other groups for certain";
+  const group* daemon = getgrnam("daemon");
+  ASSERT_NE(daemon, nullptr);
+  const gid_t gid = daemon->gr_gid;
   GatewayProcess gateway(
       emulator_.endpoint(),
-      {"--listen=unix:" + Socket(), "--unix-mode=0660", "--unix-group=root"});
+      {"--listen=unix:" + Socket(), "--unix-mode=0660", "--unix-group=daemon"});
   EXPECT_EQ(mode_of(), 0660U);
+  struct stat info {};
+  ASSERT_EQ(stat(Socket().c_str(), &info), 0);
+  EXPECT_EQ(info.st_gid, gid);
+  EXPECT_NE(gid, getgid());
 }
 
 TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
@@ -217,7 +375,7 @@ TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
        "mode 0644"},
       {"--credentials-file=" + Write("keys", "a:b"), "does not hold LAKECTL"},
       {"--credentials-file=" + Write("k", "x") + " --auth=login",
-       "is for --auth=keys"},
+       "does not hold LAKECTL"},
       {"--token-file=/nonexistent", "/nonexistent cannot be read"},
       {"--allow-file=/nonexistent", "/nonexistent"},
       {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},
@@ -358,14 +516,24 @@ TEST_F(SecurityTest, AFileOfKeysIsReadAgain) {
         "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=",
         secret, "\n");
   };
-  const std::string file = Write("credentials.env", keys("wrong"));
-  GatewayProcess gateway(emulator_.endpoint(), {"--credentials-file=" + file},
-                         {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
-                          {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
-  EXPECT_EQ(Put(gateway.address()).status.error_code(), grpc::UNAUTHENTICATED);
-  Write("credentials.env", keys("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
-  const CallEnd end = Put(gateway.address());
-  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+  for (const char* auth : {"keys", "login", "cookie"}) {
+    const std::string file = Write("credentials.env", keys("wrong"));
+    GatewayProcess gateway(
+        emulator_.endpoint(),
+        {"--credentials-file=" + file, absl::StrCat("--auth=", auth)},
+        {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+         {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
+    EXPECT_EQ(Put(gateway.address()).status.error_code(),
+              grpc::UNAUTHENTICATED);
+    Write("credentials.env", keys("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"));
+    CallEnd end = Put(gateway.address());
+    // A login that failed is not repeated for a second.
+    for (int i = 0; i < 50 && !end.status.ok(); ++i) {
+      std::this_thread::sleep_for(milliseconds(100));
+      end = Put(gateway.address());
+    }
+    EXPECT_TRUE(end.status.ok()) << auth << ": " << end.status.error_message();
+  }
 }
 
 TEST_F(SecurityTest, NothingIsSentToMetadataServices) {

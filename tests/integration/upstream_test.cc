@@ -224,5 +224,33 @@ TEST_F(UpstreamTest, AProxyIsReachedByTlsUnderTheSameRules) {
   }
 }
 
+TEST_F(UpstreamTest, CertificatesAreReadAgain) {
+  Certificates others(folder_ + "/others");
+  others.Issue("gateway", "DNS:gateway.test");
+  HttpFront store(Tls(emulator_.store_endpoint()));
+  HttpFrontOptions options = TlsLakefs(store);
+  options.client_ca = others.Pem("ca");
+  HttpFront lakefs(options);
+  // Both are wrong at first: whom the gateway trusts, and who it is.
+  const std::string trusted = folder_ + "/trusted.pem";
+  const auto copy = [](const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(
+        from, to, std::filesystem::copy_options::overwrite_existing);
+  };
+  copy(others.Pem("ca"), trusted);
+  GatewayProcess gateway(
+      lakefs.url(),
+      {"--ca-file=" + trusted, "--client-cert=" + certificates_.Pem("gateway"),
+       "--client-key=" + certificates_.Key("gateway")});
+  EXPECT_FALSE(Put(gateway).status.ok());
+  copy(certificates_.Pem("ca"), trusted);
+  EXPECT_FALSE(Put(gateway).status.ok());
+  copy(others.Pem("gateway"), certificates_.Pem("gateway"));
+  copy(others.Key("gateway"), certificates_.Key("gateway"));
+  CallEnd end;
+  for (int i = 0; i < 10 && !end.status.ok(); ++i) end = Put(gateway);
+  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

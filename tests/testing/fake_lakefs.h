@@ -39,6 +39,10 @@ class FakeLakefs final : public LakefsApi {
     Note("config");
     return config;
   }
+  absl::Status HealthCheck(const CallContext&) override {
+    Note("health");
+    return absl::OkStatus();
+  }
   absl::Status GetBranch(const CallContext&, absl::string_view,
                          absl::string_view) override {
     Note("branch");

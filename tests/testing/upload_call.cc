@@ -29,7 +29,12 @@ CallEnd EndOf(const grpc::Status& status) {
     google::rpc::BadRequest bad;
     pb::UploadFailure failure;
     pb::StagingLocation location;
-    if (detail.UnpackTo(&info)) end.reason = info.reason();
+    if (detail.UnpackTo(&info)) {
+      end.reason = info.reason();
+      end.call_id = info.metadata().count("callId") != 0
+                        ? info.metadata().at("callId")
+                        : "";
+    }
     if (detail.UnpackTo(&bad)) end.bad_request = bad;
     if (detail.UnpackTo(&failure)) end.failure = failure;
     if (detail.UnpackTo(&location)) end.try_here = location;

@@ -16,7 +16,8 @@ namespace lakefs::gateway::testing {
 struct CallEnd {
   grpc::Status status;
   ::lakefs::staging::v1::UploadResult result;
-  std::string reason;  // of the ErrorInfo; empty if it was OK
+  std::string reason;   // of the ErrorInfo; empty if it was OK
+  std::string call_id;  // of its metadata
   std::optional<::lakefs::staging::v1::UploadFailure> failure;
   std::optional<google::rpc::BadRequest> bad_request;
   std::optional<::lakefs::staging::v1::StagingLocation> try_here;

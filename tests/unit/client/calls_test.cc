@@ -11,6 +11,7 @@ namespace lakefs::staging::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 v1::ObjectPath Target() {
   v1::ObjectPath object;
@@ -93,6 +94,22 @@ TEST(ConnectTest, TakesHostAndPortOrUnixSocket) {
     EXPECT_THAT(std::string(client.status().message()),
                 HasSubstr("\"" + bad + "\""));
   }
+}
+
+TEST(CallsTest, WhatCannotBeUsedIsSaidBeforeACall) {
+  for (const ChannelOptions& options :
+       {ChannelOptions{.ca_file = "/nonexistent"},
+        ChannelOptions{.client_cert = "/etc/passwd"},
+        ChannelOptions{.client_key = "/etc/passwd"}}) {
+    const auto client = Client::Connect("127.0.0.1:1", options);
+    EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  FakeStaging gateway;
+  const auto location = ClientOf(gateway)->GetPhysicalAddress(
+      Target(), false, {.authorization = "Bearer marked\nx"});
+  EXPECT_EQ(location.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(location.status().message()),
+              Not(HasSubstr("marked")));
 }
 
 }  // namespace

@@ -114,6 +114,28 @@ TEST_F(CommandLineTest, GatewayIsTheFlagElseTheEnvironmentElseTheDefault) {
             "h:1");
 }
 
+TEST_F(CommandLineTest, TlsAndTheAuthorizationAreForEveryCommand) {
+  setenv("LAKEFS_STAGING_AUTHORIZATION", "Bearer t", 1);
+  for (std::vector<const char*> arguments :
+       {std::vector<const char*>{"upload", "-", "lakefs://r/b/p"},
+        {"address", "lakefs://r/b/p"},
+        {"outcome", "job"}}) {
+    for (const char* flag :
+         {"--tls", "--ca-file=a", "--client-cert=c", "--client-key=k"}) {
+      arguments.push_back(flag);
+    }
+    const auto line = Parse(arguments);
+    ASSERT_TRUE(line.ok()) << line.status();
+    EXPECT_TRUE(line->channel.tls);
+    EXPECT_EQ(line->channel.ca_file, "a");
+    EXPECT_EQ(line->channel.client_cert, "c");
+    EXPECT_EQ(line->channel.client_key, "k");
+    EXPECT_EQ(line->authorization, "Bearer t");
+  }
+  unsetenv("LAKEFS_STAGING_AUTHORIZATION");
+  EXPECT_EQ(Parse({"outcome", "job"})->authorization, "");
+}
+
 TEST_F(CommandLineTest, ErrorsAreOneLineThatNamesTheArgument) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
       {{}, "a command is missing: upload, address, link or outcome"},

@@ -214,6 +214,22 @@ TEST_F(CurlHttpClientTest, ARefusedConnectionNeverLeftAndShowsNoQuery) {
               Not(HasSubstr("secret")));
 }
 
+TEST_F(CurlHttpClientTest, AProxyThatCannotBeUsedIsNotShown) {
+  for (const char* proxy :
+       {"http://user:marked@no such host:1", "gopher://user:marked@127.0.0.1:1",
+        "http://user:marked@127.0.0.1:99999", "user:marked@[127.0.0.1",
+        "http://user:marked@nosuch.invalid:1",
+        "http://user:marked@127.0.0.1:1"}) {
+    const auto response =
+        CurlHttpClient({.proxy = proxy})
+            .Send(context_, {.operation = "t", .url = "http://h.invalid/"});
+    EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable)) << proxy;
+    EXPECT_TRUE(NeverLeft(response.status())) << proxy;
+    EXPECT_THAT(std::string(response.status().message()),
+                Not(HasSubstr("marked")));
+  }
+}
+
 TEST_F(CurlHttpClientTest, ATimeoutOfTheExchangeMayHaveTakenEffect) {
   const auto response = client_.Send(
       context_,

@@ -22,8 +22,10 @@ std::string Check(const char* text) {
 TEST(ForbiddenAddressTest, LinkLocalAndMetadataAddressesAreForbidden) {
   for (const char* text :
        {"169.254.169.254", "169.254.0.1", "100.100.100.200", "192.0.0.192",
-        "168.63.129.16", "fe80::1", "febf::1", "fd00:ec2::254",
-        "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "::a9fe:a9fe"}) {
+        "168.63.129.16", "fe80::1", "febf::1", "fd00:ec2::254", "fd00:ec2::23",
+        "fd00:ec2:ffff::1", "fd20:ce::254", "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe", "::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:abcd::a83f:8110", "2002:a9fe:a9fe::1", "2002:6464:64c8::"}) {
     EXPECT_EQ(Check(text).empty(), false) << text;
   }
 }
@@ -31,8 +33,10 @@ TEST(ForbiddenAddressTest, LinkLocalAndMetadataAddressesAreForbidden) {
 TEST(ForbiddenAddressTest, OthersAreNot) {
   for (const char* text :
        {"127.0.0.1", "10.0.0.1", "169.253.255.255", "169.255.0.0",
-        "100.100.100.201", "8.8.8.8", "::1", "fec0::1", "fd00:ec2::255",
-        "::ffff:10.0.0.1", "2a00::a9fe:a9fe"}) {
+        "100.100.100.201", "8.8.8.8", "::1", "fec0::1", "fd00:ec1::254",
+        "fd20:ce::253", "::ffff:10.0.0.1", "2a00::a9fe:a9fe", "2002:a00:1::1",
+        "2002:a00:1::a9fe:a9fe", "64:ff9b:2::a9fe:a9fe",
+        "64:ff9b:1::10.0.0.1"}) {
     EXPECT_EQ(Check(text), "") << text;
   }
 }

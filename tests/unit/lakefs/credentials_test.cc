@@ -43,8 +43,7 @@ class CredentialsTest : public ::testing::Test {
   FakeHttpClient http_;
   Metrics metrics_{"test"};
   LoginOptions options_{.endpoint = "http://h:1",
-                        .access_key_id = "id",
-                        .secret_access_key = "secret"};
+                        .key = {.id = "id", .secret = "secret"}};
 };
 
 TEST_F(CredentialsTest, ASessionIsKeptUntilATenthOfItsLifeIsLeft) {
@@ -81,6 +80,21 @@ TEST_F(CredentialsTest, ALoginThatFailedIsNotRepeatedForASecond) {
   clock_.Advance(seconds(1));
   AnswerLogin("t1", seconds(1000));
   EXPECT_EQ(ValueOf(login), "Bearer t1");
+}
+
+TEST_F(CredentialsTest, TheCookieOfASessionIsKnownByItsName) {
+  options_.cookie = true;
+  for (const char* session : {"internal_auth_session=a", "access_token=b"}) {
+    Login login(options_, http_, metrics_);
+    http_.Answer(200, R"({"token":"t"})",
+                 {{"set-cookie", "AWSALB=balancer; Path=/"},
+                  {"set-cookie", absl::StrCat(session, "; HttpOnly")},
+                  {"set-cookie", "AWSALBCORS=balancer"}});
+    EXPECT_EQ(ValueOf(login), session);
+  }
+  Login login(options_, http_, metrics_);
+  http_.Answer(200, R"({"token":"t"})", {{"set-cookie", "AWSALB=balancer"}});
+  EXPECT_FALSE(login.Get(Call()).ok());
 }
 
 TEST_F(CredentialsTest, CallersAuthorizationIsPassedOnAndNothingElse) {
@@ -161,6 +175,28 @@ TEST_F(CredentialsFileTest, KeysAreReadAgainToo) {
   EXPECT_TRUE(
       (*file)->Renew(Call(), {"Authorization", "Basic aWQ6c2U9Y3JldA=="}));
   EXPECT_EQ(ValueOf(**file), "Basic aWQ6bmV3");
+}
+
+TEST_F(CredentialsFileTest, ALoginTakesTheKeyThatStandsThereThen) {
+  const auto key = [](const std::string& secret) {
+    return "LAKECTL_CREDENTIALS_ACCESS_KEY_ID=id\n"
+           "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=" +
+           secret;
+  };
+  Write(key("first"));
+  options_.key_file = path_;
+  Login login(options_, http_, metrics_);
+  AnswerLogin("t1", seconds(1000));
+  const HttpHeader first = *login.Get(Call());
+  EXPECT_THAT(http_.requests.back().body, HasSubstr("first"));
+  Write(key("second"));
+  AnswerLogin("t2", seconds(1000));
+  EXPECT_TRUE(login.Renew(Call(), first));
+  EXPECT_THAT(http_.requests.back().body, HasSubstr("second"));
+  Write(key("third"), 0644);
+  AnswerLogin("t3", seconds(1000));
+  EXPECT_TRUE(login.Renew(Call(), {"Authorization", "Bearer t2"}));
+  EXPECT_THAT(http_.requests.back().body, HasSubstr("second"));
 }
 
 TEST_F(CredentialsFileTest, WhatIsNoTokenOrNoKeysIsRefusedAndNotShown) {

@@ -34,6 +34,18 @@ TEST_F(RestClientTest, TheEndpointMayHaveTheApisPathOrASlash) {
   }
 }
 
+TEST_F(RestClientTest, HealthIsAskedForWithoutCredentials) {
+  CallersCredentials none;
+  RestClient client({.endpoint = "http://h:1"}, http_, none);
+  http_.Answer(204, "");
+  EXPECT_THAT(client.HealthCheck(context_), IsOk());
+  EXPECT_EQ(http_.requests[0].url, "http://h:1/api/v1/healthcheck");
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "");
+  http_.Answer(503, "");
+  EXPECT_THAT(client.HealthCheck(context_),
+              HasReason(Reason::kUpstreamUnavailable));
+}
+
 TEST_F(RestClientTest, PathsAreEncodedAndKeysSentAsBasic) {
   http_.Answer(200, R"({"physical_address":"s3://b/x"})");
   EXPECT_THAT(client_.GetPhysicalAddress(context_, object_, true), IsOk());

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
@@ -58,6 +62,26 @@ TEST(MetricsTest, WhatIsNotOfAClosedSetIsOther) {
   EXPECT_FALSE(Has(metrics, "marked"));
   EXPECT_TRUE(
       Has(metrics, "uploads_total{outcome=\"other\",plan=\"other\"} 1\n"));
+}
+
+// The sources name operations in these three ways.
+TEST(MetricsTest, TheOperationsAreThoseThatTheSourcesName) {
+  const std::regex named(
+      R"x((?:Request\(|operation = |kOperation\[\] = )\s*"([A-Za-z]+)")x");
+  std::set<std::string> found;
+  for (const char* folder : {"lakefs", "objectstore"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(
+             std::string(LAKEFS_STAGING_SOURCE_DIR "/gateway/") + folder)) {
+      std::ifstream file(entry.path());
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      for (std::sregex_iterator it(text.begin(), text.end(), named), end;
+           it != end; ++it) {
+        found.insert((*it)[1]);
+      }
+    }
+  }
+  const auto& operations = Metrics::Operations();
+  EXPECT_EQ(found, std::set<std::string>(operations.begin(), operations.end()));
 }
 
 TEST(MetricsTest, GaugesAreReadWhenTheTextIsMade) {

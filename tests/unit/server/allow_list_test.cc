@@ -87,6 +87,14 @@ TEST(AllowListTest, AMistakeIsOneLineThatNamesThePlace) {
   }
 }
 
+TEST(AllowListTest, WhoIsInAnyEntryIsKnown) {
+  const auto list = AllowList::Parse(kRules);
+  ASSERT_THAT(list, IsOk());
+  EXPECT_TRUE(list->Knows(User(1000, 1)));
+  EXPECT_FALSE(list->Knows(User(77, 77)));
+  EXPECT_FALSE(list->Knows({}));
+}
+
 TEST(AllowFileTest, AChangeIsReadAndAMistakeKeepsTheRulesThatWereGood) {
   char name[] = "/tmp/allow-file-test-XXXXXX";
   const std::filesystem::path folder = mkdtemp(name);

@@ -54,9 +54,11 @@ TEST_F(SettingsTest, LakefsOwnNamesAreEnough) {
 }
 
 TEST_F(SettingsTest, FlagsGoBeforeEnvironmentBeforeFileBeforeLakectl) {
-  Write(".lakectl.yaml",
-        "server:\n  endpoint_url: http://lakectl\n"
-        "credentials:\n  access_key_id: a\n  secret_access_key: b\n");
+  const std::string lakectl =
+      Write(".lakectl.yaml",
+            "server:\n  endpoint_url: http://lakectl\n"
+            "credentials:\n  access_key_id: a\n  secret_access_key: b\n");
+  chmod(lakectl.c_str(), 0600);
   const std::string config =
       Write("c.yaml", "lakefs-endpoint: http://file\nmax-uploads: 5\n");
   Environment environment = {{"HOME", home_}};
@@ -128,8 +130,24 @@ TEST_F(SettingsTest, WhatIsMissingIsNamed) {
 }
 
 TEST_F(SettingsTest, SecretsAreNoFlags) {
-  EXPECT_FALSE(Read({"--secret-access-key=x"}).ok());
-  EXPECT_FALSE(Read({"--token=x"}).ok());
+  const std::pair<std::vector<const char*>, const char*> cases[] = {
+      {{"--secret-access-key=marked"},
+       "--secret-access-key is no flag, since it is secret: set "
+       "LAKEFS_STAGING_SECRET_ACCESS_KEY"},
+      {{"--token", "marked"}, "set LAKEFS_STAGING_TOKEN"},
+      {{"-token=marked"}, "set LAKEFS_STAGING_TOKEN"},
+      {{"--s3-session-token=marked"}, "set LAKEFS_STAGING_S3_SESSION_TOKEN"},
+      {{"--secret=marked"}, "--secret is not a flag; see --help"},
+      {{"--secret", "marked", "--key=marked"}, "--secret, --key is not a flag"},
+      {{"-k=marked"}, "-k is not a flag"},
+      {{"marked"}, "there is an argument that belongs to no flag"},
+  };
+  for (const auto& [flags, message] : cases) {
+    const auto line = Read(flags);
+    EXPECT_THAT(line, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr(message));
+    EXPECT_THAT(std::string(line.status().message()), Not(HasSubstr("marked")));
+  }
 }
 
 TEST_F(SettingsTest, AFileWithASecretMustNotBeOpenToOthers) {
@@ -148,15 +166,26 @@ TEST_F(SettingsTest, AFileWithASecretMustNotBeOpenToOthers) {
   EXPECT_THAT(Read({config.c_str()}), IsOk()) << "there is no secret in it";
 }
 
-TEST_F(SettingsTest, TheFileOfLakectlIsWarnedOfWhereItIsOpenToOthers) {
-  Write(".lakectl.yaml",
-        "credentials:\n  access_key_id: a\n  secret_access_key: b\n");
-  const Environment environment{{"HOME", home_},
-                                {"LAKECTL_SERVER_ENDPOINT_URL", "http://x"}};
-  chmod((home_ + "/.lakectl.yaml").c_str(), 0644);
-  EXPECT_EQ(Read({}, environment)->warnings.size(), 1U);
-  chmod((home_ + "/.lakectl.yaml").c_str(), 0600);
-  EXPECT_EQ(Read({}, environment)->warnings.size(), 0U);
+TEST_F(SettingsTest, TheFileOfLakectlMustNotBeOpenToOthersWhereItsKeysAreUsed) {
+  const std::string path =
+      Write(".lakectl.yaml",
+            "credentials:\n  access_key_id: a\n  secret_access_key: marked\n");
+  Environment environment{{"HOME", home_},
+                          {"LAKECTL_SERVER_ENDPOINT_URL", "http://x"}};
+  chmod(path.c_str(), 0644);
+  const auto open = Read({}, environment);
+  EXPECT_THAT(open, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(open.status().message()),
+              HasSubstr("chmod 600 " + path));
+  EXPECT_THAT(std::string(open.status().message()), Not(HasSubstr("marked")));
+  EXPECT_THAT(Read({"--auth=pass-through"}, environment), IsOk());
+  EXPECT_THAT(Read({"--token-file=/x"}, environment), IsOk());
+  EXPECT_THAT(Read({"--credentials-file=/x"}, environment), IsOk());
+  environment["LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"] = "other";
+  EXPECT_THAT(Read({}, environment), IsOk());
+  environment.erase("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY");
+  chmod(path.c_str(), 0600);
+  EXPECT_THAT(Read({}, environment), IsOk());
 }
 
 TEST_F(SettingsTest, ASwitchMayStandAlone) {
