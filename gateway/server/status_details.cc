@@ -90,10 +90,9 @@ grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
   ErrorDetails details = DetailsOf(report.status);
   details.metadata["rounds"] = absl::StrCat(report.rounds);
   details.metadata["attempts"] = absl::StrCat(attempts);
-  google::rpc::Status out =
-      Describe(report.status, details,
-               WorthRepeating(report.status) ||
-                   AdviceFor(report) == Advice::kRetryCall);
+  google::rpc::Status out = Describe(
+      report.status, details,
+      WorthRepeating(report.status) || AdviceFor(report) == Advice::kRetryCall);
   out.add_details()->PackFrom(FailureOf(report, attempts));
   if (report.try_here) out.add_details()->PackFrom(ToProto(*report.try_here));
   return ToGrpc(out);

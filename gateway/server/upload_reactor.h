@@ -69,14 +69,14 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<int64_t> rewind_ ABSL_GUARDED_BY(mu_);
   std::optional<::lakefs::staging::v1::UploadProgress> told_
-      ABSL_GUARDED_BY(mu_);  // the last progress that was sent
+      ABSL_GUARDED_BY(mu_);                  // the last progress that was sent
   bool ticks_ ABSL_GUARDED_BY(mu_) = false;  // progress is wanted
   bool progress_waits_ ABSL_GUARDED_BY(mu_) = false;
   TimePoint told_at_ ABSL_GUARDED_BY(mu_);
   std::optional<Response> result_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mu_);  // the end
   int holds_ ABSL_GUARDED_BY(mu_) = 2;  // gRPC's and the alarm's
-  grpc::Alarm alarm_;  // for the header, then for progress
+  grpc::Alarm alarm_;                   // for the header, then for progress
   const CancelHook wake_;  // whoever cancels the call, its stream ends
 };
 

@@ -113,8 +113,7 @@ absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
                    Reason::kIncompleteUpload);
 }
 
-absl::StatusOr<BodyEvent> UploadStream::Silent(TimePoint since,
-                                               TimePoint now) {
+absl::StatusOr<BodyEvent> UploadStream::Silent(TimePoint since, TimePoint now) {
   if (now - since < kMostSilence || !has_to_leave_()) return Silence{};
   return MakeError(
       absl::StatusCode::kResourceExhausted,

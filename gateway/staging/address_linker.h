@@ -23,9 +23,8 @@ namespace lakefs::gateway {
 // Threads: all methods may be called from any thread.
 class AddressLinker {
  public:
-  AddressLinker(LakefsApi& lakefs, ServerInfo& server_info,
-                LinkLoop& link_loop, RetryBudget& budget,
-                bool any_address = false);
+  AddressLinker(LakefsApi& lakefs, ServerInfo& server_info, LinkLoop& link_loop,
+                RetryBudget& budget, bool any_address = false);
 
   // Errors: those of LinkLoop; FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED for
   // `if_absent` on a release that would overwrite all the same.

@@ -202,12 +202,12 @@ class Link {
         rescue_ = "lost_write";
         // Commits do that once or twice; more often it is something else.
         if (++lost_writes_ > 2) {
-          failure_ = MakeError(
-              absl::StatusCode::kAborted,
-              absl::StrCat("lakeFS says again and again that ",
-                           ToString(request_.object),
-                           " exists, and then shows nothing there"),
-              Reason::kLinkConflict);
+          failure_ =
+              MakeError(absl::StatusCode::kAborted,
+                        absl::StrCat("lakeFS says again and again that ",
+                                     ToString(request_.object),
+                                     " exists, and then shows nothing there"),
+                        Reason::kLinkConflict);
           if (auto ended = BackOff()) return ended;
         }
         return LinkAgain(request_.if_absent);

@@ -115,8 +115,8 @@ struct LinkOptions {
 //  lost, 5xx, 429,   | A               | link A again, without the condition
 //    423             | as before       | back off, link A again
 //                    | another's       | SUPERSEDED; if_absent: ALREADY_EXISTS
-//  400 expired, used | A               | COMMITTED; UNKNOWN if it was seen under
-//                    |                 |   a 412 and could not be proven
+//  400 expired, used | A               | COMMITTED; if it was seen under a 412
+//                    |                 |   and could not be proven: UNKNOWN
 //                    | another's       | as for lost, if one was lost before
 //                    | else            | new address
 //  400 else          |                 | NOT_FOUND if the branch is missing,
@@ -130,13 +130,13 @@ struct LinkOptions {
 //                    | else            | as above, but complete again
 //  NoSuchUpload,     | A               | link A
 //    after a lost    | another's       | SUPERSEDED
-//    complete        | else            | that has done the store's half: link A,
+//    complete        | else            | it has done the store's half: link A,
 //                    |                 |   then read a byte back before
-//                    |                 |   believing it; no bytes: put back what
-//                    |                 |   was there before, new address; where
+//                    |                 |   believing it; no bytes: put back
+//                    |                 |   what was before, new address; where
 //                    |                 |   addresses are taken once, as 400
 //  NoSuchUpload else |                 | new address; also after an abort of
-//                    |                 |   ours, when an earlier call is resumed
+//                    |                 |   ours, when a call is resumed
 //  InvalidPart       |                 | the store has lost a part: new address
 //
 // On releases that take an address once, a stat that shows A is believed. After

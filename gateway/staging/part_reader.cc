@@ -168,8 +168,8 @@ absl::Status PartReader::ObtainRest(const CallContext& context, Part& part,
     return std::min(part_bytes - SizeOf(part.bytes), Expected());
   };
   if (BytesInMemory(part) > 0) {
-    auto memory = budget_.ReserveUnlessStuck(context, lacking(),
-                                             options_.patience);
+    auto memory =
+        budget_.ReserveUnlessStuck(context, lacking(), options_.patience);
     if (!memory.ok()) return memory.status();
     if (*memory) {
       Credit(**std::move(memory));

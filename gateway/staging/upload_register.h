@@ -94,7 +94,7 @@ class UploadRegister {
     Entry entry;
     // Of those that are over: the list it has a place in, and the place.
     std::list<std::string>* over = nullptr;
-    int waiting = 0;    // calls; the entry stays while there are any
+    int waiting = 0;  // calls; the entry stays while there are any
     int64_t bytes = 0;
     TimePoint ended;
     std::list<std::string>::iterator age;
@@ -114,7 +114,7 @@ class UploadRegister {
   // Those that are over, the oldest first.
   std::list<std::string> decided_ ABSL_GUARDED_BY(mu_);
   std::list<std::string> undecided_ ABSL_GUARDED_BY(mu_);
-  int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;            // of those over
+  int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of those over
 };
 
 }  // namespace lakefs::gateway

@@ -275,8 +275,9 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
         },
         upload.random);
   }
-  upload.earlier_stands = report.status.ok() && report.object &&
-                          !addresses.all.contains(report.object->physical_address);
+  upload.earlier_stands =
+      report.status.ok() && report.object &&
+      !addresses.all.contains(report.object->physical_address);
   Settle(mover, addresses, report);
   upload.bytes_resent = mover.bytes_resent();
   return report;

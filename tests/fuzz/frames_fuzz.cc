@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   testing::FuzzInput input(data, size);
   testing::FakeClock clock;
   const CallContext context(clock, clock.Now() + std::chrono::hours(1), "fuzz");
-  UploadStream stream(
-      [] {}, [](int64_t) { testing::Require(false); }, [] { return false; });
+  UploadStream stream([] {}, [](int64_t) { testing::Require(false); },
+                      [] { return false; });
   stream.Grant(1 << 20);
   int sent = 0;  // chunks
   int taken = 0;

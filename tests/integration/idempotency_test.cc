@@ -295,8 +295,7 @@ TEST(ReplicasTest, TheSlowerOfTwoReplicasLinksNoSecondObject) {
   stage.emulator.AddFault(stall);
   const std::string data = Bytes(20 * kMiB);
   CallEnd slow;
-  std::thread slower(
-      [&] { slow = Upload(*stage.stub, Header("r"), data); });
+  std::thread slower([&] { slow = Upload(*stage.stub, Header("r"), data); });
   while (stage.Count("storePutPart") == 0) std::this_thread::yield();
   GatewayProcess other(stage.emulator.endpoint());
   const CallEnd quick = Upload(*other.NewStub(), Header("r"), data);

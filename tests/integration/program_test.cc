@@ -162,8 +162,8 @@ TEST_F(ProgramTest, AnUploadThatDoesNotEndIsCancelledWhenTheGraceIsOver) {
 TEST_F(ProgramTest, AStreamWithoutAHeaderHoldsNoDrainUp) {
   std::unique_ptr<pb::Staging::Stub> stub;
   grpc::ClientContext context;
-  std::unique_ptr<
-      grpc::ClientReaderWriter<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>>
+  std::unique_ptr<grpc::ClientReaderWriter<pb::UploadAndLinkRequest,
+                                           pb::UploadAndLinkResponse>>
       stream;
   const auto start = std::chrono::steady_clock::now();
   {

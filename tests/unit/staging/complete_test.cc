@@ -178,8 +178,9 @@ TEST_F(CompleteTest, AnUploadThatWasAbortedIsNotTakenForFinished) {
                      .dropped = true};
   const CallContext context(clock_, clock_.Now() + seconds(60), "test");
   LinkLoop loop(lakefs_, budget_, gate_);
-  const Place place = [this](const std::optional<StagingLocation>&)
-      -> absl::StatusOr<Placement> {
+  const Place place =
+      [this](
+          const std::optional<StagingLocation>&) -> absl::StatusOr<Placement> {
     lakefs_.calls.push_back("put anew");
     return Multipart("B");
   };

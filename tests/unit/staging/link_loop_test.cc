@@ -566,8 +566,7 @@ TEST_F(LinkLoopTest, ALittleOfTheDeadlineIsKeptForFindingOut) {
 
 TEST_F(LinkLoopTest, AThrottledLinkLowersTheNumberOfLinksAtATime) {
   const int before = gate_.limit();
-  Link(Fails(Reason::kUpstreamThrottled,
-             absl::StatusCode::kResourceExhausted));
+  Link(Fails(Reason::kUpstreamThrottled, absl::StatusCode::kResourceExhausted));
   Stat(std::nullopt);
   Link(Links("A"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);

@@ -139,8 +139,7 @@ TEST_F(UploadRegisterTest, WhatIsUndecidedIsForgottenLast) {
   unknown.link.undecided = std::make_shared<const UndecidedLink>();
   Ran(uploads, Request("unknown"), unknown);
   Ran(uploads, Request("found out"), unknown);
-  uploads.Found(Call(), "found out", *unknown.link.undecided,
-                Success().link);
+  uploads.Found(Call(), "found out", *unknown.link.undecided, Success().link);
   for (int i = 0; i < 100; ++i) {
     Ran(uploads, Request(std::to_string(i)), Success());
   }
