@@ -282,6 +282,11 @@ class SecretsTest : public ::testing::TestWithParam<Server> {
       faults.push_back(Answer("completePresignMultipartUpload", 500));
       faults.back().body =
           R"({"message":"complete: api error NoSuchUpload: MARKED"})";
+      if (operation == "deleteObject") {
+        // And what stood there before cannot be put back.
+        faults.push_back(Answer("linkPhysicalAddress", 400));
+        faults.back().skip = 1;
+      }
     } else if (absl::StrContains(operation, "bort")) {
       faults.push_back(Answer("storePutPart", 400));
     } else if (operation == "uploadPart") {  // an URL that is good no more
