@@ -12,8 +12,9 @@
 namespace lakefs::gateway {
 namespace {
 
-// From the first look at a path to the second, where an address was used up by
-// nobody who can be seen: lakeFS takes the address first, and writes then.
+// From the first look at a path to the second, where an address is used up. By
+// nobody who can be seen: lakeFS takes the address first, and writes then. Under
+// a 412, by an entry of ours: of 183 seen once under v1.21.0, 3 were dropped.
 constexpr std::chrono::seconds kSecondLook{1};
 
 // What a stat shows at the path.
@@ -197,7 +198,7 @@ class Link {
         // is about to be dropped, so seeing it proves nothing.
         rescue_ = "false_precondition";
         doubtful_ = true;
-        return ProveOurs();
+        return placement_.relinkable ? ProveOurs() : LookOnceMore();
       case Sight::kNothing:
         rescue_ = "lost_write";
         // Commits do that once or twice; more often it is something else.
@@ -216,6 +217,18 @@ class Link {
         return AlreadyExists();
     }
     return kLinkAgain;
+  }
+
+  // An address that cannot prove it any longer: by then the commit is over, and
+  // what it drops is gone.
+  Ended LookOnceMore() {
+    if (!context_.Sleep(kSecondLook).ok()) return Failed(failure_);
+    const absl::StatusOr<Sight> sight = Look();
+    if (!sight.ok()) return CannotTell(sight.status());
+    if (*sight == Sight::kOurs) return ProveOurs();
+    if (*sight != Sight::kNothing) return AlreadyExists();
+    rescue_ = "lost_write";
+    return NewRound(std::nullopt);
   }
 
   Ended AfterLostAnswer() {

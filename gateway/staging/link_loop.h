@@ -139,7 +139,8 @@ struct LinkOptions {
 //                    |                 |   ours, when a call is resumed
 //  InvalidPart       |                 | the store has lost a part: new address
 //
-// On releases that take an address once, a stat that shows A is believed. After
+// On releases that take an address once, a stat that shows A is believed; after
+// a 412, a second one a second later. After
 // a lost link A is linked again all the same: it may still come, and only if A
 // turns out to be used up, and a second stat does not show it, is a new address
 // taken. After a 412, A is used up for certain.

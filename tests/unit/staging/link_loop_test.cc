@@ -224,13 +224,30 @@ TEST_F(LinkLoopTest, ALostProofOfAFalse412IsNoRefusal) {
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
 }
 
-TEST_F(LinkLoopTest, A412OnABurntAddressBelievesTheStat) {
-  request_.if_absent = true;
+TEST_F(LinkLoopTest, A412OnABurntAddressBelievesTheSecondStat) {
   relinkable_ = false;
+  request_.if_absent = true;
   Link(Precondition());
   Stat(StatsAt("A"));
+  Stat(StatsAt("A"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "stat"));
+  EXPECT_GE(clock_.Elapsed(), seconds(1));
+}
+
+TEST_F(LinkLoopTest, WhatACommitDropsFromABurntAddressIsPutAnew) {
+  relinkable_ = false;
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Stat(std::nullopt);
+  Link(Links("B"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "B");
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "stat", "put anew",
+                          "link B if-absent"));
 }
 
 TEST_F(LinkLoopTest, A412OverNothingOnABurntAddressIsANewRound) {
