@@ -13,8 +13,9 @@ namespace lakefs::gateway {
 namespace {
 
 // From the first look at a path to the second, where an address is used up. By
-// nobody who can be seen: lakeFS takes the address first, and writes then. Under
-// a 412, by an entry of ours: of 183 seen once under v1.21.0, 3 were dropped.
+// nobody who can be seen: lakeFS takes the address first, and writes then.
+// Under a 412, by an entry of ours: of 183 seen once under v1.21.0, 3 were
+// dropped.
 constexpr std::chrono::seconds kSecondLook{1};
 
 // What a stat shows at the path.
@@ -226,7 +227,10 @@ class Link {
     const absl::StatusOr<Sight> sight = Look();
     if (!sight.ok()) return CannotTell(sight.status());
     if (*sight == Sight::kOurs) return ProveOurs();
-    if (*sight != Sight::kNothing) return AlreadyExists();
+    if (*sight != Sight::kNothing) {
+      lost_ = true;  // ours stood there, and what became of it cannot be told
+      return AlreadyExists();
+    }
     rescue_ = "lost_write";
     return NewRound(std::nullopt);
   }

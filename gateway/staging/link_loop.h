@@ -140,10 +140,10 @@ struct LinkOptions {
 //  InvalidPart       |                 | the store has lost a part: new address
 //
 // On releases that take an address once, a stat that shows A is believed; after
-// a 412, a second one a second later. After
-// a lost link A is linked again all the same: it may still come, and only if A
-// turns out to be used up, and a second stat does not show it, is a new address
-// taken. After a 412, A is used up for certain.
+// a 412, a second one a second later, and if that shows another's the outcome
+// is UNKNOWN. After a lost link A is linked again all the same: it may still
+// come, and only if A turns out to be used up, and a second stat does not show
+// it, is a new address taken. After a 412, A is used up for certain.
 //
 // NOT_COMMITTED becomes UNKNOWN where an earlier link was lost, ALREADY_EXISTS
 // or not: it may have taken effect before another's, or may still. A 412 over

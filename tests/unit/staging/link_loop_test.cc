@@ -245,9 +245,8 @@ TEST_F(LinkLoopTest, WhatACommitDropsFromABurntAddressIsPutAnew) {
   const LinkReport report = Run();
   EXPECT_EQ(report.outcome, Outcome::kCommitted);
   EXPECT_EQ(report.object->physical_address, "B");
-  EXPECT_THAT(lakefs_.calls,
-              ElementsAre("link A if-absent", "stat", "stat", "put anew",
-                          "link B if-absent"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "stat",
+                                         "put anew", "link B if-absent"));
 }
 
 TEST_F(LinkLoopTest, A412OverNothingOnABurntAddressIsANewRound) {
