@@ -66,6 +66,25 @@ class Pipe {
   std::string name_;
 };
 
+// Stops a gateway that its own handler wants stopped.
+class Stopper {
+ public:
+  explicit Stopper(FakeStaging& gateway)
+      : thread_([this, &gateway] {
+          wanted_.WaitForNotification();
+          gateway.StopNow();
+        }) {}
+  ~Stopper() {
+    if (!wanted_.HasBeenNotified()) Stop();
+    thread_.join();
+  }
+  void Stop() { wanted_.Notify(); }
+
+ private:
+  absl::Notification wanted_;
+  std::thread thread_;
+};
+
 class UploadTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -244,13 +263,12 @@ TEST_F(UploadTest, ConnectionLostBeforeTheFinishLeavesNothingLinked) {
   Pipe pipe;
   const auto source = FileSource::Open(pipe.name());
   ASSERT_TRUE(source.ok()) << source.status();
-  std::thread stopper;
+  Stopper stopper(gateway_);
   gateway_.on_bytes = [&](int64_t) {
-    stopper = std::thread([&] { gateway_.StopNow(); });
+    stopper.Stop();
     return grpc::Status::OK;
   };
   const auto result = Upload(**source);
-  stopper.join();
   const Failure failure = FailureOf(result.status());
   EXPECT_EQ(failure.reason, kGatewayConnectionLost);
   EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
@@ -259,15 +277,14 @@ TEST_F(UploadTest, ConnectionLostBeforeTheFinishLeavesNothingLinked) {
 TEST_F(UploadTest, ConnectionLostAfterTheFinishLeavesTheOutcomeUnknown) {
   for (const size_t size : {size_t{1}, 2 * kMiB}) {
     FakeStaging gateway;
-    std::thread stopper;
+    Stopper stopper(gateway);
     gateway.on_finish = [&](grpc::ServerContext& context) {
-      stopper = std::thread([&] { gateway.StopNow(); });
+      stopper.Stop();
       while (!context.IsCancelled()) std::this_thread::yield();
       return grpc::Status::OK;
     };
     client_ = *Client::Connect(gateway.address());
     const Failure failure = FailedUpload(Bytes(size));
-    stopper.join();
     EXPECT_EQ(failure.reason, kGatewayConnectionLost);
     EXPECT_THAT(failure.message, HasSubstr(gateway.address()));
     EXPECT_EQ(failure.outcome, v1::OUTCOME_UNKNOWN);
