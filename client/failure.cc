@@ -65,16 +65,11 @@ bool HasReason(const absl::Status& status) {
   return !FailureOf(status).reason.empty();
 }
 
-// What to do after an error without details.
+// What to do after an error without details: as the gateway advises, also where
+// the outcome is unknown.
 Advice::Advice AdviceFor(v1::Outcome outcome) {
-  switch (outcome) {
-    case v1::OUTCOME_UNSPECIFIED:
-      return Advice::ADVICE_UNSPECIFIED;
-    case v1::OUTCOME_UNKNOWN:
-      return Advice::ADVICE_GIVE_UP;
-    default:
-      return Advice::ADVICE_RETRY_CALL;
-  }
+  return outcome == v1::OUTCOME_UNSPECIFIED ? Advice::ADVICE_UNSPECIFIED
+                                            : Advice::ADVICE_RETRY_CALL;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret_file.h"
 #include "gateway/base/worker_pool.h"
@@ -38,6 +39,13 @@ void TuneAllocator() {
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_ARENA_MAX, 1);
+}
+
+// abseil looks for locks taken in orders that can block each other, at each lock
+// of gRPC's and ours, and ends the program over one. Builds for production leave
+// that out; Debian's does not.
+void SkipDeadlockDetection() {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
 // Blocks the signals that end the program, in all threads to come, so that the
@@ -182,8 +190,9 @@ int Run(const Settings& settings) {
   ServerInfo server_info(lakefs, lakefs_budget);
   LinkGate link_gate;
   LinkLoop link_loop(lakefs, lakefs_budget, link_gate);
-  AddressLinker linker(lakefs, server_info, link_loop, lakefs_budget,
-                       settings.allow_any_address);
+  AddressLinker linker(
+      lakefs, server_info, link_loop, lakefs_budget,
+      {.any = settings.allow_any_address, .local_root = settings.local_store});
   WorkerPool background(kBackgroundThreads, kBackgroundQueue);
   WorkerPool part_senders(kPartSenders, kPartQueue);
   MemoryBudget memory(settings.memory_bytes);
@@ -286,6 +295,7 @@ int Run(const Settings& settings) {
 
 int Main(int argc, char** argv) {
   TuneAllocator();
+  SkipDeadlockDetection();
   const auto line = ReadSettings(argc, argv, ProcessEnvironment());
   if (!line.ok()) return Fail(line.status());
   if (!line->text.empty()) {

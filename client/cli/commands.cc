@@ -197,7 +197,10 @@ int RunCommand(const CommandLine& line, const Interrupt& interrupt,
       absl::StrCat(Verb(line.command), " ",
                    line.command == Command::kOutcome ? line.request_id
                                                      : ObjectUri(line.object));
-  output.err << ErrorLine(what, failure) << "\n";
+  output.err << ErrorLine(
+                    what, failure,
+                    line.command == Command::kUpload ? line.request_id : "")
+             << "\n";
   if (line.json) output.out << ToJson(failure, exit_code) << std::endl;
   return static_cast<int>(exit_code);
 }

@@ -23,12 +23,11 @@ constexpr std::array kAdviceByReason = {
     Text(kSourceChanged, "upload it again when nobody writes to it"),
     Text("OBJECT_EXISTS", "leave --if-absent out to replace it"),
     Text("CREDENTIALS_REJECTED",
-         "check the keys that the gateway was started with"),
+         "check the keys that the gateway was started with or, where it passes "
+         "credentials on, your own"),
     Text("PERMISSION_DENIED",
          "write to another branch, or have the right granted"),
     Text("LINK_ADDRESS_EXPIRED", "ask for a new address and start over"),
-    Text("UPSTREAM_UNREACHABLE",
-         "check the lakeFS address that the gateway was started with"),
 };
 
 absl::string_view OutcomeText(v1::Outcome outcome) {
@@ -50,9 +49,17 @@ std::string RetryText(const Failure& failure) {
 
 // Where the reason alone does not tell what to do.
 std::string AdviceByCase(const Failure& failure) {
+  if (failure.reason == "UPSTREAM_UNREACHABLE") {
+    const auto operation = failure.metadata.find("operation");
+    const bool store = operation != failure.metadata.end() &&
+                       absl::StartsWith(operation->second, "store");
+    return store ? "can the gateway reach the store that lakeFS uses?"
+                 : "check the lakeFS address that the gateway was started with";
+  }
   if (failure.reason == "NOT_FOUND") {
     return failure.resource_type.empty()
-               ? "check the ID; a gateway remembers one for six hours"
+               ? "check the ID; a gateway remembers one for six hours, and "
+                 "the object that it made keeps it"
                : "check the names of the repository and the branch";
   }
   if (failure.reason == kGatewayUnreachable &&
@@ -62,18 +69,12 @@ std::string AdviceByCase(const Failure& failure) {
   return "";
 }
 
-std::string OneLine(std::string text) {
-  for (char& c : text) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
-  }
-  return text;
-}
-
-}  // namespace
-
-std::string AdviceText(const Failure& failure) {
+// What to do, in a few words; empty if the message says it all.
+std::string AdviceText(const Failure& failure, absl::string_view request_id) {
   if (failure.outcome == v1::OUTCOME_UNKNOWN) {
-    return "look at the path before trying again";
+    if (request_id.empty()) return "look at the path before trying again";
+    return absl::StrCat("repeat the command as it is: --request-id ",
+                        request_id, " keeps it from writing a second object");
   }
   if (std::string text = AdviceByCase(failure); !text.empty()) return text;
   for (const auto& [reason, text] : kAdviceByReason) {
@@ -90,7 +91,17 @@ std::string AdviceText(const Failure& failure) {
   return failure.retry_after ? RetryText(failure) : "";
 }
 
-std::string ErrorLine(absl::string_view what, const Failure& failure) {
+std::string OneLine(std::string text) {
+  for (char& c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ErrorLine(absl::string_view what, const Failure& failure,
+                      absl::string_view request_id) {
   std::string line = absl::StrCat("lakefs-staging: ", what);
   if (!what.empty()) absl::StrAppend(&line, ": ");
   absl::StrAppend(&line, failure.message);
@@ -103,8 +114,8 @@ std::string ErrorLine(absl::string_view what, const Failure& failure) {
   if (!failure.reason.empty() && failure.reason != kInvalidRequest) {
     absl::StrAppend(&line, " [", failure.reason, "]");
   }
-  for (const std::string& more :
-       {std::string(OutcomeText(failure.outcome)), AdviceText(failure)}) {
+  for (const std::string& more : {std::string(OutcomeText(failure.outcome)),
+                                  AdviceText(failure, request_id)}) {
     if (!more.empty()) absl::StrAppend(&line, "; ", more);
   }
   return OneLine(std::move(line));

@@ -9,12 +9,9 @@
 namespace lakefs::staging {
 
 // `what` failed with `failure`: the gateway's words, its reason, what is known
-// of the outcome, and what to do now. One line whatever the texts hold, without
-// a line feed at the end.
-std::string ErrorLine(absl::string_view what, const Failure& failure);
-
-// What to do after `failure`, in a few words; empty if nothing can be said that
-// the message does not say.
-std::string AdviceText(const Failure& failure);
+// of the outcome, and what to do now; `request_id` is that of an upload that
+// had one. One line whatever the texts hold, without a line feed at the end.
+std::string ErrorLine(absl::string_view what, const Failure& failure,
+                      absl::string_view request_id = "");
 
 }  // namespace lakefs::staging

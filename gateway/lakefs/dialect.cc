@@ -5,8 +5,11 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -14,6 +17,8 @@ namespace {
 
 // An HMAC-SHA256 in base64url without padding.
 constexpr size_t kSignatureLength = 43;
+
+constexpr absl::string_view kLocal = "local://";
 
 // Major and minor; {0, 0} if the version does not tell.
 std::pair<int, int> ParseVersion(absl::string_view version) {
@@ -74,6 +79,21 @@ bool IsSignedAddress(absl::string_view physical_address) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
                   c == '-' || c == '_';
          });
+}
+
+bool IsShownAs(absl::string_view address, absl::string_view shown) {
+  if (address == shown) return true;
+  if (!absl::ConsumePrefix(&address, kLocal) ||
+      !absl::ConsumePrefix(&shown, kLocal) ||
+      !absl::ConsumeSuffix(&shown, address)) {
+    return false;
+  }
+  // What stood before it is the root, with which it begins.
+  return !shown.empty() && absl::StartsWith(address, absl::StrCat(shown, "/"));
+}
+
+bool ShowsAddress(absl::string_view shown) {
+  return !absl::StartsWith(shown, kLocal);
 }
 
 }  // namespace lakefs::gateway

@@ -52,4 +52,13 @@ absl::Status CheckConditional(const Dialect& dialect);
 // ends in a comma and 43 characters of base64url.
 bool IsSignedAddress(absl::string_view physical_address);
 
+// Whether a stat that shows `shown` is of an object that was linked at
+// `address`. A local store's address, "local:///ROOT/lake/data/x", is shown
+// with the root twice. Source: seen of v1.21.0 and v1.84.0.
+bool IsShownAs(absl::string_view address, absl::string_view shown);
+
+// Whether an object can be linked again by the address that a stat shows. On a
+// local store that may be one without bytes.
+bool ShowsAddress(absl::string_view shown);
+
 }  // namespace lakefs::gateway

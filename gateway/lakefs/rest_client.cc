@@ -118,25 +118,6 @@ absl::Status NeverSent(const absl::Status& status) {
   return MakeError(absl::StatusCode::kUnavailable, status.message(), details);
 }
 
-// An object on a local store that was linked by the address which lakeFS itself
-// gave out, "local:///ROOT/lake/data/x", is shown with the root twice. Linked
-// by that, it would be an object without bytes.
-// Source: seen of v1.84.0 and v1.21.0.
-std::string WithRootOnce(std::string address) {
-  constexpr absl::string_view kLocal = "local://";
-  absl::string_view path = address;
-  if (!absl::ConsumePrefix(&path, kLocal) || !absl::StartsWith(path, "/")) {
-    return address;
-  }
-  for (size_t end = path.rfind('/'); end > 0; end = path.rfind('/', end - 1)) {
-    const absl::string_view root = path.substr(0, end);
-    if (absl::StartsWith(path.substr(end), absl::StrCat(root, "/"))) {
-      return absl::StrCat(kLocal, path.substr(end));
-    }
-  }
-  return address;
-}
-
 }  // namespace
 
 std::string ApiBase(absl::string_view endpoint) {
@@ -308,10 +289,8 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
     return std::nullopt;
   }
   if (!response.ok()) return response.status();
-  auto stats = ParseObjectStats(response->body);
-  if (!stats) return UnreadableAnswer("statObject", *response);
-  stats->physical_address = WithRootOnce(std::move(stats->physical_address));
-  return stats;
+  if (auto stats = ParseObjectStats(response->body)) return stats;
+  return UnreadableAnswer("statObject", *response);
 }
 
 absl::StatusOr<MultipartUpload> RestClient::CreatePresignMultipartUpload(

@@ -1,5 +1,7 @@
 #include "gateway/staging/address_linker.h"
 
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -13,9 +15,10 @@ namespace {
 // Repositories whose namespace is remembered; past it, all are forgotten.
 constexpr size_t kMaxNamespaces = 1024;
 
-bool IsUnder(absl::string_view address, absl::string_view storage_namespace) {
-  return absl::ConsumePrefix(&address,
-                             absl::StripSuffix(storage_namespace, "/")) &&
+constexpr absl::string_view kLocal = "local://";
+
+bool IsBelow(absl::string_view address, absl::string_view folder) {
+  return absl::ConsumePrefix(&address, absl::StripSuffix(folder, "/")) &&
          absl::StartsWith(address, "/") && !absl::StrContains(address, "/../");
 }
 
@@ -23,12 +26,12 @@ bool IsUnder(absl::string_view address, absl::string_view storage_namespace) {
 
 AddressLinker::AddressLinker(LakefsApi& lakefs, ServerInfo& server_info,
                              LinkLoop& link_loop, RetryBudget& budget,
-                             bool any_address)
+                             LinkableAddresses linkable)
     : lakefs_(lakefs),
       server_info_(server_info),
       link_loop_(link_loop),
       budget_(budget),
-      any_address_(any_address) {}
+      linkable_(std::move(linkable)) {}
 
 LinkReport AddressLinker::Link(const CallContext& context,
                                const ObjectPath& object,
@@ -70,7 +73,7 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
                                            const std::string& repository,
                                            const std::string& physical_address,
                                            absl::BitGenRef random) {
-  if (any_address_) return absl::OkStatus();
+  if (linkable_.any) return absl::OkStatus();
   std::string storage_namespace;
   // What a caller learned by its own rights is not told to others.
   const bool shared = context.authorization().empty();
@@ -95,7 +98,21 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
   return InvalidRequest(
       {{"metadata.staging.physical_address",
         absl::StrCat("is not under ", storage_namespace,
-                     ", the storage namespace of repository ", repository)}});
+                     ", the storage namespace of repository ", repository,
+                     absl::StartsWith(storage_namespace, kLocal) &&
+                             linkable_.local_root.empty()
+                         ? "; to link what lakeFS gives out for a local store, "
+                           "name its folder to the gateway by --local-store"
+                         : "")}});
+}
+
+bool AddressLinker::IsUnder(absl::string_view address,
+                            absl::string_view storage_namespace) const {
+  if (IsBelow(address, storage_namespace)) return true;
+  return !linkable_.local_root.empty() &&
+         absl::ConsumePrefix(&storage_namespace, kLocal) &&
+         IsBelow(address, absl::StrCat(kLocal, linkable_.local_root, "/",
+                                       storage_namespace));
 }
 
 }  // namespace lakefs::gateway

@@ -382,12 +382,14 @@ class Link {
       const auto stats = lakefs_.StatObject(context_, request_.object);
       if (stats.ok()) {
         seen_ = *stats;
+        NameAsLinked();
         if (seen_ && IsEarlier(*seen_)) {
           // By an earlier call, whose answer was lost.
           Placement& earlier = ours_[seen_->physical_address];
           earlier.location.physical_address = seen_->physical_address;
           earlier.checksum = seen_->checksum;
-          earlier.relinkable = placement_.relinkable;
+          earlier.relinkable =
+              placement_.relinkable && ShowsAddress(seen_->physical_address);
         }
         const Sight sight = Classify();
         visible_ = sight == Sight::kOurs;
@@ -399,6 +401,16 @@ class Link {
       if (verdict == RetryVerdict::kRetried) continue;
       return WithMetadata(stats.status(), "retryVerdict",
                           RetryVerdictName(verdict));
+    }
+  }
+
+  // Gives what is ours the address that we linked.
+  void NameAsLinked() {
+    if (!seen_) return;
+    for (const auto& [address, placement] : ours_) {
+      if (IsShownAs(address, seen_->physical_address)) {
+        seen_->physical_address = address;
+      }
     }
   }
 
@@ -603,6 +615,7 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
   link.placement = {.location = {.physical_address = stats.physical_address},
                     .checksum = stats.checksum};
   link.placement.relinkable =
+      ShowsAddress(stats.physical_address) &&
       DialectOf(server, link.placement.location).relinkable;
   link.ours[stats.physical_address] = link.placement;
   return link;

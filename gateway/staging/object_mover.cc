@@ -350,10 +350,14 @@ absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
 absl::StatusOr<StagingLocation> ObjectMover::Locate(const Where& where) {
   // A location that lakeFS named in a conflict may lack the URL.
   if (where && (where->presigned_url || !Presigned())) return *where;
-  auto location = Repeat(context_, deps_.lakefs_budget, random_, [&] {
-    return deps_.lakefs.GetPhysicalAddress(context_, request_.object,
-                                           Presigned());
-  });
+  auto location = Repeat(
+      context_, deps_.lakefs_budget, random_,
+      [&] {
+        return deps_.lakefs.GetPhysicalAddress(context_, request_.object,
+                                               Presigned());
+      },
+      // Who has sent one part only can send it again.
+      plan_ == Plan::kSinglePut ? Persistence{} : kForBytes);
   if (!location.ok()) return location;
   if (request_.if_absent) {
     const auto kept = CheckConditional(DialectOf(server_, *location));

@@ -45,9 +45,12 @@ absl::StatusOr<std::unique_ptr<PresignedMultipart>> PresignedMultipart::Begin(
   const auto urls = static_cast<int>(
       dialect.part_urls ? std::min(parts.value_or(at_once), at_once)
                         : parts.value_or(at_once));
-  auto upload = Repeat(context, deps.lakefs_budget, random, [&] {
-    return deps.lakefs.CreatePresignMultipartUpload(context, object, urls);
-  });
+  auto upload = Repeat(
+      context, deps.lakefs_budget, random,
+      [&] {
+        return deps.lakefs.CreatePresignMultipartUpload(context, object, urls);
+      },
+      kForBytes);
   if (!upload.ok()) return upload.status();
   std::unique_ptr<PresignedMultipart> multipart(
       new PresignedMultipart(context, deps, object, dialect, parts));
@@ -130,9 +133,12 @@ absl::StatusOr<PresignedMultipart::Url> PresignedMultipart::UrlOf(
 absl::StatusOr<PresignedMultipart::Url> PresignedMultipart::AskForUrl(
     const CallContext& context, int number) {
   absl::InsecureBitGen random;
-  auto text = Repeat(context, deps_.lakefs_budget, random, [&] {
-    return deps_.lakefs.UploadPart(context, object_, upload_, number);
-  });
+  auto text = Repeat(
+      context, deps_.lakefs_budget, random,
+      [&] {
+        return deps_.lakefs.UploadPart(context, object_, upload_, number);
+      },
+      kForBytes);
   if (!text.ok()) return text.status();
   return Received(*std::move(text));
 }

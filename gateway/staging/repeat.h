@@ -30,8 +30,9 @@ struct Persistence {
   WhenSpent when_spent = WhenSpent::kGiveUp;
 };
 
-// For bytes on their way to the store: a caller that cannot send them again
-// loses all that it has sent, so a store may be away for a minute.
+// For bytes on their way to the store, and for the addresses they need: a
+// caller that cannot send them again loses all that it has sent, so that a
+// store or a lakeFS may be away for a minute.
 inline constexpr Persistence kForBytes{
     .at_least = std::chrono::milliseconds(60'000),
     .when_spent = WhenSpent::kWaitLong};

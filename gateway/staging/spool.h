@@ -36,10 +36,6 @@ class Spool {
 
   int64_t used_bytes() const { return used_; }
   int64_t capacity_bytes() const { return options_.capacity_bytes; }
-  // Whether an object of that size can ever be spooled.
-  bool Takes(int64_t size_bytes) const {
-    return size_bytes <= options_.capacity_bytes;
-  }
 
  private:
   friend class SpoolFile;

@@ -10,6 +10,7 @@ namespace lakefs::gateway::testing {
 
 struct Entry {
   std::string physical_address;  // In full, whatever form it was sent in.
+  bool linked = false;           // By its address, as opposed to uploaded.
   std::string checksum;
   int64_t size_bytes = 0;
   int64_t mtime = 0;  // Seconds since the epoch.

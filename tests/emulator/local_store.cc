@@ -26,6 +26,12 @@ std::string LocalStore::AddressIn(absl::string_view storage_namespace,
   return absl::StrCat("local://", root_, "/", storage_namespace, "/", relative);
 }
 
+std::string LocalStore::ShownAddress(const std::string& address) const {
+  return FileOf(address).empty()
+             ? address
+             : absl::StrCat("local://", root_, FileOf(address));
+}
+
 StoredObject LocalStore::Put(const std::string& address, Content content,
                              const std::string&) {
   std::filesystem::path file = FileOf(address);

@@ -23,6 +23,8 @@ class LocalStore final : public ObjectStore {
   std::string NamespaceOf(absl::string_view repository) const override;
   std::string AddressIn(absl::string_view storage_namespace,
                         absl::string_view relative) const override;
+  // With the root twice, as real servers of v1.21 and v1.84 do.
+  std::string ShownAddress(const std::string& address) const override;
   StoredObject Put(const std::string& address, Content content,
                    const std::string& content_type) override;
   std::optional<Content> Get(const std::string& address) const override;

@@ -88,6 +88,10 @@ HttpResponse StatObject(const Call& call) {
   Lookup found = FindEntry(call);
   if (found.entry == nullptr) return found.error;
   json stats = StatsOf(call.request.Query("path"), *found.entry);
+  if (found.entry->linked) {
+    stats["physical_address"] =
+        call.backend.store.ShownAddress(found.entry->physical_address);
+  }
   if (call.request.Query("user_metadata") == "false") {
     stats["metadata"] = json::object();
   }

@@ -52,6 +52,11 @@ class ObjectStore {
     return std::string(storage_namespace) + "/" + std::string(relative);
   }
 
+  // Where a stat shows an object that was linked by its address.
+  virtual std::string ShownAddress(const std::string& address) const {
+    return address;
+  }
+
   // What lakeFS itself does: store an object, read it back (nullopt: nothing
   // there).
   virtual StoredObject Put(const std::string& address, Content content,

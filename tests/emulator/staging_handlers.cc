@@ -73,6 +73,7 @@ std::string CleanChecksum(const std::string& checksum) {
 Entry EntryOf(const Call& call, const json& body) {
   Entry entry;
   entry.physical_address = StringField(body["staging"], "physical_address");
+  entry.linked = true;
   entry.checksum = StringField(body, "checksum");
   entry.size_bytes = IntField(body, "size_bytes");
   entry.content_type = StringField(body, "content_type");

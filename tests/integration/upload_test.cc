@@ -357,6 +357,16 @@ TEST_F(UploadTest, ALakefsThatIsDownIsNotHammered) {
   emulator_.ClearFaults();
 }
 
+TEST_F(UploadTest, WhatIsMoreThanOnePartOutlastsALakefsThatIsAway) {
+  const std::string data = Bytes((8 << 20) + 1);
+  AddFault("getPhysicalAddress", Fault::Kind::kStatus, 6, 503);
+  EXPECT_TRUE(Upload(*stub_, HeaderFor("spooled", true), data).status.ok());
+  AddFault("createPresignMultipartUpload", Fault::Kind::kStatus, 6, 503);
+  EXPECT_TRUE(Upload(*stub_, HeaderFor("parts"), data).status.ok());
+  EXPECT_TRUE(Read("spooled") == data);
+  EXPECT_TRUE(Read("parts") == data);
+}
+
 TEST_F(UploadTest, AnUnreachableLakefsIsNamed) {
   GatewayProcess other("http://127.0.0.1:1");
   auto stub = other.NewStub();

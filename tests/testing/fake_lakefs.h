@@ -34,6 +34,7 @@ class FakeLakefs final : public LakefsApi {
   std::string uploaded;
   UploadOptions upload_options;
   ServerConfig config;
+  std::string storage_namespace = "s3://bucket/repo";
 
   absl::StatusOr<ServerConfig> GetConfig(const CallContext&) override {
     Note("config");
@@ -51,7 +52,7 @@ class FakeLakefs final : public LakefsApi {
   absl::StatusOr<std::string> GetStorageNamespace(const CallContext&,
                                                   absl::string_view) override {
     Note("namespace");
-    return "s3://bucket/repo";
+    return storage_namespace;
   }
   absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext&,
                                                      const ObjectPath&,

@@ -92,6 +92,22 @@ TEST(ErrorLineTest, UnknownOutcomeAsksToLookFirst) {
                         "at the path before trying again"));
 }
 
+TEST(ErrorLineTest, WithARequestIdAnUnknownOutcomeAsksForTheSameAgain) {
+  const Failure failure = Make(Code::kUnknown, "OUTCOME_UNKNOWN",
+                               v1::OUTCOME_UNKNOWN, Upload::ADVICE_RETRY_CALL);
+  EXPECT_THAT(ErrorLine("x", failure, "job-7"),
+              HasSubstr("linked; repeat the command as it is: --request-id "
+                        "job-7 keeps it from writing a second object"));
+}
+
+TEST(ErrorLineTest, WhatCannotBeReachedDecidesWhatToCheck) {
+  Failure failure = Make(Code::kUnavailable, "UPSTREAM_UNREACHABLE");
+  failure.metadata["operation"] = "getPhysicalAddress";
+  EXPECT_THAT(ErrorLine("", failure), HasSubstr("check the lakeFS address"));
+  failure.metadata["operation"] = "storePut";
+  EXPECT_THAT(ErrorLine("", failure), HasSubstr("reach the store"));
+}
+
 TEST(ErrorLineTest, WhatWasNotFoundDecidesWhatToCheck) {
   Failure failure = Make(Code::kNotFound, "NOT_FOUND");
   EXPECT_THAT(ErrorLine("", failure), HasSubstr("check the ID"));

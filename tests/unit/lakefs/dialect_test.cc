@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace lakefs::gateway {
 namespace {
 
@@ -134,6 +136,26 @@ TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
   EXPECT_FALSE(IsSignedAddress(std::string(kSigned) + "x"));
   EXPECT_FALSE(IsSignedAddress("s3://b/x," + std::string(43, '+')));
   EXPECT_FALSE(IsSignedAddress(""));
+}
+
+TEST(DialectTest, ALocalStoresAddressIsShownWithItsRootTwice) {
+  EXPECT_TRUE(IsShownAs("s3://b/data/x", "s3://b/data/x"));
+  EXPECT_FALSE(IsShownAs("s3://b/data/x", "s3://b/data/y"));
+  EXPECT_FALSE(IsShownAs("s3:///b/b/data/x", "s3:///b/b/b/data/x"));
+  // A root that repeats itself, or that the namespace repeats, is no trap.
+  for (const char* root : {"/srv", "/srv/srv", "/srv/srv/srv", "/data"}) {
+    for (const char* name : {"lake", "srv", "data"}) {
+      const std::string path = absl::StrCat(root, "/", name, "/data/a/b,s");
+      const std::string given = absl::StrCat("local://", path);
+      EXPECT_TRUE(IsShownAs(given, given));
+      EXPECT_TRUE(IsShownAs(given, absl::StrCat("local://", root, path)));
+      EXPECT_FALSE(IsShownAs(given, absl::StrCat("local:///var", path)));
+      EXPECT_FALSE(IsShownAs(given, absl::StrCat("local:///sr", path)));
+      EXPECT_FALSE(IsShownAs(given, absl::StrCat(given, "/x")));
+    }
+  }
+  EXPECT_TRUE(ShowsAddress("s3://b/data/x"));
+  EXPECT_FALSE(ShowsAddress("local:///srv/lake/data/x"));
 }
 
 }  // namespace

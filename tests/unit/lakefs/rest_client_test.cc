@@ -123,25 +123,6 @@ TEST_F(RestClientTest, AMissingObjectIsNothingAndAMissingRepositoryAnError) {
               StatusIs(absl::StatusCode::kNotFound));
 }
 
-TEST_F(RestClientTest, AnAddressOnALocalStoreHasItsRootOnce) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"local:///srv/blocks/srv/blocks/lake/data/a/b,s",
-       "local:///srv/blocks/lake/data/a/b,s"},
-      {"local:///srv/blocks/lake/data/a/b,s",
-       "local:///srv/blocks/lake/data/a/b,s"},
-      {"local://lake/data/a/b", "local://lake/data/a/b"},
-      {"s3://lake/srv/srv/x", "s3://lake/srv/srv/x"},
-  };
-  for (const auto& [shown, expected] : cases) {
-    http_.Answer(200, absl::StrCat(R"({"path":"p","physical_address":")", shown,
-                                   R"(","checksum":"c","mtime":1})"));
-    const auto stats = client_.StatObject(context_, object_);
-    ASSERT_THAT(stats, IsOk());
-    ASSERT_TRUE(stats->has_value());
-    EXPECT_EQ((*stats)->physical_address, expected);
-  }
-}
-
 TEST_F(RestClientTest, ServersWithoutConfigAreAskedInTwoSteps) {
   http_.Answer(500, R"({"message":"invalid API endpoint"})");
   http_.Answer(200, R"({"blockstore_type":"s3"})");
