@@ -4,7 +4,9 @@
 //   bench-load ADDRESS stream CALLERS SIZE SECONDS
 //   bench-load ADDRESS unary CALLERS SIZE SECONDS
 //   bench-load ADDRESS address CALLERS SECONDS
+//   bench-load ADDRESS empty CALLERS SECONDS
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
 #include <atomic>
@@ -30,11 +32,11 @@ using lakefs::gateway::Crc32c;
 
 constexpr size_t kChunk = 1 << 20;
 
-std::unique_ptr<pb::Staging::Stub> NewStub(const std::string& address) {
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt("grpc.use_local_subchannel_pool", 1);
-  return pb::Staging::NewStub(grpc::CreateCustomChannel(
-      address, grpc::InsecureChannelCredentials(), arguments));
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                   arguments);
 }
 
 void Fill(pb::UploadHeader& header) {
@@ -42,6 +44,20 @@ void Fill(pb::UploadHeader& header) {
   header.mutable_object()->set_branch("main");
   header.mutable_object()->set_path("o");
 }
+
+// A caller with a connection of its own.
+struct Caller {
+  explicit Caller(const std::string& address)
+      : channel(NewChannel(address)),
+        stub(pb::Staging::NewStub(channel)),
+        generic(channel) {}
+  ~Caller() { queue.Shutdown(); }
+
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<pb::Staging::Stub> stub;
+  grpc::GenericStub generic;
+  grpc::CompletionQueue queue;
+};
 
 [[noreturn]] void Die(const std::string& why) {
   std::cerr << "bench-load: " << why << "\n";
@@ -89,12 +105,15 @@ pb::UploadResult UploadStream(pb::Staging::Stub& stub, const std::string& data,
 void Bulk(const std::string& address, int streams, int64_t bytes) {
   const std::string data(kChunk, 'x');
   const uint32_t crc = Crc32c(data);
-  std::vector<std::unique_ptr<pb::Staging::Stub>> stubs;
-  for (int i = 0; i < streams; ++i) stubs.push_back(NewStub(address));
+  std::vector<std::unique_ptr<Caller>> callers;
+  for (int i = 0; i < streams; ++i) {
+    callers.push_back(std::make_unique<Caller>(address));
+  }
   const auto start = Clock::now();
   std::vector<std::thread> threads;
   for (int i = 0; i < streams; ++i) {
-    threads.emplace_back([&, i] { UploadStream(*stubs[i], data, crc, bytes); });
+    threads.emplace_back(
+        [&, i] { UploadStream(*callers[i]->stub, data, crc, bytes); });
   }
   for (std::thread& thread : threads) thread.join();
   const std::chrono::duration<double> took = Clock::now() - start;
@@ -103,17 +122,17 @@ void Bulk(const std::string& address, int streams, int64_t bytes) {
 
 // Calls `once` by as many callers for so long.
 void Repeat(const std::string& address, int callers, double seconds,
-            const std::function<void(pb::Staging::Stub&)>& once) {
+            const std::function<void(Caller&)>& once) {
   std::atomic<bool> stop = false;
   std::vector<std::vector<double>> times(static_cast<size_t>(callers));
   std::vector<std::thread> threads;
   const auto start = Clock::now();
   for (int i = 0; i < callers; ++i) {
     threads.emplace_back([&, i] {
-      const auto stub = NewStub(address);
+      Caller caller(address);
       while (!stop) {
         const auto begin = Clock::now();
-        once(*stub);
+        once(caller);
         times[static_cast<size_t>(i)].push_back(
             std::chrono::duration<double>(Clock::now() - begin).count());
       }
@@ -132,6 +151,36 @@ void Repeat(const std::string& address, int callers, double seconds,
             << ", \"p50_us\": " << all[all.size() / 2] * 1e6 << "}\n";
 }
 
+// A call that gRPC answers by itself: what any call costs.
+void EmptyCall(Caller& caller) {
+  grpc::ClientContext context;
+  const grpc::Slice nothing;
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  const auto call = caller.generic.PrepareUnaryCall(
+      &context, "/grpc.health.v1.Health/Check", grpc::ByteBuffer(&nothing, 1),
+      &caller.queue);
+  call->StartCall();
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  caller.queue.Next(&tag, &ok);
+  if (!status.ok()) Die(status.error_message());
+}
+
+void GetAddress(Caller& caller) {
+  grpc::ClientContext context;
+  pb::GetPhysicalAddressRequest request;
+  request.mutable_object()->set_repository("repo");
+  request.mutable_object()->set_branch("main");
+  request.mutable_object()->set_path("o");
+  request.set_presign(true);
+  pb::GetPhysicalAddressResponse response;
+  const auto status =
+      caller.stub->GetPhysicalAddress(&context, request, &response);
+  if (!status.ok()) Die(status.error_message());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -143,27 +192,18 @@ int main(int argc, char** argv) {
     return 0;
   }
   const int callers = std::atoi(argv[3]);
-  if (mode == "address") {
-    Repeat(address, callers, std::atof(argv[4]), [](pb::Staging::Stub& stub) {
-      grpc::ClientContext context;
-      pb::GetPhysicalAddressRequest request;
-      request.mutable_object()->set_repository("repo");
-      request.mutable_object()->set_branch("main");
-      request.mutable_object()->set_path("o");
-      request.set_presign(true);
-      pb::GetPhysicalAddressResponse response;
-      const auto status = stub.GetPhysicalAddress(&context, request, &response);
-      if (!status.ok()) Die(status.error_message());
-    });
+  if (mode == "address" || mode == "empty") {
+    Repeat(address, callers, std::atof(argv[4]),
+           mode == "empty" ? EmptyCall : GetAddress);
     return 0;
   }
   if (argc < 6) return 2;
   const std::string data(static_cast<size_t>(std::atoll(argv[4])), 'x');
   const uint32_t crc = Crc32c(data);
   const auto size = static_cast<int64_t>(data.size());
-  Repeat(address, callers, std::atof(argv[5]), [&](pb::Staging::Stub& stub) {
+  Repeat(address, callers, std::atof(argv[5]), [&](Caller& caller) {
     if (mode == "stream") {
-      UploadStream(stub, data, crc, size);
+      UploadStream(*caller.stub, data, crc, size);
       return;
     }
     grpc::ClientContext context;
@@ -172,7 +212,7 @@ int main(int argc, char** argv) {
     request.set_data(data);
     request.set_crc32c(crc);
     pb::UploadObjectResponse response;
-    const auto status = stub.UploadObject(&context, request, &response);
+    const auto status = caller.stub->UploadObject(&context, request, &response);
     if (!status.ok()) Die(status.error_message());
     CheckSum(response.result(), crc);
   });
