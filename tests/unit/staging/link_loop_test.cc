@@ -510,6 +510,7 @@ TEST_F(LinkLoopTest, ACancelledLinkThatCannotBeSeenIsUnknownAndNotRepeated) {
   const LinkReport report = RunIn(context);
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_EQ(AdviceFor(report), Advice::kRetryCall);
   // It is looked for again, for some seconds.
   EXPECT_GT(lakefs_.calls.size(), 3U);
   EXPECT_LT(lakefs_.calls.size(), 100U);

@@ -256,6 +256,8 @@ TEST_F(ThroughLakefsTest, AStatThatAlwaysFailsLeavesItUnknown) {
 
 TEST_F(ThroughLakefsTest, WhatCameWhenTheCallWasOverIsFoundOut) {
   UploadFails(Reason::kUpstreamConnectionLost);
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "busy",
+                                    Reason::kUpstreamUnavailable));
   lakefs_.on_call = [this](const std::string& line) {
     if (line == "upload") clock_.Advance(seconds(60));
     if (line != "stat") return;

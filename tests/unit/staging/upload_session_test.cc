@@ -377,13 +377,22 @@ TEST_F(UploadSessionTest, WhatStoodThereIsAskedUntilThereIsAnAnswer) {
 }
 
 TEST_F(UploadSessionTest, AnEntryOfTheSameRequestIdAndAnotherHeaderIsRefused) {
-  UploadSession session(Deps());
-  stands_ = Entry('E', "r");
-  stands_->user_metadata["k"] = "v";
-  const UploadReport report = Run(session, "r");
-  EXPECT_THAT(report.link.status, StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
-  EXPECT_TRUE(lakefs_.linked.empty());
+  using Change = void (*)(ObjectStats&);
+  const Change changes[] = {[](ObjectStats& s) { s.user_metadata["k"] = "v"; },
+                            [](ObjectStats& s) { s.size_bytes = 6; },
+                            [](ObjectStats& s) { s.content_type = "text/y"; }};
+  request_.content_type = "text/x";
+  for (const Change change : changes) {
+    UploadSession session(Deps());
+    stands_ = Entry('E', "r");
+    stands_->content_type = "text/x";
+    change(*stands_);
+    const UploadReport report = Run(session, "r");
+    EXPECT_THAT(report.link.status,
+                StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
+    EXPECT_TRUE(lakefs_.linked.empty());
+  }
 }
 
 TEST_F(UploadSessionTest, ACreateOverWhatStandsThereIsRefusedUnlinked) {
