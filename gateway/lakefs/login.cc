@@ -9,6 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/lakefs/answers.h"
 #include "gateway/lakefs/json.h"
+#include "gateway/lakefs/lakefs_api.h"
 #include "gateway/lakefs/rest_client.h"
 
 namespace lakefs::gateway {
@@ -55,12 +56,23 @@ absl::StatusOr<HttpHeader> Login::Get(const CallContext& context) {
   if (session_ && context.clock().Now() < session_->ends_at) {
     return session_->header;
   }
-  if (!failure_.ok()) return failure_;
+  if (!failure_.ok()) return FailureFor(context);
   const absl::Status over = context.Over();
   return over.ok() ? MakeError(absl::StatusCode::kUnavailable,
                                "the login to lakeFS is not done yet",
                                Reason::kUpstreamUnreachable)
                    : over;
+}
+
+// Who asks again within the pause would only hear the same.
+absl::Status Login::FailureFor(const CallContext& context) const {
+  if (!Transient(failure_)) return failure_;
+  const auto pause = std::chrono::ceil<std::chrono::milliseconds>(
+      failed_ + kPauseAfterFailure - context.clock().Now());
+  ErrorDetails details = DetailsOf(failure_);
+  details.retry_after = std::max(
+      details.retry_after.value_or(std::chrono::milliseconds(0)), pause);
+  return MakeError(failure_.code(), failure_.message(), details);
 }
 
 bool Login::Renew(const CallContext& context, const HttpHeader& refused) {

@@ -26,7 +26,8 @@ struct LoginOptions {
 // and when lakeFS refuses it. Only the login carries the key.
 //
 // While one call logs in, others go on with the session that there is; without
-// one they wait. A login that failed is not repeated for a second.
+// one they wait. A login that failed is not repeated for a second, which is
+// also what its error asks those to wait who repeat theirs.
 class Login final : public Credentials {
  public:
   Login(LoginOptions options, HttpClient& http, Metrics& metrics);
@@ -42,6 +43,8 @@ class Login final : public Credentials {
   };
   absl::StatusOr<Session> LogIn(const CallContext& context,
                                 const AccessKey& key);
+  absl::Status FailureFor(const CallContext& context) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
   // Logs in, unless another does; then waits for that if there is nothing else.
   void Refresh(const CallContext& context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ReadKeyAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

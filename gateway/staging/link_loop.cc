@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/lakefs/dialect.h"
+#include "gateway/staging/repeat.h"
 #include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
@@ -36,6 +37,7 @@ class Link {
         request_(request),
         before_(before),
         place_(place),
+        random_(random),
         backoff_(options.backoff, random),
         context_(context.WithDeadline(context.deadline() - Reserve(context))),
         conditional_(request.if_absent) {}
@@ -124,12 +126,18 @@ class Link {
                          Reason::kStoreRejected);
     if (const auto undone = Undo(); !undone.ok()) return CannotTell(undone);
     unproven_bytes_ = visible_ = lost_ = false;
+    // What was lost of that may come yet, and would take the next one away.
+    if (undo_lost_) return Failed(failure_);
     return NewRound(std::nullopt);
   }
 
   // Takes an entry without bytes away again, unless another's has come since.
   absl::Status Undo() {
     const CallContext probe = Probe();
+    return Repeat(probe, budget_, random_, [&] { return UndoOnce(probe); });
+  }
+
+  absl::Status UndoOnce(const CallContext& probe) {
     const auto stats = lakefs_.StatObject(probe, request_.object);
     if (!stats.ok()) return stats.status();
     if (!*stats || !ours_.contains((*stats)->physical_address)) {
@@ -147,9 +155,17 @@ class Link {
            .mtime = FromEpochSeconds(old.mtime),
            .force = request_.force},
           /*if_absent=*/false);
-      if (back.stats.ok()) return absl::OkStatus();
+      // One that was lost may stand there by now, and must not be deleted.
+      if (back.stats.ok() || Transient(back.stats.status())) {
+        return Undone(back.stats.status());
+      }
     }
-    return lakefs_.DeleteObject(probe, request_.object);
+    return Undone(lakefs_.DeleteObject(probe, request_.object));
+  }
+
+  absl::Status Undone(absl::Status status) {
+    undo_lost_ |= Ambiguous(status);
+    return status;
   }
 
   Ended AfterFailure(const LinkAnswer& answer) {
@@ -182,6 +198,12 @@ class Link {
         return ProveOurs();
       }
       if (lost_ && *sight == Sight::kAnothers) return AfterAnothers();
+      // The lost one may still come; if lakeFS refuses this address twice, it
+      // refuses that one too.
+      if (lost_ && !look_only_ && !std::exchange(refused_, true)) {
+        if (auto ended = BackOff()) return ended;
+        return kLinkAgain;
+      }
     }
     if (!try_here && place_) {
       if (auto ended = BackOff()) return ended;
@@ -237,6 +259,7 @@ class Link {
 
   Ended AfterLostAnswer() {
     lost_ = true;
+    refused_ = false;
     while (true) {
       const absl::StatusOr<Sight> sight = Look();
       if (!sight.ok()) return CannotTell(sight.status());
@@ -386,7 +409,8 @@ class Link {
         if (seen_ && IsEarlier(*seen_)) {
           // By an earlier call, whose answer was lost.
           Placement& earlier = ours_[seen_->physical_address];
-          earlier.location.physical_address = seen_->physical_address;
+          earlier.location = {.physical_address = seen_->physical_address,
+                              .token = placement_.location.token};
           earlier.checksum = seen_->checksum;
           earlier.relinkable =
               placement_.relinkable && ShowsAddress(seen_->physical_address);
@@ -581,6 +605,7 @@ class Link {
   const LinkRequest& request_;
   const Before& before_;
   const Place& place_;
+  absl::BitGenRef random_;
   Backoff backoff_;
   CallContext context_;
 
@@ -595,7 +620,9 @@ class Link {
   bool visible_ = false;             // ours stood there when last looked
   bool unproven_bytes_ = false;      // linked on the word of a lost complete
   bool lost_ = false;                // an attempt whose answer is unknown
+  bool refused_ = false;             // by a 409, since one was lost
   bool dropped_ = false;             // the placement's parts, by an abort
+  bool undo_lost_ = false;           // an answer to what takes an entry away
   bool doubtful_ = false;            // a 412 was met by an entry of ours
   int lost_writes_ = 0;              // 412s with nothing to be seen
   bool look_only_ = false;
@@ -614,6 +641,9 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
   link.request.mtime = FromEpochSeconds(stats.mtime);
   link.placement = {.location = {.physical_address = stats.physical_address},
                     .checksum = stats.checksum};
+  // A stat shows none, and any will do.
+  const bool wants_token = !server.pre_sign_support.has_value();
+  if (wants_token) link.placement.location.token = "any";
   link.placement.relinkable =
       ShowsAddress(stats.physical_address) &&
       DialectOf(server, link.placement.location).relinkable;

@@ -105,7 +105,10 @@ struct LinkOptions {
 //  ------------------+-----------------+---------------------------------------
 //  200               |                 | COMMITTED
 //  409, after a lost | A               | back off, link A again
-//    link            |                 |
+//    link            | another's       | as for lost
+//                    | else            | back off, link A again; at the second
+//                    |                 |   409, as below: the lost link is
+//                    |                 |   refused like these
 //  409, a location   |                 | bytes there, link at once
 //  409               |                 | back off, new address
 //  412               | A               | link A without the condition: its 200
@@ -133,7 +136,9 @@ struct LinkOptions {
 //    complete        | else            | it has done the store's half: link A,
 //                    |                 |   then read a byte back before
 //                    |                 |   believing it; no bytes: put back
-//                    |                 |   what was before, new address; where
+//                    |                 |   what was before, new address, unless
+//                    |                 |   an answer to that was lost: it could
+//                    |                 |   yet fall on the new object; where
 //                    |                 |   addresses are taken once, as 400
 //  NoSuchUpload else |                 | new address; also after an abort of
 //                    |                 |   ours, when a call is resumed

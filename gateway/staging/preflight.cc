@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/staging/repeat.h"
 #include "gateway/staging/request_mark.h"
 
 namespace lakefs::gateway {
@@ -11,7 +12,7 @@ namespace lakefs::gateway {
 Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
                      WorkerPool& pool, const UploadRequest& request,
                      bool ask_branch)
-    : request_(request) {
+    : lakefs_(lakefs), request_(request) {
   // The task may outlive this call: all that it uses but lakeFS is a copy.
   question_->task = std::packaged_task<Answers()>(
       [context, &lakefs, object = request.object, ask_branch] {
@@ -38,6 +39,18 @@ const Before& Preflight::GetBefore() {
   return before_;
 }
 
+const Before& Preflight::GetBefore(const CallContext& context,
+                                   RetryBudget& budget,
+                                   absl::BitGenRef random) {
+  GetBefore();
+  if (may_answer_later_) {
+    Take({.stats = Repeat(context, budget, random, [&] {
+            return lakefs_.StatObject(context, request_.object);
+          })});
+  }
+  return before_;
+}
+
 Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
                                   const ObjectPath& object, bool ask_branch) {
   Answers answers{.stats = lakefs.StatObject(context, object)};
@@ -57,6 +70,7 @@ void Preflight::TakeIfAnswered() {
 }
 
 void Preflight::Take(Answers answers) {
+  may_answer_later_ = Transient(answers.stats.status());
   if (answers.stats.ok()) before_ = {.known = true, .object = *answers.stats};
   if (before_.object && CameBy(request_, *before_.object)) {
     earlier_ = before_.object;

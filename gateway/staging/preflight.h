@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/base/backoff.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/lakefs/lakefs_api.h"
 #include "gateway/staging/link_loop.h"
@@ -37,6 +39,13 @@ class Preflight {
   // call bounds: what the pool has not got to by now is asked here.
   const Before& GetBefore();
 
+  // The same, for who is about to link: if there was no answer, asks for one
+  // here, a few times. To link without is to miss what an earlier call with the
+  // same request_id has done, and who came after ours. What has come since the
+  // first question counts as before.
+  const Before& GetBefore(const CallContext& context, RetryBudget& budget,
+                          absl::BitGenRef random);
+
  private:
   struct Answers {
     absl::Status branch;
@@ -56,9 +65,11 @@ class Preflight {
   void TakeIfAnswered();
   void Take(Answers answers);
 
+  LakefsApi& lakefs_;
   const UploadRequest& request_;
   const std::shared_ptr<Question> question_ = std::make_shared<Question>();
   std::future<Answers> asked_;
+  bool may_answer_later_ = false;  // what stands at the path
   Before before_;
   std::optional<LinkReport> refusal_;
   std::optional<ObjectStats> earlier_;

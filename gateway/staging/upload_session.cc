@@ -248,7 +248,11 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
   Addresses addresses;
   auto placement = addresses.Note(mover.Move());
   upload.plan = mover.plan();
-  const Before& before = preflight.GetBefore();
+  const Before& before =
+      placement.ok()
+          ? preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
+                                upload.random)
+          : preflight.GetBefore();
   auto refusal = preflight.Refusal();
   LinkReport report;
   std::optional<ObjectStats> earlier = preflight.Earlier();
@@ -305,7 +309,10 @@ void UploadSession::Settle(ObjectMover& mover, const Addresses& addresses,
 std::optional<ObjectStats> UploadSession::ByNow(const Upload& upload) {
   if (upload.request.request_id.empty()) return std::nullopt;
   auto stats =
-      deps_.mover.lakefs.StatObject(upload.context, upload.request.object);
+      Repeat(upload.context, deps_.mover.lakefs_budget, upload.random, [&] {
+        return deps_.mover.lakefs.StatObject(upload.context,
+                                             upload.request.object);
+      });
   if (!stats.ok() || !*stats || !CameBy(upload.request, **stats)) {
     return std::nullopt;
   }

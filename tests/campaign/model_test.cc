@@ -1,10 +1,11 @@
-// Random histories of few paths that many write to: uploads through the
-// gateway, some dropped by their callers, writes and deletes of others, commits
-// and faults. After each round, when all is quiet, what stands at each path
-// must be what some order of the round's operations can have left, if each did
-// what was said of it.
+// Random histories of few paths that many write to: uploads through two
+// gateways, some in parts or spooled, some dropped by their callers, some with
+// a request_id and made again; writes and deletes of others, commits and
+// faults. After each round, when all is quiet, what stands at each path must be
+// what some order of the round's operations can have left, if each did what was
+// said of it. An upload and its repetitions are one operation.
 //
-// LAKEFS_STAGING_MODEL_SEED runs one history again.
+// LAKEFS_STAGING_MODEL_SEED runs one history again, or "random" ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +34,11 @@ using std::chrono::milliseconds;
 constexpr int kCallers = 6;
 constexpr int kPaths = 3;
 constexpr int kRounds = 25;
-constexpr int kOpsPerRound = 3;  // of each caller, at most
+constexpr int kOpsPerRound = 3;           // of each caller, at most
+constexpr size_t kLarge = (8 << 20) + 1;  // parts, or the spool
+constexpr int kLargePercent = 3;
+constexpr int kRepeatedPercent = 40;
+constexpr int kMostRepetitions = 3;
 constexpr int kNever = std::numeric_limits<int>::max();
 
 enum class Said {
@@ -48,7 +53,9 @@ struct Op {
   std::string value;  // written; empty for a delete
   bool if_absent = false;
   bool hasty = false;  // its deadline can have cut a link off, which goes on
-  int start = 0;       // of all operations, by one count
+  bool large = false;
+  bool repeated = false;
+  int start = 0;  // of all operations, by one count
   int end = 0;
   Said said = Said::kUnknown;
 
@@ -60,9 +67,12 @@ struct Op {
     return said == Said::kDone || said == Said::kSuperseded;
   }
   // Whether it may take effect when the call is over. That another's object
-  // stands there does not tell whether ours came before.
+  // stands there does not tell whether ours came before; and a link that was
+  // cut off can come after the one that its repetition was answered for.
   bool MayComeLate() const {
-    return said == Said::kUnknown || (said == Said::kSuperseded && hasty);
+    return said == Said::kUnknown ||
+           (hasty &&
+            (said == Said::kSuperseded || (repeated && said == Said::kDone)));
   }
   // Until when it may take effect.
   int Latest() const { return Happened() && !MayComeLate() ? end : kNever; }
@@ -167,6 +177,20 @@ class Model {
   std::set<std::string> late_;  // may yet come; "" for a delete
 };
 
+// What an operation writes: its value, and more behind it if it is large.
+std::string DataOf(const std::string& value, bool large) {
+  if (!large) return value;
+  return absl::StrCat(value, "\n", std::string(kLarge, value.back()));
+}
+// The value of what stands at a path; says so if it was never written like
+// that.
+std::string ValueOf(const std::string& data) {
+  const size_t end = data.find('\n');
+  if (end == std::string::npos) return data;
+  const std::string value = data.substr(0, end);
+  return data == DataOf(value, true) ? value : value + ", damaged";
+}
+
 // Who works on the same branch without the gateway.
 class Stranger {
  public:
@@ -215,7 +239,10 @@ class History {
         // Where addresses are burnt, what a stat shows stays.
         loses_writes_(options.dialect == Dialect::kV1_84),
         stage_(options),
+        replica_(stage_.emulator.endpoint()),
         stranger_(stage_.emulator, options) {
+    stubs_[0] = stage_.gateway->NewStub();
+    stubs_[1] = replica_.NewStub();
     stage_.may_leave_uploads = true;
     stage_.emulator.AddRandomFaults(0.03, seed);
     if (!loses_writes_) return;
@@ -253,6 +280,9 @@ class History {
   }
 
   int done() const { return done_; }
+  int repetitions() const { return repetitions_; }
+  int done_again() const { return done_again_; }
+  int large() const { return large_; }
 
  private:
   void Act(int round, int caller) {
@@ -276,8 +306,10 @@ class History {
       } else {
         op.if_absent = kind < 6;
         op.hasty = any(0, 99) < 3;
-        op.said =
-            Upload(where, op, milliseconds(op.hasty ? any(1, 40) : 30'000));
+        op.large = any(0, 99) < kLargePercent;
+        op.repeated = any(0, 99) < kRepeatedPercent;
+        large_ += op.large;
+        op.said = Upload(where, op, any);
       }
       op.end = count_++;
       done_ += op.Happened();
@@ -286,9 +318,47 @@ class History {
     }
   }
 
-  Said Upload(const std::string& path, const Op& op, milliseconds timeout) {
-    const CallEnd end = UploadUnary(*stage_.stub, HeaderFor(path, op.if_absent),
-                                    op.value, timeout);
+  // One upload, with its repetitions at the same gateway or the other.
+  template <typename Any>
+  Said Upload(const std::string& path, const Op& op, const Any& any) {
+    pb::UploadHeader header = HeaderFor(path, op.if_absent);
+    if (op.repeated) header.set_request_id(op.value);
+    const std::string data = DataOf(op.value, op.large);
+    Said said = Said::kNot;
+    std::string address[2];  // that each gateway has called COMMITTED
+    const int most = op.repeated ? any(1, kMostRepetitions) : 0;
+    for (int n = 0; n <= most; ++n) {
+      const int at = any(0, 1);
+      // The last repetition waits for what comes of it.
+      const bool hasty = op.hasty && (most == 0 || n < most);
+      const milliseconds timeout(hasty ? any(1, 40) : 30'000);
+      const CallEnd end =
+          op.large ? testing::Upload(*stubs_[at], header, data, timeout)
+                   : UploadUnary(*stubs_[at], header, data, timeout);
+      repetitions_ += n > 0;
+      said = Merged(said, SaidBy(end), /*first=*/n == 0);
+      if (!end.status.ok()) continue;
+      const std::string& now = end.result.object().physical_address();
+      if (!address[at].empty()) {
+        // It remembers, and does nothing.
+        ++done_again_;
+        EXPECT_EQ(now, address[at]) << op.value;
+      }
+      address[at] = now;
+    }
+    return said;
+  }
+
+  // What is known after one more call for the same upload. What was done stays
+  // done, and what may still come is not refuted by another gateway.
+  static Said Merged(Said before, Said now, bool first) {
+    if (first || now == Said::kDone) return now;
+    if (before == Said::kDone || before == Said::kSuperseded) return before;
+    if (now == Said::kSuperseded || before != Said::kUnknown) return now;
+    return Said::kUnknown;
+  }
+
+  static Said SaidBy(const CallEnd& end) {
     if (end.status.ok()) {
       return end.result.outcome() == pb::OUTCOME_SUPERSEDED ? Said::kSuperseded
                                                             : Said::kDone;
@@ -305,7 +375,7 @@ class History {
     absl::MutexLock lock(&mu_);
     for (int path = 0; path < kPaths; ++path) {
       const std::string stands =
-          stage_.Read(absl::StrCat("model/", path)).value_or("");
+          ValueOf(stage_.Read(absl::StrCat("model/", path)).value_or(""));
       const std::string wrong = models_[path].Check(round_[path], stands);
       EXPECT_EQ(wrong, "") << "round " << round << ", path " << path
                            << Told(round_[path]);
@@ -316,10 +386,11 @@ class History {
   static std::string Told(const std::vector<Op>& ops) {
     std::string told;
     for (const Op& op : ops) {
-      absl::StrAppend(&told, "\n  ", op.start, "-", op.end, " ",
-                      op.deletes() ? "delete" : op.value,
-                      op.if_absent ? " if absent" : "", ": ",
-                      static_cast<int>(op.said));
+      absl::StrAppend(
+          &told, "\n  ", op.start, "-", op.end, " ",
+          op.deletes() ? "delete" : op.value, op.if_absent ? " if absent" : "",
+          op.large ? " large" : "", op.hasty ? " hasty" : "",
+          op.repeated ? " repeated" : "", ": ", static_cast<int>(op.said));
     }
     return told;
   }
@@ -327,9 +398,14 @@ class History {
   const uint64_t seed_;
   const bool loses_writes_;
   Stage stage_;
+  GatewayProcess replica_;
+  std::unique_ptr<pb::Staging::Stub> stubs_[2];  // of both
   Stranger stranger_;
   std::atomic<int> count_ = 0;
   std::atomic<int> done_ = 0;
+  std::atomic<int> repetitions_ = 0;
+  std::atomic<int> done_again_ = 0;
+  std::atomic<int> large_ = 0;
   absl::Mutex mu_;
   std::vector<Op> round_[kPaths] ABSL_GUARDED_BY(mu_);
   Model models_[kPaths] ABSL_GUARDED_BY(mu_);
@@ -337,9 +413,14 @@ class History {
 
 std::vector<uint64_t> Seeds() {
   const char* text = std::getenv("LAKEFS_STAGING_MODEL_SEED");
+  if (text == nullptr) return {1, 2, 3};
+  if (text == std::string("random")) {
+    std::random_device any;
+    return {any(), any(), any()};
+  }
   uint64_t seed = 0;
-  if (text != nullptr && absl::SimpleAtoi(text, &seed)) return {seed};
-  return {1, 2, std::random_device()()};
+  EXPECT_TRUE(absl::SimpleAtoi(text, &seed)) << text;
+  return {seed};
 }
 
 void RunAll(const EmulatorOptions& options) {
@@ -349,6 +430,9 @@ void RunAll(const EmulatorOptions& options) {
     History history(seed, options);
     history.Run();
     EXPECT_GT(history.done(), kRounds);
+    EXPECT_GT(history.repetitions(), kRounds);
+    EXPECT_GT(history.done_again(), 0);
+    EXPECT_GT(history.large(), 0);
   }
 }
 

@@ -222,6 +222,60 @@ TEST(OutcomeTest, ACallWhoseDeadlineStruckDuringTheLinkIsFoundOut) {
   EXPECT_EQ(Linked(stage).size(), 1U);
 }
 
+// The outcome, once the gateway has ended looking for it.
+Answer AskUntilOver(pb::Staging::Stub& stub, const std::string& request_id) {
+  Answer answer = Ask(stub, request_id);
+  for (int i = 0; i < 900 && answer.response.in_progress(); ++i) {
+    std::this_thread::sleep_for(milliseconds(50));
+    answer = Ask(stub, request_id);
+  }
+  return answer;
+}
+
+// So does who cancels, by whichever call.
+TEST(OutcomeTest, ACallThatWasCancelledDuringTheLinkIsFoundOut) {
+  for (const bool unary : {false, true}) {
+    SCOPED_TRACE(unary);
+    Stage stage({});
+    Fault stall;
+    stall.operation = "linkPhysicalAddress";
+    stall.kind = Fault::Kind::kStall;
+    stall.delay = seconds(2);
+    stage.emulator.AddFault(stall);
+    grpc::ClientContext context;
+    grpc::Status status;
+    std::jthread caller([&] {
+      if (unary) {
+        pb::UploadObjectRequest request;
+        *request.mutable_header() = Header("r");
+        request.set_data("data");
+        pb::UploadObjectResponse response;
+        status = stage.stub->UploadObject(&context, request, &response);
+        return;
+      }
+      const auto stream = stage.stub->UploadAndLink(&context);
+      for (const auto& message : MessagesOf(Header("r"), "data")) {
+        stream->Write(message);
+      }
+      status = stream->Finish();
+    });
+    const auto limit = std::chrono::steady_clock::now() + seconds(30);
+    while (stage.Count("linkPhysicalAddress") == 0 &&
+           std::chrono::steady_clock::now() < limit) {
+      std::this_thread::yield();
+    }
+    context.TryCancel();
+    caller.join();
+    EXPECT_EQ(status.error_code(), grpc::CANCELLED);
+    const Answer answer = AskUntilOver(*stage.stub, "r");
+    ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+    EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED)
+        << answer.response.failure_message();
+    EXPECT_EQ(stage.Read("o"), "data");
+    EXPECT_EQ(Linked(stage).size(), 1U);
+  }
+}
+
 // The link never had an effect: repeating the call brings it about, and not
 // another object.
 TEST(OutcomeTest, ACallThatStayedUnknownIsLinkedByItsRepetition) {
@@ -250,11 +304,7 @@ TEST(OutcomeTest, AMultipartThatStayedUnknownHarmsNothingWhenItIsRepeated) {
   stage.Break("completePresignMultipartUpload", Fault::Kind::kStall);
   const std::string data = Bytes(20 * kMiB);
   EXPECT_FALSE(Upload(*stage.stub, Header("r"), data, seconds(2)).status.ok());
-  Answer answer = Ask(*stage.stub, "r");
-  for (int i = 0; i < 900 && answer.response.in_progress(); ++i) {
-    std::this_thread::sleep_for(milliseconds(50));
-    answer = Ask(*stage.stub, "r");
-  }
+  const Answer answer = AskUntilOver(*stage.stub, "r");
   EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_UNKNOWN);
   EXPECT_EQ(stage.Count("abortPresignMultipartUpload"), 1);
   EXPECT_EQ(stage.Read("o"), "old");

@@ -27,6 +27,8 @@ class FakeLakefs final : public LakefsApi {
   std::deque<absl::StatusOr<ObjectStats>> completes;
   std::vector<StoredPart> completed;
   std::deque<absl::StatusOr<bool>> reads;
+  std::deque<absl::Status> deletes;  // OK behind the last
+  std::deque<absl::Status> configs;  // the same; then `config` is answered
   // Called before each answer, with the line that is noted.
   std::function<void(const std::string&)> on_call;
   std::vector<std::string> calls;
@@ -38,6 +40,7 @@ class FakeLakefs final : public LakefsApi {
 
   absl::StatusOr<ServerConfig> GetConfig(const CallContext&) override {
     Note("config");
+    if (auto s = TakeOrOk(configs); !s.ok()) return s;
     return config;
   }
   absl::Status HealthCheck(const CallContext&) override {
@@ -107,7 +110,7 @@ class FakeLakefs final : public LakefsApi {
   }
   absl::Status DeleteObject(const CallContext&, const ObjectPath&) override {
     Note("delete");
-    return absl::OkStatus();
+    return TakeOrOk(deletes);
   }
   absl::StatusOr<ObjectStats> UploadObject(const CallContext&,
                                            const ObjectPath&,
@@ -135,6 +138,9 @@ class FakeLakefs final : public LakefsApi {
     T answer = std::move(script.front());
     script.pop_front();
     return answer;
+  }
+  static absl::Status TakeOrOk(std::deque<absl::Status>& script) {
+    return script.empty() ? absl::OkStatus() : Take(script);
   }
   void Note(const std::string& line) {
     if (on_call) on_call(line);

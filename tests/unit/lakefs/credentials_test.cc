@@ -17,6 +17,7 @@ namespace lakefs::gateway::testing {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
@@ -78,6 +79,22 @@ TEST_F(CredentialsTest, ALoginThatFailedIsNotRepeatedForASecond) {
   EXPECT_THAT(login.Get(Call()), HasReason(Reason::kCredentialsRejected));
   EXPECT_EQ(http_.requests.size(), 1U);
   clock_.Advance(seconds(1));
+  AnswerLogin("t1", seconds(1000));
+  EXPECT_EQ(ValueOf(login), "Bearer t1");
+}
+
+// Or else all its attempts would fall into that second.
+TEST_F(CredentialsTest, WhoRepeatsAfterALoginThatFailedIsToldToWaitForIt) {
+  Login login(options_, http_, metrics_);
+  http_.Answer(503, "", {{"retry-after", "0"}});
+  const auto failed = login.Get(Call());
+  EXPECT_THAT(failed, HasReason(Reason::kUpstreamUnavailable));
+  EXPECT_EQ(DetailsOf(failed.status()).retry_after, milliseconds(1'000));
+  clock_.Advance(milliseconds(400));
+  EXPECT_EQ(DetailsOf(login.Get(Call()).status()).retry_after,
+            milliseconds(600));
+  EXPECT_EQ(http_.requests.size(), 1U);
+  clock_.Advance(milliseconds(600));
   AnswerLogin("t1", seconds(1000));
   EXPECT_EQ(ValueOf(login), "Bearer t1");
 }

@@ -73,6 +73,17 @@ class CompleteTest : public ::testing::Test {
     Stat(std::nullopt);
   }
 
+  // The same, and its object turns out to have no bytes.
+  void LinkedWithoutBytes() {
+    LostThenGone();
+    Links(At("A"));
+    lakefs_.reads.push_back(false);
+    Stat(At("A"));
+  }
+  std::vector<std::string> Tail(ptrdiff_t count) const {
+    return {lakefs_.calls.end() - count, lakefs_.calls.end()};
+  }
+
   FakeClock clock_;
   std::mt19937_64 random_{1};
   LinkGate gate_;
@@ -149,6 +160,153 @@ TEST_F(CompleteTest, WhatWasLinkedWithoutBytesGivesWayToWhatWasThereBefore) {
   EXPECT_EQ(lakefs_.linked[1].mtime, WallTime(seconds(7)));
 }
 
+TEST_F(CompleteTest, WhatIsPutBackIsWhatWasThere) {
+  before_.object = At("OLD");
+  before_.object->size_bytes = 9;
+  before_.object->content_type = "text/x";
+  before_.object->user_metadata = {{"k", "v"}};
+  LinkedWithoutBytes();
+  Links(At("OLD"));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  ASSERT_EQ(lakefs_.linked.size(), 2U);
+  EXPECT_EQ(lakefs_.linked[1].checksum, "c");
+  EXPECT_EQ(lakefs_.linked[1].size_bytes, 9);
+  EXPECT_EQ(lakefs_.linked[1].content_type, "text/x");
+  EXPECT_EQ(lakefs_.linked[1].user_metadata, before_.object->user_metadata);
+}
+
+TEST_F(CompleteTest, WhatCannotBePutBackIsRemoved) {
+  before_.object = At("OLD");
+  LinkedWithoutBytes();
+  Links(
+      Scripted(Reason::kUpstreamRejected, absl::StatusCode::kInvalidArgument));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(Tail(4),
+              ElementsAre("link OLD", "delete", "put anew", "complete B"));
+}
+
+// It may have come, and deleting would take it away again.
+TEST_F(CompleteTest, WhatWasPutBackWithoutAnAnswerIsNotRemoved) {
+  before_.object = At("OLD");
+  LinkedWithoutBytes();
+  Links(Lost());
+  Stat(At("OLD"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(Tail(3), ElementsAre("stat", "link OLD", "stat"));
+}
+
+TEST_F(CompleteTest, WhatWasNotPutBackIsPutBackAgain) {
+  before_.object = At("OLD");
+  LinkedWithoutBytes();
+  Links(Lost());
+  Stat(At("A"));
+  Links(At("OLD"));
+  EXPECT_EQ(Run().outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(Tail(4), ElementsAre("stat", "link OLD", "stat", "link OLD"));
+}
+
+// What was lost may come late, and would remove the next object.
+TEST_F(CompleteTest, AfterALostRemovalNothingIsPutAnew) {
+  LinkedWithoutBytes();
+  lakefs_.deletes.push_back(Lost());
+  Stat(At("A"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(Tail(4), ElementsAre("stat", "delete", "stat", "delete"));
+}
+
+TEST_F(CompleteTest, ARemovalThatNeverLeftIsRepeated) {
+  LinkedWithoutBytes();
+  lakefs_.deletes.push_back(
+      Scripted(Reason::kUpstreamUnreachable, absl::StatusCode::kUnavailable));
+  Stat(At("A"));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(Tail(4), ElementsAre("stat", "delete", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, AnEntryWithoutBytesThatCannotBeRemovedIsUnknown) {
+  LinkedWithoutBytes();
+  lakefs_.deletes.push_back(
+      Scripted(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  ASSERT_TRUE(report.undecided);
+  EXPECT_TRUE(report.undecided->unproven_bytes);
+}
+
+TEST_F(CompleteTest, WhatWasUndoneIsLostNoLonger) {
+  LinkedWithoutBytes();
+  Completes(
+      Scripted(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kPermissionDenied));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(CompleteTest, NothingIsFinishedWhereItCannotBeSeenWhatStandsThere) {
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  lakefs_.stats.push_back(
+      Scripted(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_TRUE(lakefs_.linked.empty());
+}
+
+TEST_F(CompleteTest, AnUploadThatIsGoneAndStandsThereIsProvenByALink) {
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(At("A"));
+  Links(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(Tail(2), ElementsAre("stat", "link A")) << "it has its bytes";
+}
+
+// A part that the store has lost says nothing of a complete that was.
+TEST_F(CompleteTest, APartThatIsLostAfterALostCompleteIsNotLinked) {
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(StoreSays("InvalidPart"));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_TRUE(lakefs_.linked.empty());
+}
+
+TEST_F(CompleteTest, WhatHasNoProvenBytesAndCannotBeProvenIsUnknown) {
+  LostThenGone();
+  Links(Lost());
+  Stat(At("A"));
+  Links(Scripted(Reason::kLinkAddressExpired,
+                 absl::StatusCode::kFailedPrecondition));
+  Stat(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(CompleteTest, WhatHadNoProvenBytesIsReadBackWhenItIsResumed) {
+  const UndecidedLink link{.request = {.object = {"repo", "main", "p"}},
+                           .before = {.known = true},
+                           .placement = Multipart("A"),
+                           .ours = {{"A", Multipart("A")}},
+                           .visible = true,
+                           .unproven_bytes = true,
+                           .lost = true};
+  const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  LinkLoop loop(lakefs_, budget_, gate_);
+  Stat(At("A"));
+  Links(At("A"));
+  lakefs_.reads.push_back(true);
+  EXPECT_EQ(loop.Resume(context, link, nullptr, random_).outcome,
+            Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A", "read"));
+}
+
 TEST_F(CompleteTest, WhatAnotherWroteOverAnEntryWithoutBytesStays) {
   LostThenGone();
   Links(At("A"));
@@ -191,6 +349,30 @@ TEST_F(CompleteTest, AnUploadThatWasAbortedIsNotTakenForFinished) {
             Outcome::kCommitted);
   EXPECT_THAT(lakefs_.calls,
               ElementsAre("stat", "complete A", "put anew", "complete B"));
+}
+
+TEST_F(CompleteTest, WhatIsPutAnewAfterAnAbortIsFinishedLikeAnyOther) {
+  const UndecidedLink link{.request = {.object = {"repo", "main", "p"}},
+                           .before = {.known = true},
+                           .placement = Multipart("A"),
+                           .ours = {{"A", Multipart("A")}},
+                           .lost = true,
+                           .dropped = true};
+  const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const Place place = [this](const std::optional<StagingLocation>&)
+      -> absl::StatusOr<Placement> { return Multipart("B"); };
+  Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  Completes(Lost());
+  Stat(std::nullopt);
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(std::nullopt);
+  Links(At("B"));
+  lakefs_.reads.push_back(true);
+  EXPECT_EQ(loop.Resume(context, link, place, random_).outcome,
+            Outcome::kCommitted);
+  EXPECT_THAT(Tail(2), ElementsAre("link B", "read"));
 }
 
 TEST_F(CompleteTest, AReadBackThatCannotBeMadeLeavesItUnknown) {

@@ -15,8 +15,10 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::Not;
 
 ObjectStats StatsAt(const std::string& address) {
   return {.path = "p",
@@ -68,7 +70,7 @@ class LinkLoopTest : public ::testing::Test {
                        .relinkable = relinkable_};
     };
     return loop.Run(context, request_, before_,
-                    {.location = {.physical_address = "A"},
+                    {.location = {.physical_address = "A", .token = token_},
                      .checksum = "c",
                      .relinkable = relinkable_,
                      .link_before = link_before_},
@@ -96,6 +98,7 @@ class LinkLoopTest : public ::testing::Test {
   LinkRequest request_{.object = {"repo", "main", "p"}, .size_bytes = 5};
   Before before_{.known = true};
   bool relinkable_ = true;
+  std::optional<std::string> token_;
   TimePoint link_before_ = TimePoint::max();
   bool can_place_ = true;
   absl::Status place_error_;
@@ -507,6 +510,7 @@ TEST_F(LinkLoopTest, ACancelledLinkThatCannotBeSeenIsUnknownAndNotRepeated) {
   const LinkReport report = RunIn(context);
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_EQ(AdviceFor(report), Advice::kRetryCall);
   // It is looked for again, for some seconds.
   EXPECT_GT(lakefs_.calls.size(), 3U);
   EXPECT_LT(lakefs_.calls.size(), 100U);
@@ -740,6 +744,399 @@ TEST_F(LinkLoopTest, BytesThatCannotBeHadAgainEndIt) {
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+}
+
+TEST_F(LinkLoopTest, AConflictAfterALostLinkIsFirstLinkedAgain) {
+  for (const bool located : {false, true}) {
+    lakefs_.calls.clear();
+    Link(Lost());
+    Stat(std::nullopt);
+    Link(located ? Conflict(StagingLocation{.physical_address = "T"})
+                 : Conflict());
+    Stat(std::nullopt);
+    Link(Links("A"));
+    std::vector<TimePoint> linked_at;
+    lakefs_.on_call = [&](const std::string& line) {
+      if (line == "link A") linked_at.push_back(clock_.Now());
+    };
+    EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+    EXPECT_THAT(lakefs_.calls,
+                ElementsAre("link A", "stat", "link A", "stat", "link A"));
+    EXPECT_GT(linked_at[2], linked_at[1]);
+  }
+}
+
+TEST_F(LinkLoopTest, ASecondConflictAfterALostLinkIsBelieved) {
+  Link(Lost());
+  Stat(std::nullopt);
+  for (int i = 0; i < 2; ++i) {
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+    Stat(std::nullopt);
+  }
+  Link(Links("T"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "stat", "link A", "stat", "link A", "stat",
+                          "put at T", "link T"));
+}
+
+TEST_F(LinkLoopTest, AConflictAfterAnotherLossIsLinkedAgainFirst) {
+  for (int i = 0; i < 2; ++i) {
+    Link(Lost());
+    Stat(std::nullopt);
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+    Stat(std::nullopt);
+  }
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.linked.size(), 5U);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("put at T")));
+}
+
+TEST_F(LinkLoopTest, AConflictAtTheNextAddressAfterAnEarlierLoss) {
+  Link(Lost());
+  Stat(std::nullopt);
+  for (int i = 0; i < 2; ++i) {
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+    Stat(std::nullopt);
+  }
+  Link(Conflict(StagingLocation{.physical_address = "U"}));
+  Stat(std::nullopt);
+  Link(Links("U"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "U");
+  EXPECT_EQ(report.rounds, 3);
+}
+
+TEST_F(LinkLoopTest, AConflictAfterALostLinkAndAnothersObject) {
+  for (const bool if_absent : {false, true}) {
+    request_.if_absent = if_absent;
+    Link(Lost());
+    Stat(std::nullopt);
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+    Stat(StatsAt("X"));
+    EXPECT_EQ(Run().outcome,
+              if_absent ? Outcome::kUnknown : Outcome::kSuperseded);
+  }
+}
+
+TEST_F(LinkLoopTest, AConflictOverWhatStandsAlreadyIsProvenAfterBackoff) {
+  Link(Lost());
+  Stat(StatsAt("A"));
+  Link(Conflict());
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_GT(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_F(LinkLoopTest, ConflictsOverWhatStandsThereNeverPutASecondObject) {
+  Link(Lost());
+  Stat(StatsAt("A"));
+  for (int i = 0; i < 3; ++i) {
+    Link(Conflict(StagingLocation{.physical_address = "T"}));
+    Stat(StatsAt("A"));
+  }
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("put at T")));
+}
+
+TEST_F(LinkLoopTest, AConflictOfTheProofOfAFalse412PutsNoSecondObject) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Conflict(StagingLocation{.physical_address = "T"}));
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link A",
+                                         "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, WhoFindsOutLinksNothingAfterAConflict) {
+  const UndecidedLink link{
+      .request = request_,
+      .before = before_,
+      .placement = {.location = {.physical_address = "A"}},
+      .ours = {{"A", {.location = {.physical_address = "A"}}}},
+      .lost = true};
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const CallContext context(clock_, clock_.Now() + seconds(10), "test");
+  Stat(StatsAt("A"));
+  Link(Conflict(StagingLocation{.physical_address = "T"}));
+  Stat(std::nullopt);
+  EXPECT_EQ(loop.FindOut(context, link, random_).outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A", "stat"));
+}
+
+TEST_F(LinkLoopTest, WhoFindsOutLinksNothingAfterAFalse412) {
+  request_.if_absent = true;
+  const UndecidedLink link{
+      .request = request_,
+      .before = before_,
+      .placement = {.location = {.physical_address = "A"}},
+      .ours = {{"A", {.location = {.physical_address = "A"}}}},
+      .lost = true};
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const CallContext context(clock_, clock_.Now() + seconds(10), "test");
+  Stat(StatsAt("A"));
+  Link(Precondition());
+  Stat(std::nullopt);
+  EXPECT_EQ(loop.FindOut(context, link, random_).outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A", "stat"));
+}
+
+TEST_F(LinkLoopTest, A412OverWhatWasThereBeforeIsAlreadyExists) {
+  request_.if_absent = true;
+  before_.object = StatsAt("OLD");
+  Link(Precondition());
+  Stat(StatsAt("OLD"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+}
+
+TEST_F(LinkLoopTest, ABurntAddressSeenOnceAndThenReplacedIsUnknown) {
+  relinkable_ = false;
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_TRUE(report.undecided);
+}
+
+TEST_F(LinkLoopTest, AProofThatIsRefusedLeavesItUnknown) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Fails(Reason::kPermissionDenied, absl::StatusCode::kPermissionDenied));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_TRUE(report.undecided);
+}
+
+TEST_F(LinkLoopTest, WhatCannotBeFoundOutInTimeOfTheCallIsNotLookedForTwice) {
+  request_.if_absent = true;
+  Link(Precondition());
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+}
+
+// As in LinkPhysicalAddress: what stood there is not known.
+TEST_F(LinkLoopTest, WithoutKnowledgeOfWhatWasThereAnObjectCountsAsOlder) {
+  before_ = {};
+  Link(Lost());
+  Stat(StatsAt("X"));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A", "stat", "link A"));
+}
+
+TEST_F(LinkLoopTest, WithoutKnowledgeOfWhatWasThereACreateDoesNotOverwriteIt) {
+  before_ = {};
+  request_.if_absent = true;
+  Link(Lost());
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+}
+
+TEST_F(LinkLoopTest, ALostCreateIsLinkedAgainUnderTheCondition) {
+  request_.if_absent = true;
+  Link(Lost());
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "link A if-absent"));
+}
+
+TEST_F(LinkLoopTest, ALostProofIsLinkedAgainUnderTheCondition) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Lost());
+  Stat(std::nullopt);
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "link A",
+                                         "stat", "link A if-absent"));
+}
+
+TEST_F(LinkLoopTest, ANewRoundAfterAProofIsUnderTheConditionAgain) {
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Link(Conflict());
+  Stat(std::nullopt);
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A if-absent", "stat", "link A", "stat",
+                          "put anew", "link B if-absent"));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressThatCannotBeLookedForIsUnknown) {
+  Link(Lost());
+  Stat(std::nullopt);
+  Link(Unusable());
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("put anew")));
+}
+
+TEST_F(LinkLoopTest, AnUnusableAddressWithoutALossIsReplacedAtOnce) {
+  relinkable_ = false;
+  Link(Unusable());
+  Stat(std::nullopt);
+  Link(Links("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link A", "stat", "put anew", "link B"));
+  EXPECT_EQ(clock_.Elapsed(), Duration::zero());
+}
+
+// There a stat may be believed.
+TEST_F(LinkLoopTest, ABurntAddressSeenUnderA412IsCommittedThoughUsedUp) {
+  relinkable_ = false;
+  request_.if_absent = true;
+  Link(Precondition());
+  Stat(StatsAt("A"));
+  Stat(std::nullopt);
+  Link(Unusable());
+  Stat(StatsAt("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, ABranchThatCannotBeAskedForIsNotBlamed) {
+  Link(Fails(Reason::kUpstreamRejected, absl::StatusCode::kInvalidArgument));
+  lakefs_.branch = MakeError(absl::StatusCode::kUnavailable, "busy",
+                             Reason::kUpstreamUnavailable);
+  EXPECT_THAT(Run().status, HasReason(Reason::kUpstreamRejected));
+}
+
+TEST_F(LinkLoopTest, WhatNeverLeftIsLinkedAgainAfterBackoff) {
+  Link(Fails(Reason::kUpstreamUnreachable));
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_GT(clock_.Elapsed(), Duration::zero());
+}
+
+TEST_F(LinkLoopTest, AStoresRefusalOfALinkIsTold) {
+  Link(Fails(Reason::kStoreRejected, absl::StatusCode::kInternal));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kStoreRejected));
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
+}
+
+TEST_F(LinkLoopTest, OnlyWhatCarriesItsMarkAndAllItAskedForIsAnEarlierCalls) {
+  request_.if_absent = true;
+  request_.content_type = "text/x";
+  request_.user_metadata = {{kRequestIdKey, "r"}, {"k", "v"}};
+  ObjectStats same = StatsAt("E");
+  same.content_type = "text/x";
+  same.user_metadata = request_.user_metadata;
+  using Change = void (*)(ObjectStats&);
+  const Change changes[] = {
+      [](ObjectStats& s) { s.size_bytes = 6; },
+      [](ObjectStats& s) { s.content_type = "text/y"; },
+      [](ObjectStats& s) { s.user_metadata["k"] = "w"; },
+      [](ObjectStats& s) { s.user_metadata[kRequestIdKey] = "another"; },
+      [](ObjectStats& s) { s.user_metadata.erase(kRequestIdKey); }};
+  for (const Change change : changes) {
+    ObjectStats other = same;
+    change(other);
+    Link(Precondition());
+    Stat(other);
+    EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
+  }
+  Link(Precondition());
+  Stat(same);
+  Link(Links("E"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.linked.back().checksum, "c");
+
+  // Without an id, nothing tells them apart.
+  request_.user_metadata = same.user_metadata = {{"k", "v"}};
+  Link(Precondition());
+  Stat(same);
+  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+// Releases that cannot presign refuse a link without the field.
+TEST_F(LinkLoopTest, WhatAStatHasShownIsLinkedWithATokenWhereOneIsWanted) {
+  const auto token = [](const ServerConfig& server) {
+    return UndecidedOf({}, StatsAt("E"), server).placement.location.token;
+  };
+  EXPECT_TRUE(token({.version = "0.66.0"}));
+  EXPECT_FALSE(token({.version = "1.84.0", .pre_sign_support = false}));
+
+  request_.user_metadata[kRequestIdKey] = "r";
+  token_ = "t";
+  ObjectStats earlier = StatsAt("E");
+  earlier.user_metadata = request_.user_metadata;
+  Link(Lost());
+  Stat(earlier);
+  Link(Links("E"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.linked[1].staging.physical_address, "E");
+  EXPECT_EQ(lakefs_.linked[1].staging.token, "t");
+}
+
+TEST_F(LinkLoopTest, TheRoundsOfACallThatIsResumedGoOn) {
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const UndecidedLink link{
+      .request = request_,
+      .before = before_,
+      .placement = {.location = {.physical_address = "A"}, .checksum = "c"},
+      .ours = {{"A", {.location = {.physical_address = "A"}}}},
+      .rounds = 8,
+      .lost = true};
+  const Place place =
+      [this](
+          const std::optional<StagingLocation>&) -> absl::StatusOr<Placement> {
+    lakefs_.calls.push_back("put");
+    return Placement{.location = {.physical_address = "B"}};
+  };
+  Stat(std::nullopt);
+  Link(Unusable());
+  Stat(std::nullopt);
+  const LinkReport report =
+      loop.Resume(CallContext(clock_, clock_.Now() + seconds(60), "test"), link,
+                  place, random_);
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link A", "stat"));
+}
+
+TEST_F(LinkLoopTest, AllAddressesOfACallThatIsResumedAreItsOwn) {
+  LinkLoop loop(lakefs_, budget_, gate_);
+  const UndecidedLink link{
+      .request = request_,
+      .before = before_,
+      .placement = {.location = {.physical_address = "B"}},
+      .ours = {{"A", {.location = {.physical_address = "A"}, .checksum = "a"}},
+               {"B", {.location = {.physical_address = "B"}}}},
+      .lost = true};
+  Stat(StatsAt("A"));
+  Link(Links("A"));
+  EXPECT_EQ(loop.Resume(CallContext(clock_, clock_.Now() + seconds(60), "test"),
+                        link, nullptr, random_)
+                .outcome,
+            Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.linked[0].staging.physical_address, "A");
+  EXPECT_EQ(lakefs_.linked[0].checksum, "a");
 }
 
 TEST_F(LinkLoopTest, AServerThatAlwaysLosesItsAnswersIsNotAskedForEver) {

@@ -197,6 +197,139 @@ TEST_F(ThroughLakefsTest, ARefusalIsNotCommitted) {
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
 }
 
+TEST_F(ThroughLakefsTest, ACreateIsSentUnderTheCondition) {
+  request_.if_absent = true;
+  request_.force = true;
+  lakefs_.uploads.push_back(Entry("x"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_TRUE(lakefs_.upload_options.if_absent);
+  EXPECT_TRUE(lakefs_.upload_options.force);
+}
+
+TEST_F(ThroughLakefsTest, WhatWasNotSentToItsEndIsNotLookedFor) {
+  source_.events.clear();
+  source_.Send(std::string(3 << 20, 'x'), 1 << 20);
+  source_.events.back() = MakeError(absl::StatusCode::kUnavailable, "broken",
+                                    Reason::kUpstreamConnectionLost);
+  const LinkReport report = Run();
+  EXPECT_FALSE(report.status.ok());
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload"));
+}
+
+TEST_F(ThroughLakefsTest, WhatIsShorterInTheEndThanWhatWasSentIsUnknown) {
+  ObjectStats entry = Entry("x");
+  entry.size_bytes = 4;
+  lakefs_.uploads.push_back(entry);
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+}
+
+TEST_F(ThroughLakefsTest, WhatIsUnknownIsNotSentAgain) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  lakefs_.stats.push_back(std::nullopt);
+  Run();
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat"));
+}
+
+TEST_F(ThroughLakefsTest, AStatThatFailsIsAskedAgain) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "busy",
+                                    Reason::kUpstreamUnavailable));
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line != "stat" || lakefs_.calls.size() < 2) return;
+    lakefs_.stats.push_back(
+        Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
+  };
+  lakefs_.links.push_back({.stats = Entry("x")});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(ThroughLakefsTest, AStatThatAlwaysFailsLeavesItUnknown) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(ThroughLakefsTest, WhatCameWhenTheCallWasOverIsFoundOut) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "busy",
+                                    Reason::kUpstreamUnavailable));
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line == "upload") clock_.Advance(seconds(60));
+    if (line != "stat") return;
+    lakefs_.stats.push_back(
+        Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
+  };
+  lakefs_.links.push_back({.stats = Entry("x")});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(ThroughLakefsTest, AProofThatIsRefusedLeavesItUnknown) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  StatShowsOurs();
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kPermissionDenied, "no",
+                          Reason::kPermissionDenied)});
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+// Before v1.22 and on local stores, where no link takes the address back.
+TEST_F(ThroughLakefsTest, WhatStandsThereUnconditionallyNeedsNoProof) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  StatShowsOurs();
+  lakefs_.links.push_back(
+      {.stats = MakeError(absl::StatusCode::kInvalidArgument, "unsigned",
+                          Reason::kUpstreamRejected)});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+// By a repeated call, on another replica.
+class RepeatedThroughLakefsTest : public ThroughLakefsTest {
+ protected:
+  RepeatedThroughLakefsTest() { request_.request_id = "r"; }
+  ObjectStats Marked() {
+    ObjectStats entry = Entry("of an earlier call");
+    entry.user_metadata[kRequestIdKey] = "r";
+    return entry;
+  }
+};
+
+TEST_F(RepeatedThroughLakefsTest, WhatStandsThereIsProvenAndNotSentAgain) {
+  lakefs_.stats.push_back(Marked());
+  lakefs_.links.push_back({.stats = Marked()});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link local:///x"));
+}
+
+TEST_F(RepeatedThroughLakefsTest, AnotherHeaderIsRefused) {
+  request_.content_type = "text/x";
+  lakefs_.stats.push_back(Marked());
+  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(RepeatedThroughLakefsTest, NothingIsSentUntilItIsKnownWhatStandsThere) {
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(RepeatedThroughLakefsTest, WhatTheOtherCallHasWrittenMeanwhileIsOurs) {
+  request_.if_absent = true;
+  lakefs_.stats.push_back(std::nullopt);
+  UploadFails(Reason::kObjectExists);
+  lakefs_.stats.push_back(Marked());
+  lakefs_.links.push_back({.stats = Marked()});
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("stat", "upload", "stat", "link local:///x"));
+}
+
 TEST_F(ThroughLakefsTest, AnMtimeThatWouldBeLostIsRefusedUnsent) {
   request_.mtime = WallTime(seconds(1));
   EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kFailedPrecondition));

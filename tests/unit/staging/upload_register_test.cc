@@ -153,6 +153,32 @@ TEST_F(UploadRegisterTest, WhatIsUndecidedIsForgottenLast) {
   EXPECT_FALSE(uploads.Find(Call(), "unknown")) << "there is a bound";
 }
 
+// Whoever looked for it was slower than a repeated call.
+TEST_F(UploadRegisterTest, WhatIsFoundOutOfAnEarlierLinkChangesNothing) {
+  const auto unknown = [] {
+    UploadReport report = Failure();
+    report.link.outcome = Outcome::kUnknown;
+    report.link.undecided = std::make_shared<const UndecidedLink>();
+    return report;
+  };
+  const UploadReport first = unknown();
+  Ran(uploads_, Request(), first);
+  auto turn = uploads_.Begin(Call(), Request());
+  ASSERT_THAT(turn, IsOk());
+  uploads_.Found(Call(), "r1", *first.link.undecided, Success().link);
+  EXPECT_TRUE(uploads_.Find(Call(), "r1")->running);
+  EXPECT_EQ(uploads_.Find(Call(), "r1")->report.link.outcome,
+            Outcome::kUnknown);
+  const UploadReport second = unknown();
+  turn->End(second, clock_.Now());
+  uploads_.Found(Call(), "r1", *first.link.undecided, Success().link);
+  EXPECT_EQ(uploads_.Find(Call(), "r1")->report.link.outcome,
+            Outcome::kUnknown);
+  uploads_.Found(Call(), "r1", *second.link.undecided, Success().link);
+  EXPECT_EQ(uploads_.Find(Call(), "r1")->report.link.outcome,
+            Outcome::kCommitted);
+}
+
 TEST_F(UploadRegisterTest, OfTwoAtOnceOneWaitsForTheOthersResult) {
   RealClock clock;
   const CallContext context(clock, clock.Now() + seconds(30), "c");
