@@ -5,13 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
-#include "gateway/base/secret_file.h"
 #include "gateway/http/forbidden_address.h"
 
 namespace lakefs::gateway {
@@ -203,6 +204,12 @@ class CurlHttpClient::Handle {
   void Set(CURLoption option, T value) {
     curl_easy_setopt(easy_, option, value);
   }
+  // `bytes` stay where they are until the next one is set.
+  void SetBlob(CURLoption option, const std::string& bytes) {
+    curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(),
+                   CURL_BLOB_NOCOPY};
+    Set(option, &blob);
+  }
   void SetUp(const HttpRequest& request, const CurlOptions& options,
              Exchange& exchange);
   curl_slist* Headers(const HttpRequest& request);
@@ -213,6 +220,7 @@ class CurlHttpClient::Handle {
   CURLM* multi_;
   CURL* easy_;
   curl_slist* resolve_;
+  std::shared_ptr<const TlsPems> shown_;  // to servers
   char error_[CURL_ERROR_SIZE] = "";
 };
 
@@ -244,9 +252,10 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
     Set(CURLOPT_PROXY_CAINFO, options.ca_file.c_str());
     Set(CURLOPT_PROXY_CAPATH, nullptr);
   }
-  if (!options.client_cert.empty()) {
-    Set(CURLOPT_SSLCERT, options.client_cert.c_str());
-    Set(CURLOPT_SSLKEY, options.client_key.c_str());
+  if (options.identity != nullptr) {
+    shown_ = options.identity->Get();
+    SetBlob(CURLOPT_SSLCERT_BLOB, shown_->certificate);
+    SetBlob(CURLOPT_SSLKEY_BLOB, shown_->key);
   }
   if (!options.proxy.empty()) {
     Set(CURLOPT_PROXY, options.proxy == "off" ? "" : options.proxy.c_str());
@@ -399,17 +408,10 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   return std::move(exchange.response);
 }
 
-absl::Status CheckFiles(const CurlOptions& options) {
-  const std::pair<const char*, const std::string&> files[] = {
-      {"ca-file", options.ca_file}, {"client-cert", options.client_cert}};
-  for (const auto& [setting, path] : files) {
-    if (!path.empty() && access(path.c_str(), R_OK) != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--", setting, "=", path, " cannot be read"));
-    }
-  }
-  if (options.client_key.empty()) return absl::OkStatus();
-  return CheckSecretFile(options.client_key);
+absl::Status CheckCaFile(const std::string& path) {
+  if (path.empty() || access(path.c_str(), R_OK) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--ca-file=", path, " cannot be read: ", std::strerror(errno)));
 }
 
 CurlHttpClient::CurlHttpClient(CurlOptions options)
