@@ -78,7 +78,15 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
     AnswerReadiness(readiness, response);
   });
   server.Post("/quitquitquit",
-              [quit = std::move(quit)](const auto& request, auto& response) {
+              [quit = std::move(quit)](const httplib::Request& request,
+                                       httplib::Response& response,
+                                       const httplib::ContentReader& body) {
+                // httplib would wait for a body where the request says nothing
+                // of one, as that of `curl -X POST`.
+                const bool has_body = request.has_header("Content-Length") ||
+                                      request.has_header("Transfer-Encoding");
+                if (has_body && !body([](const char*, size_t) { return true; }))
+                  return;
                 AnswerQuit(quit, request, response);
               });
 

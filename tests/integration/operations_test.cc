@@ -240,6 +240,27 @@ TEST_F(OperationsTest, NobodyEndsTheGatewayUnlessThatIsSwitchedOn) {
   EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
 }
 
+TEST_F(OperationsTest, AQuitNeedsNoBodyAndNeedNotSayThatItHasNone) {
+  GatewayProcess gateway(emulator_.endpoint());
+  for (const char* rest :
+       {"\r\n", "Content-Length: 0\r\n\r\n", "Content-Length: 2\r\n\r\na=",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"}) {
+    const int fd = ConnectFrom("127.0.0.1", gateway);
+    const std::string request =
+        absl::StrCat("POST /quitquitquit HTTP/1.1\r\nHost: h\r\n", rest);
+    EXPECT_EQ(send(fd, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    std::string answer;
+    char buffer[1000];
+    ssize_t n = 0;
+    while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+    EXPECT_THAT(answer, HasSubstr("only with --allow-quit")) << rest;
+    close(fd);
+  }
+}
+
 TEST_F(OperationsTest, TheProxyOfAMeshMayNotEndTheGateway) {
   GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
   const int fd = ConnectFrom("127.0.0.6", gateway);
