@@ -195,7 +195,10 @@ int Run(const Settings& settings) {
   RealClock clock;
   Metrics metrics(kVersion);
   if (const auto s = CheckFolders(settings); !s.ok()) return Fail(s);
-  if (const auto s = CheckCaFile(settings.ca_file); !s.ok()) return Fail(s);
+  if (!settings.ca_file.empty()) {
+    const auto s = CheckAuthorities("ca-file", settings.ca_file);
+    if (!s.ok()) return Fail(s);
+  }
   const auto client_identity = IdentityOf({.certificate = settings.client_cert,
                                            .key = settings.client_key,
                                            .settings = "client"});
@@ -203,7 +206,12 @@ int Run(const Settings& settings) {
   CurlHttpClient curl(UpstreamOf(settings, client_identity->get()));
   MeteredHttpClient http(curl, metrics);
   auto credentials = CredentialsOf(settings, clock, http, metrics);
-  if (!credentials.ok()) return Fail(credentials.status());
+  if (!credentials.ok()) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat(settings.auth == AuthMode::kToken ? "--token-file="
+                                                       : "--credentials-file=",
+                     credentials.status().message())));
+  }
   RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http,
                     **credentials);
   const StoreOptions store_options{.content_md5 = settings.content_md5};

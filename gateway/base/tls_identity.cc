@@ -106,6 +106,20 @@ absl::StatusOr<TlsPems> Read(const TlsFiles& files) {
 
 }  // namespace
 
+absl::Status CheckAuthorities(absl::string_view setting,
+                              const std::string& path) {
+  const auto text = ReadFile(path);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", setting, "=", text.status().message()));
+  }
+  const bool good = NextCertificate(Over(*text).get()) != nullptr;
+  ERR_clear_error();
+  return good ? absl::OkStatus()
+              : absl::InvalidArgumentError(absl::StrCat(
+                    "--", setting, "=", path, " is no PEM certificate"));
+}
+
 absl::StatusOr<std::unique_ptr<TlsIdentity>> TlsIdentity::Open(TlsFiles files) {
   auto pems = Read(files);
   if (!pems.ok()) return pems.status();

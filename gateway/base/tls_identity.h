@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
 namespace lakefs::gateway {
@@ -31,6 +32,11 @@ struct TlsPems {
 
   bool operator==(const TlsPems&) const = default;
 };
+
+// OK if the file holds authorities to trust.
+// Errors: INVALID_ARGUMENT, with the setting's name.
+absl::Status CheckAuthorities(absl::string_view setting,
+                              const std::string& path);
 
 // Reads the files itself, since gRPC and curl, which use what is in them, take
 // a key whoever else can read it. What has become unusable is refused, and what

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -215,7 +213,7 @@ class CurlHttpClient::Handle {
   curl_slist* Headers(const HttpRequest& request);
   CURLcode Run(const CallContext& context);
   absl::Status Failure(CURLcode code, const CallContext& context,
-                       const Exchange& exchange);
+                       const CurlOptions& options, const Exchange& exchange);
 
   CURLM* multi_;
   CURL* easy_;
@@ -354,6 +352,7 @@ CURLcode CurlHttpClient::Handle::Run(const CallContext& context) {
 
 absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
                                              const CallContext& context,
+                                             const CurlOptions& options,
                                              const Exchange& exchange) {
   if (!exchange.failure.ok()) return exchange.failure;
   const std::string where = absl::StrCat(exchange.request->operation, " ",
@@ -375,10 +374,12 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
   const absl::string_view why = error_[0] == '\0' || MayQuoteProxy(code, error_)
                                     ? curl_easy_strerror(code)
                                     : error_;
-  return MakeError(absl::StatusCode::kUnavailable,
-                   absl::StrCat(where, ": ", why),
-                   never_left ? Reason::kUpstreamUnreachable
-                              : Reason::kUpstreamConnectionLost);
+  const bool by_proxy = !options.proxy.empty() && options.proxy != "off";
+  return MakeError(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat(where, by_proxy ? " by way of --proxy: " : ": ", why),
+      never_left ? Reason::kUpstreamUnreachable
+                 : Reason::kUpstreamConnectionLost);
 }
 
 absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
@@ -400,18 +401,12 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   // rest of the body could not be sent any more.
   const bool answered =
       code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400);
-  if (!answered) failure = Failure(code, context, exchange);
+  if (!answered) failure = Failure(code, context, options, exchange);
   curl_multi_remove_handle(multi_, easy_);
   curl_slist_free_all(headers);
   if (!answered) return failure;
   exchange.response.status = static_cast<int>(status);
   return std::move(exchange.response);
-}
-
-absl::Status CheckCaFile(const std::string& path) {
-  if (path.empty() || access(path.c_str(), R_OK) == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--ca-file=", path, " cannot be read: ", std::strerror(errno)));
 }
 
 CurlHttpClient::CurlHttpClient(CurlOptions options)

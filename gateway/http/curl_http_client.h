@@ -42,10 +42,6 @@ struct CurlOptions {
   bool https_only = false;
 };
 
-// OK if the file of the authorities can be read; else INVALID_ARGUMENT that
-// names the setting.
-absl::Status CheckCaFile(const std::string& path);
-
 // Speaks HTTP/1.1 by libcurl, with connections kept open between requests.
 //
 // A connection belongs to a handle, and handles lie on a stack: the one used

@@ -35,8 +35,8 @@ std::string NameOf(const Caller& caller) {
   }
   std::vector<std::string> names = caller.certificate_names;
   if (names.empty()) {
-    return "nobody that it could name: it came neither by a unix socket nor "
-           "with a certificate that has a name of its kind";
+    return "without a name, since it came neither by a unix socket nor with "
+           "a certificate that has a DNS name or a URI";
   }
   if (names.size() > kMostNames) {
     names.resize(kMostNames);

@@ -29,7 +29,7 @@ Caller CallerOf(const grpc::ServerContextBase& context,
                 const std::optional<SocketPeer>& peer);
 
 // Who that is, by the names that --allow-file has for callers: "uid 0, gid 0",
-// "dns:a.example, uri:spiffe://b" or "nobody that ...", for errors.
+// "dns:a.example, uri:spiffe://b" or "without a name, ...", for errors.
 std::string NameOf(const Caller& caller);
 
 }  // namespace lakefs::gateway

@@ -439,7 +439,10 @@ TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
       {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},
       {"--unix-group=nosuchgroup --listen=unix:" + Socket(), "no such group"},
       {"--unix-mode=9", "--unix-mode=9 is not a mode"},
+      {"--token-file=" + Write("open", "t", 0644), "--token-file="},
+      {"--credentials-file=/nonexistent", "--credentials-file=/nonexistent"},
       {"--ca-file=/nonexistent", "--ca-file=/nonexistent cannot be read"},
+      {"--ca-file=" + Write("ca.pem", "x"), "ca.pem is no PEM certificate"},
       {"--listen=unix:" + Write("file", "x"), "not a socket"},
   };
   for (const auto& [flags, message] : cases) {
