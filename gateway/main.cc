@@ -1,15 +1,19 @@
 // lakefs-staging-gateway: flags and environment, wiring, serve, drain.
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/log.h"
-#include "gateway/base/secret_file.h"
+#include "gateway/base/tls_identity.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
 #include "gateway/http/metered_http_client.h"
@@ -98,13 +102,37 @@ absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
       settings.access_key_id, settings.secret_access_key));
 }
 
-CurlOptions UpstreamOf(const Settings& settings) {
+// Null if no certificate was given.
+absl::StatusOr<std::unique_ptr<TlsIdentity>> IdentityOf(TlsFiles files) {
+  if (files.certificate.empty()) return nullptr;
+  return TlsIdentity::Open(std::move(files));
+}
+
+CurlOptions UpstreamOf(const Settings& settings, const TlsIdentity* identity) {
   return {.ca_file = settings.ca_file,
-          .client_cert = settings.client_cert,
-          .client_key = settings.client_key,
+          .identity = identity,
           .proxy = settings.proxy,
           .https_only = settings.lakefs_endpoint.starts_with("https://") &&
                         !settings.allow_http_store};
+}
+
+// Folders that were given have to be there, and to be writable, from the start:
+// else the first large upload would be the one to find out.
+absl::Status CheckFolders(const Settings& settings) {
+  const std::pair<const char*, const std::string&> folders[] = {
+      {"spool-dir", settings.spool_dir}, {"local-store", settings.local_mount}};
+  for (const auto& [setting, folder] : folders) {
+    if (folder.empty()) continue;
+    const int fd = open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const bool good =
+        fd >= 0 && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+    const char* why = std::strerror(errno);
+    if (fd >= 0) close(fd);
+    if (good) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--", setting, ": ", folder, " cannot be written to: ", why));
+  }
+  return absl::OkStatus();
 }
 
 // The ways to a store that the gateway has of its own, if it was given them.
@@ -145,14 +173,20 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   }
 }
 
-// Waits for a signal to end, which it returns. Meanwhile it looks at files that
-// others read again by themselves.
-int AwaitEnd(const sigset_t& signals, SecretFileWatch keys, Metrics& metrics) {
+// Waits for a signal to end, which it returns. Meanwhile it looks after
+// `identities`, some of which may be null.
+int AwaitEnd(const sigset_t& signals,
+             std::initializer_list<TlsIdentity*> identities, Metrics& metrics) {
   constexpr timespec kLookEvery{5, 0};
   while (true) {
     const int received = sigtimedwait(&signals, nullptr, &kLookEvery);
     if (received > 0) return received;
-    for (int i = keys.Look(); i > 0; --i) metrics.CredentialsRenewed(false);
+    for (TlsIdentity* identity : identities) {
+      if (identity == nullptr) continue;
+      const TlsIdentity::Change change = identity->ReadAgain();
+      if (change == TlsIdentity::Change::kNone) continue;
+      metrics.CredentialsRenewed(change == TlsIdentity::Change::kRenewed);
+    }
   }
 }
 
@@ -168,12 +202,24 @@ int Run(const Settings& settings) {
 
   RealClock clock;
   Metrics metrics(kVersion);
-  const CurlOptions upstream = UpstreamOf(settings);
-  if (const auto s = CheckFiles(upstream); !s.ok()) return Fail(s);
-  CurlHttpClient curl(upstream);
+  if (const auto s = CheckFolders(settings); !s.ok()) return Fail(s);
+  if (!settings.ca_file.empty()) {
+    const auto s = CheckAuthorities("ca-file", settings.ca_file);
+    if (!s.ok()) return Fail(s);
+  }
+  const auto client_identity = IdentityOf({.certificate = settings.client_cert,
+                                           .key = settings.client_key,
+                                           .settings = "client"});
+  if (!client_identity.ok()) return Fail(client_identity.status());
+  CurlHttpClient curl(UpstreamOf(settings, client_identity->get()));
   MeteredHttpClient http(curl, metrics);
   auto credentials = CredentialsOf(settings, clock, http, metrics);
-  if (!credentials.ok()) return Fail(credentials.status());
+  if (!credentials.ok()) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat(settings.auth == AuthMode::kToken ? "--token-file="
+                                                       : "--credentials-file=",
+                     credentials.status().message())));
+  }
   RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http,
                     **credentials);
   const StoreOptions store_options{.content_md5 = settings.content_md5};
@@ -265,10 +311,13 @@ int Run(const Settings& settings) {
     if (!started.ok()) return Fail(started.status());
     admin = *std::move(started);
   }
+  const auto tls_identity = IdentityOf({.certificate = settings.tls_cert,
+                                        .key = settings.tls_key,
+                                        .client_ca = settings.tls_client_ca,
+                                        .settings = "tls"});
+  if (!tls_identity.ok()) return Fail(tls_identity.status());
   auto server = Server::Start({.listen = settings.listen,
-                               .tls = {.certificate = settings.tls_cert,
-                                       .key = settings.tls_key,
-                                       .client_ca = settings.tls_client_ca},
+                               .tls = tls_identity->get(),
                                .allow_plaintext = settings.allow_plaintext,
                                .unix_mode = settings.unix_mode,
                                .unix_group = settings.unix_group,
@@ -284,9 +333,8 @@ int Run(const Settings& settings) {
   if (admin) std::cout << "admin on " << admin->address() << std::endl;
   if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
 
-  const int received = AwaitEnd(
-      signals, SecretFileWatch({settings.tls_key, settings.client_key}),
-      metrics);
+  const int received =
+      AwaitEnd(signals, {client_identity->get(), tls_identity->get()}, metrics);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");

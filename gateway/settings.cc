@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -38,7 +40,10 @@ absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
   try {
     return YAML::LoadFile(path);
   } catch (const YAML::BadFile&) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " cannot be read"));
+    const char* why = access(path.c_str(), R_OK) == 0 ? "it is no file"
+                                                      : std::strerror(errno);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " cannot be read: ", why));
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ":", error.mark.line + 1, " is not YAML: ", error.msg));

@@ -1,10 +1,7 @@
-// Files that hold secrets.
+// Files of the settings: those that hold secrets, and others.
 #pragma once
 
-#include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -18,25 +15,11 @@ namespace lakefs::gateway {
 absl::Status CheckSecretFile(const std::string& path);
 
 // The contents of such a file, without white space around them; at most 64 KiB.
+// The mode that counts is that of the very file that is read.
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
-// Files that are read again by whoever uses them, such as gRPC and curl, which
-// do not care about their modes.
-//
-// Threads: to be called from one at a time.
-class SecretFileWatch {
- public:
-  // The names may be empty.
-  explicit SecretFileWatch(std::vector<std::string> paths)
-      : paths_(std::move(paths)) {}
-
-  // Looks at all of them. Logs those that have become unsafe, or safe again,
-  // since the last look, and says how many have become unsafe.
-  int Look();
-
- private:
-  const std::vector<std::string> paths_;
-  std::set<std::string> unsafe_;
-};
+// The contents of a file that anybody may read; at most 4 MiB, which is many
+// times the authorities of a system.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 }  // namespace lakefs::gateway

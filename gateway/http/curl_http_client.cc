@@ -11,7 +11,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
-#include "gateway/base/secret_file.h"
 #include "gateway/http/forbidden_address.h"
 
 namespace lakefs::gateway {
@@ -203,16 +202,23 @@ class CurlHttpClient::Handle {
   void Set(CURLoption option, T value) {
     curl_easy_setopt(easy_, option, value);
   }
+  // `bytes` stay where they are until the next one is set.
+  void SetBlob(CURLoption option, const std::string& bytes) {
+    curl_blob blob{const_cast<char*>(bytes.data()), bytes.size(),
+                   CURL_BLOB_NOCOPY};
+    Set(option, &blob);
+  }
   void SetUp(const HttpRequest& request, const CurlOptions& options,
              Exchange& exchange);
   curl_slist* Headers(const HttpRequest& request);
   CURLcode Run(const CallContext& context);
   absl::Status Failure(CURLcode code, const CallContext& context,
-                       const Exchange& exchange);
+                       const CurlOptions& options, const Exchange& exchange);
 
   CURLM* multi_;
   CURL* easy_;
   curl_slist* resolve_;
+  std::shared_ptr<const TlsPems> shown_;  // to servers
   char error_[CURL_ERROR_SIZE] = "";
 };
 
@@ -244,9 +250,10 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
     Set(CURLOPT_PROXY_CAINFO, options.ca_file.c_str());
     Set(CURLOPT_PROXY_CAPATH, nullptr);
   }
-  if (!options.client_cert.empty()) {
-    Set(CURLOPT_SSLCERT, options.client_cert.c_str());
-    Set(CURLOPT_SSLKEY, options.client_key.c_str());
+  if (options.identity != nullptr) {
+    shown_ = options.identity->Get();
+    SetBlob(CURLOPT_SSLCERT_BLOB, shown_->certificate);
+    SetBlob(CURLOPT_SSLKEY_BLOB, shown_->key);
   }
   if (!options.proxy.empty()) {
     Set(CURLOPT_PROXY, options.proxy == "off" ? "" : options.proxy.c_str());
@@ -345,6 +352,7 @@ CURLcode CurlHttpClient::Handle::Run(const CallContext& context) {
 
 absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
                                              const CallContext& context,
+                                             const CurlOptions& options,
                                              const Exchange& exchange) {
   if (!exchange.failure.ok()) return exchange.failure;
   const std::string where = absl::StrCat(exchange.request->operation, " ",
@@ -366,10 +374,12 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
   const absl::string_view why = error_[0] == '\0' || MayQuoteProxy(code, error_)
                                     ? curl_easy_strerror(code)
                                     : error_;
-  return MakeError(absl::StatusCode::kUnavailable,
-                   absl::StrCat(where, ": ", why),
-                   never_left ? Reason::kUpstreamUnreachable
-                              : Reason::kUpstreamConnectionLost);
+  const bool by_proxy = !options.proxy.empty() && options.proxy != "off";
+  return MakeError(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat(where, by_proxy ? " by way of --proxy: " : ": ", why),
+      never_left ? Reason::kUpstreamUnreachable
+                 : Reason::kUpstreamConnectionLost);
 }
 
 absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
@@ -391,25 +401,12 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   // rest of the body could not be sent any more.
   const bool answered =
       code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400);
-  if (!answered) failure = Failure(code, context, exchange);
+  if (!answered) failure = Failure(code, context, options, exchange);
   curl_multi_remove_handle(multi_, easy_);
   curl_slist_free_all(headers);
   if (!answered) return failure;
   exchange.response.status = static_cast<int>(status);
   return std::move(exchange.response);
-}
-
-absl::Status CheckFiles(const CurlOptions& options) {
-  const std::pair<const char*, const std::string&> files[] = {
-      {"ca-file", options.ca_file}, {"client-cert", options.client_cert}};
-  for (const auto& [setting, path] : files) {
-    if (!path.empty() && access(path.c_str(), R_OK) != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--", setting, "=", path, " cannot be read"));
-    }
-  }
-  if (options.client_key.empty()) return absl::OkStatus();
-  return CheckSecretFile(options.client_key);
 }
 
 CurlHttpClient::CurlHttpClient(CurlOptions options)

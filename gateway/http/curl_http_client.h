@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "gateway/base/tls_identity.h"
 #include "gateway/http/http_client.h"
 
 namespace lakefs::gateway {
@@ -23,12 +24,12 @@ struct CurlOptions {
   // Sent as User-Agent.
   std::string user_agent = "lakefs-staging-gateway";
 
-  // PEM file of the authorities to trust; empty: the system's. Like those of
-  // the certificate, it is read again for new connections.
+  // PEM file of the authorities to trust; empty: the system's. It is read again
+  // for new connections.
   std::string ca_file;
-  // PEM files of a certificate to show, and of its key.
-  std::string client_cert;
-  std::string client_key;
+
+  // The certificate to show; null: none. Has to outlive the client.
+  const TlsIdentity* identity = nullptr;
 
   // "http(s)://HOST:PORT"; empty: https_proxy, http_proxy and no_proxy of the
   // environment; "off": none.
@@ -40,10 +41,6 @@ struct CurlOptions {
   // Refuses to send anything without TLS.
   bool https_only = false;
 };
-
-// OK if the files can be read and the key is not open to others; else
-// INVALID_ARGUMENT that names the setting.
-absl::Status CheckFiles(const CurlOptions& options);
 
 // Speaks HTTP/1.1 by libcurl, with connections kept open between requests.
 //

@@ -186,9 +186,11 @@ struct Metrics::Families {
           .Add({});
 
   Counters& renewals = Counter("credential_renewals_total",
-                               "Times that credentials to lakeFS were read or "
-                               "asked for anew, by success; a key's file that "
-                               "has become open to others is a failure.");
+                               "Times that credentials to lakeFS, or a "
+                               "certificate and its key, were read or asked "
+                               "for anew, by success; a file that has become "
+                               "open to others is refused, which is a "
+                               "failure.");
   Counters& denials =
       Counter("callers_denied_total", "Calls that their caller may not make.");
 };

@@ -79,8 +79,8 @@ class Metrics {
   // "used_address" (a refused address was ours all along) or "finish_by_link".
   void LinkRescued(absl::string_view how);
 
-  // The credentials to lakeFS were read or asked for anew; or the file of a key
-  // was found to be open to others, which is a failure.
+  // The credentials to lakeFS, or a certificate and its key, were read or asked
+  // for anew; a file that is refused is a failure.
   void CredentialsRenewed(bool ok);
 
   // A call was refused: "unknown_caller" or "not_allowed".

@@ -1,6 +1,8 @@
 #include "gateway/server/admin.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -76,7 +78,15 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
     AnswerReadiness(readiness, response);
   });
   server.Post("/quitquitquit",
-              [quit = std::move(quit)](const auto& request, auto& response) {
+              [quit = std::move(quit)](const httplib::Request& request,
+                                       httplib::Response& response,
+                                       const httplib::ContentReader& body) {
+                // httplib would wait for a body where the request says nothing
+                // of one, as that of `curl -X POST`.
+                const bool has_body = request.has_header("Content-Length") ||
+                                      request.has_header("Transfer-Encoding");
+                if (has_body && !body([](const char*, size_t) { return true; }))
+                  return;
                 AnswerQuit(quit, request, response);
               });
 
@@ -92,11 +102,14 @@ absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
     host = host.substr(1, host.size() - 2);
   }
   // A wildcard is that of IPv6 and IPv4 together, where there is both.
+  errno = 0;  // a name that cannot be resolved leaves it so
   const bool bound = (host == "0.0.0.0" && Bind(server, "::", port)) ||
                      Bind(server, host, port);
   if (!bound) {
     return absl::UnavailableError(
-        absl::StrCat("--admin-listen=", listen, ": cannot listen there"));
+        absl::StrCat("--admin-listen=", listen, ": cannot listen there",
+                     errno == 0 ? "" : absl::StrCat(": ", std::strerror(errno)),
+                     "; take another port, such as 0 for any, or off"));
   }
   admin->address_ = absl::StrCat(listen.substr(0, colon), ":", port);
   admin->parts_->thread =

@@ -4,13 +4,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/log.h"
+#include "gateway/base/secret_file.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -169,20 +168,18 @@ absl::StatusOr<std::unique_ptr<AllowFile>> AllowFile::Open(
     const std::string& path, const Clock& clock) {
   auto file = std::unique_ptr<AllowFile>(new AllowFile(path, clock));
   absl::MutexLock lock(&file->mu_);
-  if (auto s = file->Read(); !s.ok()) return s;
+  file->looked_ = clock.Now();
+  file->text_ = ReadFile(path);
+  if (auto s = file->Take(file->text_); !s.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--allow-file=", s.message()));
+  }
   return file;
 }
 
-absl::Status AllowFile::Read() {
-  looked_ = clock_.Now();
-  std::error_code error;
-  changed_ = std::filesystem::last_write_time(path_, error);
-  std::ifstream file(path_);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (error || !file.good()) {
-    return absl::InvalidArgumentError(absl::StrCat(path_, " cannot be read"));
-  }
-  auto list = AllowList::Parse(text);
+absl::Status AllowFile::Take(const absl::StatusOr<std::string>& text) {
+  if (!text.ok()) return text.status();
+  auto list = AllowList::Parse(*text);
   if (!list.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path_, ": ", list.status().message()));
@@ -194,10 +191,10 @@ absl::Status AllowFile::Read() {
 void AllowFile::ReadIfChanged() {
   if (clock_.Now() - looked_ < kLookEvery) return;
   looked_ = clock_.Now();
-  std::error_code error;
-  const auto changed = std::filesystem::last_write_time(path_, error);
-  if (!error && changed == changed_) return;
-  const absl::Status read = Read();
+  auto text = ReadFile(path_);
+  if (text == text_) return;
+  text_ = std::move(text);
+  const absl::Status read = Take(text_);
   Log(read.ok() ? LogLevel::kInfo : LogLevel::kError,
       read.ok() ? "allow-file read again" : "allow-file is wrong",
       {{"message", std::string(read.message())}});

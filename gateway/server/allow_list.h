@@ -1,7 +1,6 @@
 // Which callers may write where.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -75,14 +74,17 @@ class AllowFile {
  private:
   AllowFile(std::string path, const Clock& clock)
       : path_(std::move(path)), clock_(clock) {}
-  absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Take(const absl::StatusOr<std::string>& text)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ReadIfChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string path_;
   const Clock& clock_;
   absl::Mutex mu_;
   AllowList list_ ABSL_GUARDED_BY(mu_);
-  std::filesystem::file_time_type changed_ ABSL_GUARDED_BY(mu_);
+  // At the last look. Times of changes would not do: a file can change twice
+  // within one tick of the file system's clock.
+  absl::StatusOr<std::string> text_ ABSL_GUARDED_BY(mu_);
   TimePoint looked_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -181,14 +181,17 @@ absl::Status Call::Admit(const ObjectPath& object) const {
   return Deny(verdict);
 }
 
+// Names no branch: a caller may have asked for what became of an upload to one
+// that it is not to know of.
 absl::Status Call::Deny(AllowList::Verdict verdict) const {
   const bool unknown = verdict == AllowList::Verdict::kUnknownCaller;
   runner_.metrics_.CallerDenied(unknown ? "unknown_caller" : "not_allowed");
   return MakeError(absl::StatusCode::kPermissionDenied,
-                   unknown ? "the gateway's --allow-file does not name this "
-                             "caller"
-                           : "the gateway's --allow-file does not let this "
-                             "caller write to the branch",
+                   absl::StrCat("the gateway's --allow-file does not ",
+                                unknown ? "name this caller"
+                                        : "let this caller write to "
+                                          "the branch",
+                                "; the caller is ", NameOf(caller_)),
                    Reason::kPermissionDenied);
 }
 

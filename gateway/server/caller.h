@@ -28,4 +28,8 @@ struct Caller {
 Caller CallerOf(const grpc::ServerContextBase& context,
                 const std::optional<SocketPeer>& peer);
 
+// Who that is, by the names that --allow-file has for callers: "uid 0, gid 0",
+// "dns:a.example, uri:spiffe://b" or "without a name, ...", for errors.
+std::string NameOf(const Caller& caller);
+
 }  // namespace lakefs::gateway

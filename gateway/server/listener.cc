@@ -30,7 +30,7 @@ void Set(int fd, int level, int option, int value) {
   setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-// A descriptor that listens there, or -1.
+// A descriptor that listens there, or -1 and errno.
 int ListenAt(const sockaddr* address, socklen_t size) {
   const int fd =
       socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -45,7 +45,9 @@ int ListenAt(const sockaddr* address, socklen_t size) {
         IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr) ? 0 : 1);
   }
   if (bind(fd, address, size) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
+  const int why = errno;
   close(fd);
+  errno = why;
   return -1;
 }
 
@@ -92,20 +94,23 @@ absl::StatusOr<ListeningSockets> ListenOnTcp(const std::string& address) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) {
-    found = nullptr;
-  }
+  const int resolved = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  std::string why = gai_strerror(resolved);
+  if (resolved != 0) found = nullptr;
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
     if (sockets.port != 0) SetPort(one->ai_addr, sockets.port);
     const int fd = ListenAt(one->ai_addr, one->ai_addrlen);
-    if (fd < 0) continue;
+    if (fd < 0) {
+      why = std::strerror(errno);
+      continue;
+    }
     sockets.fds.push_back(fd);
     sockets.port = PortOf(fd);
   }
   if (found != nullptr) freeaddrinfo(found);
   if (!sockets.fds.empty()) return sockets;
   return absl::UnavailableError(
-      absl::StrCat("--listen=", address, ": cannot listen there"));
+      absl::StrCat("--listen=", address, ": cannot listen there: ", why));
 }
 
 Listener::Listener(std::vector<int> fds, Accept accept)

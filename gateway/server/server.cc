@@ -63,7 +63,7 @@ absl::Status CheckAddress(const std::string& address,
   if (absl::ConsumePrefix(&path, kUnixPrefix)) {
     return PrepareSocket(std::string(path));
   }
-  if (IsLoopback(address) || !options.tls.certificate.empty() ||
+  if (IsLoopback(address) || options.tls != nullptr ||
       options.allow_plaintext) {
     return absl::OkStatus();
   }
@@ -129,14 +129,9 @@ absl::Status Server::Listen() {
   for (const std::string& address : options_.listen) {
     if (auto s = CheckAddress(address, options_); !s.ok()) return s;
   }
-  std::shared_ptr<grpc::ServerCredentials> tcp =
-      grpc::InsecureServerCredentials();
-  if (!options_.tls.certificate.empty()) {
-    auto tls = TlsCredentials(options_.tls);
-    if (!tls.ok()) return tls.status();
-    tcp = *std::move(tls);
-  }
-  served_ = Build(std::nullopt, std::move(tcp));
+  served_ = Build(std::nullopt, options_.tls == nullptr
+                                    ? grpc::InsecureServerCredentials()
+                                    : TlsCredentials(*options_.tls));
   for (const std::string& address : options_.listen) {
     if (auto s = ListenOn(address); !s.ok()) return s;
   }

@@ -22,8 +22,8 @@ namespace lakefs::gateway {
 struct ServerOptions {
   // "127.0.0.1:8765", "[::1]:0", "0.0.0.0:8765" or "unix:/path".
   std::vector<std::string> listen;
-  // Of the TCP listeners.
-  TlsFiles tls;
+  // Of the TCP listeners; null: no TLS. Has to outlive the server.
+  const TlsIdentity* tls = nullptr;
   // Without TLS only loopback addresses are taken, unless this is set.
   bool allow_plaintext = false;
   // Of the unix sockets.

@@ -1,63 +1,65 @@
 #include "gateway/server/tls.h"
 
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
-#include "absl/strings/str_cat.h"
-#include "gateway/base/secret_file.h"
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
 
 namespace lakefs::gateway {
 namespace {
 
-constexpr unsigned kReadEverySeconds = 5;
+// gRPC for C++ has no way to ask for a certificate at each handshake; its core
+// has.
+class AskedCredentials final : public grpc::ServerCredentials {
+ public:
+  explicit AskedCredentials(const TlsIdentity& identity)
+      : identity_(identity) {}
 
-absl::Status Wrong(absl::string_view setting, const std::string& file,
-                   absl::string_view what) {
-  ERR_clear_error();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", setting, "=", file, " ", what));
-}
+  void SetAuthMetadataProcessor(
+      const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
 
-// gRPC tells nobody of files that it cannot use; every handshake just fails.
-absl::Status CheckFiles(const TlsFiles& files) {
-  if (auto s = CheckSecretFile(files.key); !s.ok()) return s;
-  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> tls(
-      SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  if (SSL_CTX_use_certificate_chain_file(tls.get(),
-                                         files.certificate.c_str()) != 1) {
-    return Wrong("tls-cert", files.certificate, "is no PEM certificate");
+ private:
+  int AddPortToServer(const std::string& address,
+                      grpc_server* server) override {
+    grpc_server_credentials* credentials =
+        grpc_ssl_server_credentials_create_with_options(
+            grpc_ssl_server_credentials_create_options_using_config_fetcher(
+                identity_.Get()->client_ca.empty()
+                    ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                    : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY,
+                Ask, this));
+    const int port =
+        grpc_server_add_http2_port(server, address.c_str(), credentials);
+    grpc_server_credentials_release(credentials);
+    return port;
   }
-  if (SSL_CTX_use_PrivateKey_file(tls.get(), files.key.c_str(),
-                                  SSL_FILETYPE_PEM) != 1) {
-    return Wrong("tls-key", files.key,
-                 "is no PEM key, or not that of --tls-cert");
+
+  static grpc_ssl_certificate_config_reload_status Ask(
+      void* self, grpc_ssl_server_certificate_config** config) {
+    auto& credentials = *static_cast<AskedCredentials*>(self);
+    auto now = credentials.identity_.Get();
+    if (now == credentials.shown_) {
+      return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    }
+    const grpc_ssl_pem_key_cert_pair pair{now->key.c_str(),
+                                          now->certificate.c_str()};
+    // Debian's gRPC insists on authorities, even where nobody is asked for a
+    // certificate that they could have issued.
+    *config = grpc_ssl_server_certificate_config_create(
+        now->client_ca.empty() ? now->certificate.c_str()
+                               : now->client_ca.c_str(),
+        &pair, 1);
+    credentials.shown_ = std::move(now);
+    return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
-  if (!files.client_ca.empty() &&
-      SSL_CTX_load_verify_locations(tls.get(), files.client_ca.c_str(),
-                                    nullptr) != 1) {
-    return Wrong("tls-client-ca", files.client_ca, "is no PEM certificate");
-  }
-  return absl::OkStatus();
-}
+
+  const TlsIdentity& identity_;
+  std::shared_ptr<const TlsPems> shown_;
+};
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
-    const TlsFiles& files) {
-  if (auto s = CheckFiles(files); !s.ok()) return s;
-  namespace grpc_tls = grpc::experimental;
-  grpc_tls::TlsServerCredentialsOptions options(
-      std::make_shared<grpc_tls::FileWatcherCertificateProvider>(
-          files.key, files.certificate, files.client_ca, kReadEverySeconds));
-  options.watch_identity_key_cert_pairs();
-  if (!files.client_ca.empty()) {
-    options.watch_root_certs();
-    options.set_cert_request_type(
-        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  }
-  return grpc_tls::TlsServerCredentials(options);
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
+    const TlsIdentity& identity) {
+  return std::make_shared<AskedCredentials>(identity);
 }
 
 }  // namespace lakefs::gateway

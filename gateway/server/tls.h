@@ -1,30 +1,22 @@
-// The gateway's own certificate, and whose certificates callers must have.
+// TLS of the listeners.
 #pragma once
 
 #include <grpcpp/security/server_credentials.h>
 
 #include <memory>
-#include <string>
 
-#include "absl/status/statusor.h"
+#include "gateway/base/tls_identity.h"
 
 namespace lakefs::gateway {
 
-// PEM files. They are read again within seconds of a change; key and
-// certificate have to be replaced together, by a link or a rename of their
-// folder, as Kubernetes does.
-struct TlsFiles {
-  std::string certificate;  // the chain; empty: no TLS
-  std::string key;
-  std::string client_ca;  // empty: clients need no certificate
-};
-
-// What a listener with TLS is opened with.
+// What a listener with TLS is opened with: each handshake shows what is good in
+// `identity` then, and asks for a certificate of the caller's if there are
+// authorities for it.
 //
-// Errors: INVALID_ARGUMENT, with the setting's name, if a file cannot be read,
-// is not what it should be, does not go with the other, or holds a key that is
-// open to others.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
-    const TlsFiles& files);
+// Threads: for one acceptor, whose connections are handed over one at a time.
+// gRPC 1.51 replaces what it makes handshakes from under a lock, but takes it
+// up for the next one without.
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(
+    const TlsIdentity& identity);
 
 }  // namespace lakefs::gateway

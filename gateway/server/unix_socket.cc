@@ -83,11 +83,12 @@ absl::StatusOr<int> ListenOnSocket(const std::string& path) {
   const mode_t old_mask = umask(0177);
   const bool bound = bind(fd, reinterpret_cast<const sockaddr*>(&address),
                           sizeof(address)) == 0;
-  umask(old_mask);
+  umask(old_mask);  // which leaves errno as it is
   if (bound && listen(fd, SOMAXCONN) == 0) return fd;
+  const std::string why = std::strerror(errno);
   close(fd);
   return absl::UnavailableError(
-      absl::StrCat("--listen=unix:", path, ": cannot listen there"));
+      absl::StrCat("--listen=unix:", path, ": cannot listen there: ", why));
 }
 
 std::optional<SocketPeer> PeerOf(int fd) {

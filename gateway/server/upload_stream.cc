@@ -15,6 +15,10 @@ namespace {
 // first.
 constexpr std::chrono::milliseconds kHalfCloseGrace{500};
 
+// How long a stream that has ended without finish may still turn out to be that
+// of a caller that is gone.
+constexpr std::chrono::milliseconds kGoneGrace{500};
+
 }  // namespace
 
 bool UploadStream::Push(pb::UploadAndLinkRequest message) {
@@ -108,6 +112,9 @@ absl::StatusOr<BodyEvent> UploadStream::Next(const CallContext& context,
     if (!silent_since_) silent_since_ = begin;
     return Silent(*silent_since_, context.clock().Now());
   }
+  // The stream of a caller that is gone ends too, and which of the two gRPC
+  // tells first is chance.
+  if (absl::Status gone = context.Sleep(kGoneGrace); !gone.ok()) return gone;
   return MakeError(absl::StatusCode::kInvalidArgument,
                    "the stream ended without finish; the upload is discarded",
                    Reason::kIncompleteUpload);

@@ -232,6 +232,43 @@ class DocumentsTest(unittest.TestCase):
             self.assertRegex(schemas.read("README.md"),
                              rf"(?m)^\| [^|]+\|[^|]*\b{reason}\b")
 
+    def test_reasons_in_the_clients_table_are_the_clients(self):
+        text = schemas.read("README.md")
+        table = text[text.index("reasons of their own"):
+                     text.index("## Metrics")]
+        told = set(re.findall(r"(?m)^\| [^|]+\| ([A-Z_]+) \|", table))
+        self.assertGreater(len(told), 5)
+        self.assertEqual(told - set(re.findall(
+            r'=\s*"([A-Z_]+)"', schemas.read("client/failure.h"))), set())
+
+    def test_exit_codes_are_those_of_the_command_line(self):
+        text = schemas.read("README.md")
+        table = text[text.index("## Exit codes"):text.index("## Errors")]
+        told = re.findall(r"(?m)^\| (\d+) \|", table)
+        codes = re.findall(r"(?m)^  k\w+ = (\d+),$",
+                           schemas.read("client/cli/exit_code.h"))
+        self.assertGreater(len(codes), 9)
+        self.assertEqual(told, codes)
+
+    def test_what_keeps_commands_from_being_run_is_told(self):
+        text = schemas.read("deploy/README.md")
+        told = text[text.index("## What was not run"):]
+        for document, marker, commands in blocks():
+            if not marker.startswith("not run: needs "):
+                continue
+            found = False
+            for needed, words in (("container engine", "container engine"),
+                                  ("cluster", "cluster"),
+                                  ("registry", "registry"),
+                                  ("bucket", "`aws s3api`"),
+                                  ("Go ", "Go, Java and JavaScript"),
+                                  ("JDK ", "Go, Java and JavaScript"),
+                                  ("Node.js ", "Go, Java and JavaScript")):
+                if needed in marker:
+                    found = True
+                    self.assertIn(words, told, f"{document}: {commands}")
+            self.assertTrue(found, f"{document}: {marker}")
+
     def test_documents_in_json_are_json(self):
         (text,) = re.findall(r"```json\n(.*?)```",
                              schemas.read("deploy/README.md"), re.S)

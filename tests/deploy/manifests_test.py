@@ -271,6 +271,10 @@ class ManifestsTest(unittest.TestCase):
             # The formula of deploy/README.md.
             self.assertGreater(limit, 2.1 * budget + 2**20 * (
                 20 + 0.1 * uploads + 2 * connections))
+        for path in ("deploy/README.md",
+                     "deploy/kubernetes/components/sidecar/sidecar.yaml",
+                     "deploy/kubernetes/overlays/service/deployment.yaml"):
+            self.assertRegex(schemas.read(path), r"20 MiB, 2\.1 times\s")
 
     def test_gateways_are_probed_on_the_admin_port(self):
         for gateway in gateways():

@@ -45,6 +45,23 @@ std::string AddressOfThisMachine() {
   return found;
 }
 
+// The lines of the log that are about calls. A line that is cut off, since it
+// is just being written, is the last.
+std::vector<nlohmann::json> CallsIn(const std::string& log) {
+  std::vector<nlohmann::json> calls;
+  std::istringstream lines(log.substr(0, log.rfind('\n') + 1));
+  for (std::string line; std::getline(lines, line);) {
+    auto entry = nlohmann::json::parse(line, nullptr, false);
+    if (!entry.is_object() || !entry.contains("time") ||
+        !entry.contains("level")) {
+      ADD_FAILURE() << line;
+      continue;
+    }
+    if (entry["event"] == "call") calls.push_back(std::move(entry));
+  }
+  return calls;
+}
+
 class OperationsTest : public ::testing::Test {
  protected:
   OperationsTest() {
@@ -223,6 +240,27 @@ TEST_F(OperationsTest, NobodyEndsTheGatewayUnlessThatIsSwitchedOn) {
   EXPECT_TRUE(UploadUnary(*gateway.NewStub(), HeaderFor("o"), "x").status.ok());
 }
 
+TEST_F(OperationsTest, AQuitNeedsNoBodyAndNeedNotSayThatItHasNone) {
+  GatewayProcess gateway(emulator_.endpoint());
+  for (const char* rest :
+       {"\r\n", "Content-Length: 0\r\n\r\n", "Content-Length: 2\r\n\r\na=",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"}) {
+    const int fd = ConnectFrom("127.0.0.1", gateway);
+    const std::string request =
+        absl::StrCat("POST /quitquitquit HTTP/1.1\r\nHost: h\r\n", rest);
+    EXPECT_EQ(send(fd, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    std::string answer;
+    char buffer[1000];
+    ssize_t n = 0;
+    while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+    EXPECT_THAT(answer, HasSubstr("only with --allow-quit")) << rest;
+    close(fd);
+  }
+}
+
 TEST_F(OperationsTest, TheProxyOfAMeshMayNotEndTheGateway) {
   GatewayProcess gateway(emulator_.endpoint(), {"--allow-quit"});
   const int fd = ConnectFrom("127.0.0.6", gateway);
@@ -275,14 +313,7 @@ TEST_F(OperationsTest, EveryCallIsOneLineOfJson) {
   const CallEnd wrong = Upload(*gateway.NewStub(), HeaderFor(""), "x");
   ASSERT_FALSE(failed.status.ok());
   ASSERT_FALSE(wrong.status.ok());
-  std::vector<nlohmann::json> calls;
-  std::istringstream log(gateway.Log());
-  for (std::string line; std::getline(log, line);) {
-    auto entry = nlohmann::json::parse(line, nullptr, false);
-    ASSERT_TRUE(entry.is_object()) << line;
-    EXPECT_TRUE(entry.contains("time") && entry.contains("level")) << line;
-    if (entry["event"] == "call") calls.push_back(std::move(entry));
-  }
+  auto calls = CallsIn(gateway.Log());
   ASSERT_EQ(calls.size(), 3U);
   for (const char* name :
        {"call_id", "trace_id", "span_id", "method", "request_id", "code",
@@ -431,8 +462,94 @@ TEST_F(OperationsTest, ATraceIsCarriedToLakefsAndLogged) {
                       absl::StrCat("00-", kTrace, "-00f067aa0ba902b7-01"));
   pb::UploadObjectResponse response;
   ASSERT_TRUE(stub->UploadObject(&context, request, &response).ok());
-  EXPECT_THAT(gateway.Log(),
-              HasSubstr(absl::StrCat("\"trace_id\":\"", kTrace, "\"")));
+  const auto calls = CallsIn(gateway.Log());
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0]["trace_id"], kTrace);
+  // The span is the gateway's own.
+  const std::string span = calls[0]["span_id"];
+  EXPECT_NE(span, "00f067aa0ba902b7");
+  const std::string given_on = absl::StrCat("00-", kTrace, "-", span, "-01");
+  int given = 0;
+  for (const JournalEntry& entry : emulator_.Journal()) {
+    if (entry.operation != "getPhysicalAddress" &&
+        entry.operation != "linkPhysicalAddress") {
+      continue;
+    }
+    ++given;
+    const auto found = entry.headers.find("traceparent");
+    ASSERT_NE(found, entry.headers.end()) << entry.operation;
+    EXPECT_EQ(found->second, given_on) << entry.operation;
+  }
+  EXPECT_EQ(given, 2);
+}
+
+TEST_F(OperationsTest, EachKindOfCallIsOneLineHoweverItEnds) {
+  GatewayProcess gateway(emulator_.endpoint());
+  auto stub = gateway.NewStub();
+  pb::GetPhysicalAddressResponse located;
+  {
+    grpc::ClientContext context;
+    pb::GetPhysicalAddressRequest request;
+    *request.mutable_object() = HeaderFor("a").object();
+    ASSERT_TRUE(stub->GetPhysicalAddress(&context, request, &located).ok());
+  }
+  {
+    grpc::ClientContext context;
+    pb::LinkPhysicalAddressRequest request;
+    *request.mutable_object() = HeaderFor("a").object();
+    *request.mutable_metadata()->mutable_staging() = located.location();
+    request.mutable_metadata()->set_checksum("abc");
+    pb::LinkPhysicalAddressResponse response;
+    ASSERT_TRUE(stub->LinkPhysicalAddress(&context, request, &response).ok());
+  }
+  {
+    grpc::ClientContext context;
+    pb::GetUploadOutcomeRequest request;
+    request.set_request_id("never");
+    pb::GetUploadOutcomeResponse response;
+    ASSERT_EQ(stub->GetUploadOutcome(&context, request, &response).error_code(),
+              grpc::NOT_FOUND);
+  }
+  Fault lost;
+  lost.operation = "linkPhysicalAddress";
+  lost.kind = Fault::Kind::kResetAfter;
+  emulator_.AddFault(lost);
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("b"), "x").status.ok());
+  {
+    grpc::ClientContext context;
+    auto stream = stub->UploadAndLink(&context);
+    emulator_.ClearJournal();
+    ASSERT_TRUE(stream->Write(MessagesOf(HeaderFor("c"), "x")[0]));
+    // Once lakeFS is asked, the header has come.
+    for (int i = 0; i < 1000 && emulator_.Journal().empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
+  }
+  // That of a cancelled call is written when its caller is gone already.
+  std::vector<nlohmann::json> calls;
+  for (int i = 0; i < 1000 && calls.size() < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    calls = CallsIn(gateway.Log());
+  }
+  std::vector<std::string> lines;
+  for (const nlohmann::json& call : calls) {
+    EXPECT_GT(call["seconds"], 0.0);
+    EXPECT_EQ(call["call_id"].get<std::string>().size(), 16U);
+    lines.push_back(absl::StrCat(
+        call["method"].get<std::string>(), " ", call["code"].get<std::string>(),
+        " ", call["outcome"].get<std::string>(), " ", call["rounds"].get<int>(),
+        " ", call["rescue"].get<std::string>()));
+  }
+  EXPECT_THAT(lines, ::testing::ElementsAre(
+                         "GetPhysicalAddress OK  0 ",
+                         "LinkPhysicalAddress OK COMMITTED 1 ",
+                         "GetUploadOutcome NOT_FOUND  0 ",
+                         "UploadObject OK COMMITTED 1 lost_answer",
+                         ::testing::MatchesRegex(
+                             "UploadAndLink CANCELLED NOT_COMMITTED [01] ")))
+      << gateway.Log();
 }
 
 }  // namespace

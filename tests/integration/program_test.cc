@@ -263,7 +263,14 @@ TEST_F(ProgramTest, MistakesAtTheStartAreOneLineThatNamesThem) {
       {"", false, "lakefs-endpoint is missing"},
       {"--listen=0.0.0.0:0", true, "--listen=0.0.0.0:0: only loopback"},
       {"--listen=127.0.0.1:99999", true, "--listen=127.0.0.1:99999"},
-      {"--listen=unix:/nonexistent/x.sock", true, "/nonexistent/x.sock"},
+      {"--listen=unix:/nonexistent/x.sock", true,
+       "/nonexistent/x.sock: cannot listen there: No such file or directory"},
+      {"--spool-dir=/nonexistent", true,
+       "--spool-dir: /nonexistent cannot be written to: No such file"},
+      {"--spool-dir=/etc/passwd", true,
+       "--spool-dir: /etc/passwd cannot be written to: Not a directory"},
+      {"--local-store=/a=/nonexistent", true,
+       "--local-store: /nonexistent cannot be written to: No such file"},
       {"--listen=unix:/etc/passwd", true, "is not a socket"},
   };
   for (const auto& [arguments, keys, message] : cases) {
@@ -275,7 +282,15 @@ TEST_F(ProgramTest, MistakesAtTheStartAreOneLineThatNamesThem) {
   GatewayProcess gateway(emulator_.endpoint());
   const auto [code, output] = RunToEnd("--listen=" + gateway.address(), Keys());
   EXPECT_EQ(code, 2);
-  EXPECT_THAT(output, HasSubstr("--listen=" + gateway.address()));
+  EXPECT_THAT(output, HasSubstr("--listen=" + gateway.address() +
+                                ": cannot listen there: Address already in "
+                                "use"));
+  const auto [admin_code, admin_output] = RunToEnd(
+      "--listen=127.0.0.1:0 --admin-listen=" + gateway.admin(), Keys());
+  EXPECT_EQ(admin_code, 2);
+  EXPECT_THAT(admin_output,
+              HasSubstr("--admin-listen=" + gateway.admin() +
+                        ": cannot listen there: Address already in use"));
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
 #include "tests/testing/http_get.h"
@@ -21,6 +23,12 @@ namespace pb = ::lakefs::staging::v1;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// Authorizations of callers: the emulator knows the keys of the first.
+constexpr char kSomebody[] =
+    "Basic QUtJQUlPU0ZPRE5ON0VYQU1QTEU6d0phbHJYVXRuRkVNSS9LN01ERU5HL2JQeFJmaUNZ"
+    "RVhBTVBMRUtFWQ==";
+constexpr char kNobody[] = "Basic bm9ib2R5Om5vYm9keQ==";
 
 class SecurityTest : public ::testing::Test {
  protected:
@@ -44,13 +52,13 @@ class SecurityTest : public ::testing::Test {
   static CallEnd Put(const std::string& address,
                      const std::shared_ptr<grpc::ChannelCredentials>& by =
                          grpc::InsecureChannelCredentials(),
-                     const std::string& path = "o") {
+                     const pb::UploadHeader& header = HeaderFor("o")) {
     grpc::ChannelArguments arguments;
     arguments.SetInt("grpc.use_local_subchannel_pool", 1);
     arguments.SetSslTargetNameOverride("gateway.test");
     auto stub =
         pb::Staging::NewStub(grpc::CreateCustomChannel(address, by, arguments));
-    return UploadUnary(*stub, HeaderFor(path), "data");
+    return UploadUnary(*stub, header, "data");
   }
   // Runs a gateway that cannot start; what it says, and its exit code before.
   std::string Refused(const std::string& flags) {
@@ -76,6 +84,15 @@ class SecurityTest : public ::testing::Test {
     return grpc::SslCredentials(options);
   }
 
+  // Whether it comes true. The gateway looks at its files every five seconds.
+  static bool Within60Seconds(const std::function<bool()>& it) {
+    for (int i = 0; i < 300; ++i) {
+      if (it()) return true;
+      std::this_thread::sleep_for(milliseconds(200));
+    }
+    return false;
+  }
+
   std::string folder_;
   Emulator emulator_;
 };
@@ -96,30 +113,55 @@ TEST_F(SecurityTest, TlsIsServedAndItsCertificateReadAgain) {
     std::filesystem::rename(absl::StrCat(folder_, "/others/gateway", suffix),
                             absl::StrCat(folder_, "/tls/gateway", suffix));
   }
-  bool renewed = false;
-  for (int i = 0; i < 100 && !renewed; ++i) {
-    std::this_thread::sleep_for(milliseconds(200));
-    renewed = Put(gateway.address(), Trusting(others)).status.ok();
-  }
-  EXPECT_TRUE(renewed) << "the new certificate was not read";
+  EXPECT_TRUE(Within60Seconds([&] {
+    return Put(gateway.address(), Trusting(others)).status.ok();
+  })) << "the new certificate was not read";
 }
 
-TEST_F(SecurityTest, AKeyThatBecomesOpenToOthersIsToldOf) {
+TEST_F(SecurityTest, AKeyThatBecomesOpenToOthersIsRefusedUntilItIsMended) {
   Certificates certificates(absl::StrCat(folder_, "/tls"));
   certificates.Issue("gateway", "DNS:gateway.test");
+  Certificates others(absl::StrCat(folder_, "/others"));
+  others.Issue("gateway", "DNS:gateway.test");
   GatewayProcess gateway(emulator_.endpoint(),
                          {"--tls-cert=" + certificates.Pem("gateway"),
                           "--tls-key=" + certificates.Key("gateway")});
-  chmod(certificates.Key("gateway").c_str(), 0644);
-  bool told = false;
-  for (int i = 0; i < 200 && !told; ++i) {
-    std::this_thread::sleep_for(milliseconds(100));
-    told = gateway.Log().find("has mode 0644") != std::string::npos;
+  const auto trusts = [&](const Certificates& of) {
+    return Put(gateway.address(), Trusting(of)).status.ok();
+  };
+  const auto counts = [&](const char* result, int times) {
+    const std::string wanted = absl::StrCat(
+        "credential_renewals_total{result=\"", result, "\"} ", times, "\n");
+    return Within60Seconds([&] {
+      return absl::StrContains(
+          Fetch(absl::StrCat("http://", gateway.admin(), "/metrics")).second,
+          wanted);
+    });
+  };
+  chmod(others.Key("gateway").c_str(), 0644);
+  for (const char* suffix : {".key", ".pem"}) {
+    std::filesystem::copy_file(absl::StrCat(folder_, "/others/gateway", suffix),
+                               absl::StrCat(folder_, "/tls/new", suffix));
+    std::filesystem::rename(absl::StrCat(folder_, "/tls/new", suffix),
+                            absl::StrCat(folder_, "/tls/gateway", suffix));
   }
-  EXPECT_TRUE(told);
-  EXPECT_THAT(
-      Fetch(absl::StrCat("http://", gateway.admin(), "/metrics")).second,
-      HasSubstr("credential_renewals_total{result=\"failed\"} 1"));
+  EXPECT_TRUE(Within60Seconds([&] {
+    return gateway.Log().find("has mode 0644") != std::string::npos;
+  })) << gateway.Log();
+  EXPECT_TRUE(trusts(certificates)) << "the last good key does not go on";
+  EXPECT_FALSE(trusts(others)) << "a key that is open to others is used";
+  EXPECT_TRUE(counts("failed", 1));
+
+  chmod(certificates.Key("gateway").c_str(), 0600);
+  EXPECT_TRUE(Within60Seconds([&] { return trusts(others); }))
+      << "the key was not taken when it was mended";
+  EXPECT_FALSE(trusts(certificates));
+  const std::string log = gateway.Log();
+  EXPECT_EQ(log.find("has mode 0644"), log.rfind("has mode 0644"))
+      << "told of more than once";
+  EXPECT_THAT(log, HasSubstr("certificate and key read again"));
+  EXPECT_TRUE(counts("ok", 1));
+  EXPECT_TRUE(counts("failed", 1));
 }
 
 TEST_F(SecurityTest, TheAuthoritiesOfCallersAreReadAgain) {
@@ -145,12 +187,8 @@ TEST_F(SecurityTest, TheAuthoritiesOfCallersAreReadAgain) {
   EXPECT_FALSE(put(others));
   Write("new.pem", Certificates::Read(others.Pem("ca")));
   std::filesystem::rename(folder_ + "/new.pem", authorities);
-  bool taken = false;
-  for (int i = 0; i < 100 && !taken; ++i) {
-    std::this_thread::sleep_for(milliseconds(200));
-    taken = put(others);
-  }
-  EXPECT_TRUE(taken) << "the new authority was not read";
+  EXPECT_TRUE(Within60Seconds([&] { return put(others); }))
+      << "the new authority was not read";
   EXPECT_FALSE(put(certificates)) << "the old one still counts";
 }
 
@@ -185,7 +223,9 @@ TEST_F(SecurityTest, CallersAreToldApartByTheirCertificates) {
   Certificates certificates(absl::StrCat(folder_, "/tls"));
   certificates.Issue("gateway", "DNS:gateway.test");
   certificates.Issue("ingest", "URI:spiffe://cluster/ns/etl/sa/ingest");
+  certificates.Issue("nightly", "DNS:nightly.test");
   certificates.Issue("other", "DNS:other.test");
+  emulator_.CreateRepository("reports");
   const std::string allow =
       Write("allow.yaml",
             "callers:\n"
@@ -193,7 +233,10 @@ TEST_F(SecurityTest, CallersAreToldApartByTheirCertificates) {
             "    certificate: [\"uri:spiffe://cluster/ns/etl/sa/ingest\"]\n"
             "    may_write:\n"
             "      - repository: quickstart\n"
-            "        branches: [main]\n");
+            "        branches: [main]\n"
+            "  - certificate: [\"dns:nightly.test\"]\n"
+            "    may_write:\n"
+            "      - repository: report?\n");
   GatewayProcess gateway(
       emulator_.endpoint(),
       {"--tls-cert=" + certificates.Pem("gateway"),
@@ -201,12 +244,27 @@ TEST_F(SecurityTest, CallersAreToldApartByTheirCertificates) {
        "--tls-client-ca=" + certificates.Pem("ca"), "--allow-file=" + allow});
   EXPECT_FALSE(Put(gateway.address(), Trusting(certificates)).status.ok())
       << "a caller without a certificate was let in";
-  const CallEnd ingest =
-      Put(gateway.address(), Trusting(certificates, "ingest"));
-  EXPECT_TRUE(ingest.status.ok()) << ingest.status.error_message();
-  const CallEnd other = Put(gateway.address(), Trusting(certificates, "other"));
-  EXPECT_EQ(other.status.error_code(), grpc::PERMISSION_DENIED);
-  EXPECT_EQ(other.reason, "PERMISSION_DENIED");
+  // The certificate of the caller, where it writes, and what it is told if it
+  // may not.
+  const std::tuple<const char*, const char*, const char*, const char*> cases[] =
+      {{"ingest", "quickstart", "main", ""},
+       {"ingest", "quickstart", "dev", "uri:spiffe://cluster"},
+       {"ingest", "reports", "main", "uri:spiffe://cluster"},
+       {"nightly", "reports", "main", ""},
+       {"nightly", "quickstart", "main", "dns:nightly.test"},
+       {"other", "quickstart", "main", "dns:other.test"}};
+  for (const auto& [caller, repository, branch, told] : cases) {
+    pb::UploadHeader header = HeaderFor("o");
+    header.mutable_object()->set_repository(repository);
+    header.mutable_object()->set_branch(branch);
+    const CallEnd end =
+        Put(gateway.address(), Trusting(certificates, caller), header);
+    EXPECT_EQ(end.status.error_code(),
+              *told == '\0' ? grpc::OK : grpc::PERMISSION_DENIED)
+        << caller << ": " << end.status.error_message();
+    EXPECT_EQ(end.reason, *told == '\0' ? "" : "PERMISSION_DENIED");
+    EXPECT_THAT(end.status.error_message(), HasSubstr(told));
+  }
 }
 
 TEST_F(SecurityTest, CallersAreToldApartByTheirUser) {
@@ -381,7 +439,10 @@ TEST_F(SecurityTest, WhatWouldBeUnsafeDoesNotStart) {
       {"--allow-file=" + Write("a.yaml", "callers: [1]\n"), "a.yaml"},
       {"--unix-group=nosuchgroup --listen=unix:" + Socket(), "no such group"},
       {"--unix-mode=9", "--unix-mode=9 is not a mode"},
+      {"--token-file=" + Write("open", "t", 0644), "--token-file="},
+      {"--credentials-file=/nonexistent", "--credentials-file=/nonexistent"},
       {"--ca-file=/nonexistent", "--ca-file=/nonexistent cannot be read"},
+      {"--ca-file=" + Write("ca.pem", "x"), "ca.pem is no PEM certificate"},
       {"--listen=unix:" + Write("file", "x"), "not a socket"},
   };
   for (const auto& [flags, message] : cases) {
@@ -442,11 +503,8 @@ TEST_F(SecurityTest, CallersBringTheirOwnAuthorization) {
     return gateway.NewStub()->UploadObject(&context, request, &response);
   };
   EXPECT_EQ(put("").error_code(), grpc::UNAUTHENTICATED);
-  EXPECT_EQ(put("Basic bm9ib2R5Om5vYm9keQ==").error_code(),
-            grpc::UNAUTHENTICATED);
-  EXPECT_TRUE(put("Basic QUtJQUlPU0ZPRE5ON0VYQU1QTEU6d0phbHJYVXRuRkVNSS9LN01ERU"
-                  "5HL2JQeFJmaUNZRVhBTVBMRUtFWQ==")
-                  .ok());
+  EXPECT_EQ(put(kNobody).error_code(), grpc::UNAUTHENTICATED);
+  EXPECT_TRUE(put(kSomebody).ok());
   // What that one may is not what the next one may.
   EXPECT_EQ(put("").error_code(), grpc::UNAUTHENTICATED);
 }
@@ -466,19 +524,53 @@ TEST_F(SecurityTest, WhatOneCallerLearnedIsNotToldToTheNext) {
     pb::LinkPhysicalAddressResponse response;
     return gateway.NewStub()->LinkPhysicalAddress(&context, request, &response);
   };
-  const grpc::Status good = link(
-      "Basic QUtJQUlPU0ZPRE5ON0VYQU1QTEU6d0phbHJYVXRuRkVNSS9LN01ERU"
-      "5HL2JQeFJmaUNZRVhBTVBMRUtFWQ==");
+  const grpc::Status good = link(kSomebody);
   EXPECT_THAT(good.error_message(), HasSubstr("storage namespace"));
-  const grpc::Status bad = link("Basic bm9ib2R5Om5vYm9keQ==");
+  const grpc::Status bad = link(kNobody);
   EXPECT_EQ(bad.error_code(), grpc::UNAUTHENTICATED);
   EXPECT_THAT(bad.error_message(), Not(HasSubstr("storage namespace")));
+}
+
+TEST_F(SecurityTest, AResultIsToldOnlyToWhoMadeTheCall) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--auth=pass-through"},
+                         {{"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", ""},
+                          {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", ""}});
+  auto stub = gateway.NewStub();
+  const auto context_of = [](const char* authorization) {
+    auto context = std::make_unique<grpc::ClientContext>();
+    if (*authorization != '\0') {
+      context->AddMetadata("authorization", authorization);
+    }
+    return context;
+  };
+  pb::UploadObjectRequest request;
+  *request.mutable_header() = HeaderFor("o");
+  request.mutable_header()->set_request_id("once");
+  pb::UploadObjectResponse response;
+  ASSERT_TRUE(
+      stub->UploadObject(context_of(kSomebody).get(), request, &response).ok());
+  pb::GetUploadOutcomeRequest question;
+  question.set_request_id("once");
+  *question.mutable_object() = request.header().object();
+  pb::GetUploadOutcomeResponse answer;
+  EXPECT_TRUE(
+      stub->GetUploadOutcome(context_of(kSomebody).get(), question, &answer)
+          .ok());
+  for (const char* another : {kNobody, ""}) {
+    EXPECT_EQ(
+        stub->GetUploadOutcome(context_of(another).get(), question, &answer)
+            .error_code(),
+        grpc::UNAUTHENTICATED);
+    EXPECT_EQ(stub->UploadObject(context_of(another).get(), request, &response)
+                  .error_code(),
+              grpc::UNAUTHENTICATED);
+  }
 }
 
 TEST_F(SecurityTest, AuthorizationOfCallersGoesNowhereUnlessSwitchedOn) {
   GatewayProcess gateway(emulator_.endpoint());
   grpc::ClientContext context;
-  context.AddMetadata("authorization", "Basic bm9ib2R5Om5vYm9keQ==");
+  context.AddMetadata("authorization", kNobody);
   pb::UploadObjectRequest request;
   *request.mutable_header() = HeaderFor("o");
   pb::UploadObjectResponse response;
@@ -539,7 +631,9 @@ TEST_F(SecurityTest, AFileOfKeysIsReadAgain) {
 TEST_F(SecurityTest, NothingIsSentToMetadataServices) {
   for (const char* endpoint :
        {"http://169.254.169.254", "http://[fe80::1]:80",
-        "http://metadata.google.internal", "http://0xa9fea9fe"}) {
+        "http://metadata.google.internal", "http://0xa9fea9fe",
+        "http://2852039166", "http://0251.0376.0251.0376",
+        "http://[::ffff:169.254.169.254]"}) {
     GatewayProcess gateway(endpoint);
     const CallEnd end = Put(gateway.address());
     EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED) << endpoint;

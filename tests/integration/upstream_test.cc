@@ -1,7 +1,9 @@
 // The way to lakeFS and to the store: TLS, certificates, proxies, redirects.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -250,6 +252,39 @@ TEST_F(UpstreamTest, CertificatesAreReadAgain) {
   CallEnd end;
   for (int i = 0; i < 10 && !end.status.ok(); ++i) end = Put(gateway);
   EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+}
+
+TEST_F(UpstreamTest, AClientKeyThatBecomesOpenToOthersIsRefused) {
+  Certificates others(folder_ + "/others");
+  others.Issue("gateway", "DNS:gateway.test");
+  HttpFront store(Tls(emulator_.store_endpoint()));
+  HttpFrontOptions options = TlsLakefs(store);
+  options.client_ca = certificates_.Pem("ca");
+  HttpFront lakefs(options);
+  GatewayProcess gateway(
+      lakefs.url(), {Trust(), "--client-cert=" + certificates_.Pem("gateway"),
+                     "--client-key=" + certificates_.Key("gateway")});
+  EXPECT_TRUE(Put(gateway).status.ok());
+  const auto logged = [&](const char* text) {
+    for (int i = 0; i < 600; ++i) {
+      if (absl::StrContains(gateway.Log(), text)) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return false;
+  };
+  // Another's certificate, which lakeFS takes from nobody. Meanwhile the front
+  // closes the connections that are kept.
+  chmod(others.Key("gateway").c_str(), 0644);
+  std::filesystem::rename(others.Key("gateway"), certificates_.Key("gateway"));
+  std::filesystem::rename(others.Pem("gateway"), certificates_.Pem("gateway"));
+  ASSERT_TRUE(logged("has mode 0644")) << gateway.Log();
+  const CallEnd end = Put(gateway);
+  EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+  chmod(certificates_.Key("gateway").c_str(), 0600);
+  ASSERT_TRUE(logged("certificate and key read again")) << gateway.Log();
+  const int before = lakefs.requests();
+  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_EQ(lakefs.requests(), before) << "the old certificate is shown";
 }
 
 }  // namespace

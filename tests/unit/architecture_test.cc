@@ -36,7 +36,7 @@ const std::map<std::string, Names> kForeign = {
     {"lakefs/staging/v1/", {"server"}},
     {"google/", {"server"}},
     {"nlohmann/", {"base", "lakefs"}},
-    {"openssl/", {"objectstore", "server", "staging"}},
+    {"openssl/", {"base", "objectstore", "staging"}},
     {"prometheus/", {"metrics"}},
     {"httplib.h", {"server"}},
     {"spdlog/", {"base"}},

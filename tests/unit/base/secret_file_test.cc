@@ -41,16 +41,24 @@ TEST_F(SecretFileTest, OnlyOwnerAndGroupMayReadAndOnlyTheOwnerWrite) {
   }
 }
 
-TEST_F(SecretFileTest, AWatchTellsOnceWhatHasBecomeUnsafe) {
-  SecretFileWatch watch({path_, ""});
-  EXPECT_EQ(watch.Look(), 0);
+TEST_F(SecretFileTest, WhatIsTooLargeOrNoFileIsRefusedAndNotCutOff) {
+  std::ofstream(path_) << std::string(64 << 10, 'x');
+  EXPECT_THAT(ReadSecretFile(path_), IsOk());
+  std::ofstream(path_) << std::string((64 << 10) + 1, 'x');
+  EXPECT_THAT(ReadSecretFile(path_),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(ReadFile(path_), IsOk());
+  EXPECT_FALSE(ReadFile(folder_).ok());
+  const std::string pipe = folder_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_FALSE(ReadFile(pipe).ok());
+  EXPECT_FALSE(ReadSecretFile(pipe).ok());
+}
+
+TEST_F(SecretFileTest, AFileThatAnybodyMayReadIsReadAsItStands) {
   chmod(path_.c_str(), 0644);
-  EXPECT_EQ(watch.Look(), 1);
-  EXPECT_EQ(watch.Look(), 0);
-  chmod(path_.c_str(), 0600);
-  EXPECT_EQ(watch.Look(), 0);
-  std::filesystem::remove(path_);
-  EXPECT_EQ(watch.Look(), 1);
+  EXPECT_THAT(ReadFile(path_), IsOkAndHolds(std::string(" secret\n")));
+  EXPECT_FALSE(ReadFile("/nonexistent").ok());
 }
 
 }  // namespace

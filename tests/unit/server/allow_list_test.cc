@@ -99,12 +99,11 @@ TEST(AllowFileTest, AChangeIsReadAndAMistakeKeepsTheRulesThatWereGood) {
   char name[] = "/tmp/allow-file-test-XXXXXX";
   const std::filesystem::path folder = mkdtemp(name);
   const std::string path = folder / "callers.yaml";
-  int writes = 0;
+  // All within one tick of the file system's clock.
+  const auto time = std::filesystem::file_time_type::clock::now();
   const auto write = [&](const std::string& text) {
     std::ofstream(path) << text;
-    std::filesystem::last_write_time(
-        path,
-        std::filesystem::file_time_type::clock::now() + seconds(++writes));
+    std::filesystem::last_write_time(path, time);
   };
   FakeClock clock;
   const ObjectPath team{"team", "main"};
