@@ -113,12 +113,13 @@ class ObjectMoverTest : public ::testing::Test {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
     const MoverDependencies deps{.lakefs = lakefs_,
                                  .presigned_store = store_,
+                                 .direct_s3 = &store_,
                                  .lakefs_budget = budget_,
                                  .store_budget = budget_,
                                  .background = background_,
                                  .part_pool = pool_,
                                  .spool = spool_,
-                                 .plan = {.part_bytes = kMiB}};
+                                 .plan = plan_};
     ObjectMover mover(
         deps, context_, request_, server_, reader, progress_,
         [] { return absl::OkStatus(); }, random_);
@@ -139,6 +140,7 @@ class ObjectMoverTest : public ::testing::Test {
   Spool spool_{SpoolOptions{}};
   MemoryBudget memory_{64 * kMiB};
   UploadProgress progress_;
+  PlanOptions plan_{.part_bytes = kMiB};
   std::mt19937_64 random_{1};
   UploadRequest request_{.object = {"repo", "main", "o"}};
   ServerConfig server_{.version = "1.84.0",
@@ -319,6 +321,74 @@ TEST_F(ObjectMoverTest, WithoutUrlsOfSinglePartsItBeginsAnewWithAll) {
       EXPECT_THAT(placement.status().ToString(), HasSubstr("can_rewind"));
     }
   }
+}
+
+TEST_F(ObjectMoverTest, WhereAllUrlsComeAtOnceAnUnknownSizeHasALimit) {
+  server_ = {.version = "1.21.0",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true};
+  plan_.part_bytes = 10;
+  constexpr size_t kMost = 640 * 10;
+  for (const bool too_large : {false, true}) {
+    lakefs_.calls.clear();
+    lakefs_.multiparts = {
+        MultipartUpload{.physical_address = "A",
+                        .presigned_urls = std::vector<std::string>(640, "u")}};
+    FakeBody body;
+    body.Send(std::string(kMost + (too_large ? 1 : 0), 'x'), 1000);
+    const auto placement = Move(body);
+    if (!too_large) {
+      ASSERT_THAT(placement, IsOk());
+      EXPECT_EQ(placement->multipart->parts.size(), 640U);
+      EXPECT_THAT(lakefs_.calls, ElementsAre("create 640"));
+      continue;
+    }
+    EXPECT_THAT(placement, StatusIs(absl::StatusCode::kFailedPrecondition));
+    EXPECT_THAT(placement, HasReason(Reason::kObjectTooLarge));
+    EXPECT_THAT(placement.status().ToString(), HasSubstr("at most 6400 bytes"));
+    EXPECT_THAT(placement.status().ToString(), HasSubstr("header.size_bytes"));
+    EXPECT_THAT(lakefs_.calls, ElementsAre("create 640", "abort A"));
+  }
+}
+
+// Source: the references of S3 and of Azure Blob Storage.
+TEST_F(ObjectMoverTest, AnUnknownSizeMayHaveAsManyPartsAsTheStoreTakes) {
+  plan_.part_bytes = 1;
+  plan_.direct_s3 = true;
+  for (const auto& [server, most] :
+       {std::pair(ServerConfig{.blockstore_type = "s3"}, 10'000),
+        std::pair(server_, 50'000)}) {
+    server_ = server;
+    for (const bool too_large : {false, true}) {
+      lakefs_.addresses.push_back(SasFor(minutes(15)));
+      FakeBody body;
+      body.Send(std::string(static_cast<size_t>(most + too_large), 'x'), 500);
+      const auto placement = Move(body);
+      EXPECT_EQ(placement.ok(), !too_large) << placement.status();
+      if (!too_large) continue;
+      EXPECT_THAT(placement, HasReason(Reason::kObjectTooLarge));
+      EXPECT_THAT(placement.status().ToString(),
+                  HasSubstr(absl::StrCat("at most ", most, " bytes")));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, OfAKnownSizeAsManyUrlsAreAskedForAsThereAreParts) {
+  server_ = {.version = "1.21.0",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true};
+  plan_.part_bytes = 10;
+  request_.size_bytes = 700 * 10 - 1;
+  lakefs_.multiparts = {
+      MultipartUpload{.physical_address = "A",
+                      .presigned_urls = std::vector<std::string>(700, "u")}};
+  body_.Send(std::string(700 * 10 - 1, 'x'), 1000);
+  const auto placement = Move(body_);
+  ASSERT_THAT(placement, IsOk());
+  EXPECT_EQ(placement->multipart->parts.size(), 700U);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("create 700"));
 }
 
 TEST_F(ObjectMoverTest, APartThatIsRefusedEndsTheWaitForTheCaller) {
