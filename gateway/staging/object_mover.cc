@@ -319,12 +319,11 @@ absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
   Part part = std::move(first);
   absl::Status failure;
   while (failure.ok()) {
-    if (part.number > max_parts) {
-      failure = TooManyParts(max_parts, part_bytes);
-      break;
-    }
     // Only an object of unknown size can end with nothing in its last part.
-    if (SizeOf(part) > 0) failure = sender.Send(std::move(part));
+    if (SizeOf(part) > 0) {
+      failure = part.number > max_parts ? TooManyParts(max_parts, part_bytes)
+                                        : sender.Send(std::move(part));
+    }
     if (!failure.ok() || reader_.ended()) break;
     failure = go_on_();
     if (failure.ok()) failure = InTime();

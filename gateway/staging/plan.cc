@@ -20,21 +20,34 @@ absl::Status TooLarge(absl::string_view message) {
                    Reason::kObjectTooLarge);
 }
 
-absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit,
-                             absl::string_view why,
+// Why an object has to go by one PUT, and what to do if it is too large for
+// that.
+struct OnePut {
+  absl::string_view why;
+  absl::string_view instead;
+};
+constexpr OnePut kByGoogle{"Google Cloud Storage takes it in one PUT",
+                           "split it"};
+constexpr OnePut kByServer{
+    "this server offers no presigned multipart uploads, so it goes by one PUT",
+    "send it to one that does, as lakeFS v1.7 and later"};
+constexpr OnePut kByCondition{
+    "if_absent, mtime and force need one PUT, since a multipart upload takes "
+    "none of them",
+    "send it without them"};
+
+absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit, const OnePut& put,
                              const PlanOptions& options) {
   if (size.bytes > limit) {
-    return TooLarge(
-        absl::StrCat("the object has ", size.bytes, " bytes or more, and ", why,
-                     ", which takes at most ", limit,
-                     " bytes; send it without if_absent, mtime and force, "
-                     "to a server that offers presigned multipart uploads"));
+    return TooLarge(absl::StrCat(
+        "the object has ", size.bytes, " bytes or more, and ", put.why,
+        ". One PUT takes at most ", limit, " bytes: ", put.instead));
   }
   if (size.bytes > options.spool_bytes) {
-    return TooLarge(
-        absl::StrCat("the object has ", size.bytes, " bytes or more, and ", why,
-                     ", so it has to be spooled, and --spool-bytes is ",
-                     options.spool_bytes, "; raise it"));
+    return TooLarge(absl::StrCat(
+        "the object has ", size.bytes, " bytes or more, and ", put.why,
+        ", so it has to be spooled, and --spool-bytes is ", options.spool_bytes,
+        "; raise it"));
   }
   return Plan::kSpooledPut;
 }
@@ -44,21 +57,12 @@ absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool needs_link,
   if (size.exact && size.bytes <= options.part_bytes) return Plan::kSinglePut;
   if (server.blockstore_type == "azure") return Plan::kAzureBlocks;
   if (server.blockstore_type == "gs") {
-    return Spooled(size, kGoogleSinglePut,
-                   "Google Cloud Storage takes it in one PUT", options);
+    return Spooled(size, kGoogleSinglePut, kByGoogle, options);
   }
   if (!server.pre_sign_multipart_upload.value_or(false)) {
-    return Spooled(size, kS3SinglePut,
-                   "this server offers no presigned multipart uploads, so it "
-                   "goes by one PUT",
-                   options);
+    return Spooled(size, kS3SinglePut, kByServer, options);
   }
-  if (needs_link) {
-    return Spooled(size, kS3SinglePut,
-                   "if_absent, mtime and force need one PUT, since a multipart "
-                   "upload takes none of them",
-                   options);
-  }
+  if (needs_link) return Spooled(size, kS3SinglePut, kByCondition, options);
   return Plan::kMultipart;
 }
 

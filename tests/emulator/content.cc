@@ -11,9 +11,7 @@ namespace lakefs::gateway::testing {
 
 ContentPolicy ContentPolicyOf(const EmulatorOptions& options) {
   ContentPolicy policy;
-  // The local store's bytes are in its folder anyway.
-  policy.keeps_bytes =
-      !options.discard_bytes || options.store == StoreKind::kLocal;
+  policy.keeps_bytes = !options.discard_bytes;
   policy.has_md5 = options.etag_md5;
   policy.has_crc32c = !policy.keeps_bytes || options.store == StoreKind::kGcs;
   return policy;

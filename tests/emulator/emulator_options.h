@@ -46,7 +46,7 @@ struct EmulatorOptions {
 
   // Keeps no bytes of objects in memory, only their sizes and checksums, so
   // that very large ones can be sent. Reading such an object fails with 500.
-  // Without effect on kLocal, whose bytes are in its folder.
+  // On kLocal such objects have no file; those that others write are kept.
   bool discard_bytes = false;
 
   // Whether the store's ETags and lakeFS's own checksums are MD5s. False makes

@@ -9,9 +9,10 @@ namespace lakefs::gateway::testing {
 
 // One scripted failure of one operation.
 //
-// A fault waits for requests of its operation. It lets the first `skip` of
-// them pass, counted from when it was added, and strikes the next `times`. One
-// request is struck by one fault at most: the first added that is due.
+// A fault waits for requests of its operation and query. It lets the first
+// `skip` of them pass, counted from when it was added, and strikes the next
+// `times`. One request is struck by one fault at most: the first added that is
+// due.
 struct Fault {
   enum class Kind {
     kStatus,       // Answers `status`; the operation does not take place.
@@ -45,6 +46,10 @@ struct Fault {
   // storeAbortMultipartUpload, storeDelete, on Azure storePutBlockList and
   // storeGetBlockList; or "*" for all of them.
   std::string operation;
+
+  // Only of requests with these parameters in their query, such as the
+  // partNumber of one part.
+  std::map<std::string, std::string> query;
 
   Kind kind = Kind::kStatus;
 

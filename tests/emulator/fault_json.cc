@@ -34,8 +34,9 @@ constexpr NamedKind kKinds[] = {
 };
 
 bool IsKnownField(absl::string_view name) {
-  for (absl::string_view known : {"operation", "kind", "status", "body",
-                                  "headers", "delay_ms", "skip", "times"}) {
+  for (absl::string_view known :
+       {"operation", "query", "kind", "status", "body", "headers", "delay_ms",
+        "skip", "times"}) {
     if (name == known) return true;
   }
   return false;
@@ -59,6 +60,7 @@ absl::StatusOr<Fault> ParseFault(absl::string_view text) {
   if (fault.operation.empty()) {
     return absl::InvalidArgumentError("a fault needs an \"operation\"");
   }
+  fault.query = StringMapField(object, "query");
   std::string kind = StringField(object, "kind");
   bool known = false;
   for (const NamedKind& named : kKinds) {

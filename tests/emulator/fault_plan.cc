@@ -1,5 +1,6 @@
 #include "tests/emulator/fault_plan.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -33,6 +34,12 @@ constexpr RandomKind kRandomKinds[] = {
      "linkPhysicalAddress"},
 };
 
+bool Has(const std::map<std::string, std::string>& query,
+         const std::map<std::string, std::string>& wanted) {
+  return std::includes(query.begin(), query.end(), wanted.begin(),
+                       wanted.end());
+}
+
 }  // namespace
 
 void FaultPlan::Add(Fault fault) {
@@ -40,12 +47,15 @@ void FaultPlan::Add(Fault fault) {
   faults_.push_back(std::move(fault));
 }
 
-std::optional<Fault> FaultPlan::Take(absl::string_view operation) {
+std::optional<Fault> FaultPlan::Take(
+    absl::string_view operation,
+    const std::map<std::string, std::string>& query) {
   absl::MutexLock lock(&mu_);
   std::optional<Fault> due;
   for (Fault& fault : faults_) {
     if (fault.times == 0) continue;
     if (fault.operation != "*" && fault.operation != operation) continue;
+    if (!Has(query, fault.query)) continue;
     if (fault.skip > 0) {
       --fault.skip;
     } else if (!due.has_value()) {

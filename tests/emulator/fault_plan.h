@@ -22,7 +22,8 @@ class FaultPlan {
   void Add(Fault fault);
 
   // The fault that strikes this request of `operation`, if any.
-  std::optional<Fault> Take(absl::string_view operation);
+  std::optional<Fault> Take(absl::string_view operation,
+                            const std::map<std::string, std::string>& query);
 
   std::vector<Fault> Unconsumed() const;
 

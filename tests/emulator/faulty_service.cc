@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -25,12 +26,16 @@ void Corrupt(std::string& body) {
   }
 }
 
-// Whether the body is an object as it is, and nothing else.
-bool CarriesObject(const std::string& operation, const HttpRequest& request) {
-  if (operation == "storePut" || operation == "storePutPart") return true;
+// Whether the body is an object, as it is or in a form.
+bool CarriesObject(const std::string& operation) {
+  return operation == "storePut" || operation == "storePutPart" ||
+         operation == "uploadObject";
+}
+
+bool IsForm(const std::string& operation, const HttpRequest& request) {
   return operation == "uploadObject" &&
-         !absl::StartsWith(request.Header("content-type"),
-                           "multipart/form-data");
+         absl::StartsWith(request.Header("content-type"),
+                          "multipart/form-data");
 }
 
 bool IsSuccess(const HttpResponse& reply) { return reply.status / 100 == 2; }
@@ -73,7 +78,7 @@ HttpResponse FaultyService::Run(HttpExchange& exchange,
                                 const std::string& operation,
                                 const Effect& effect) {
   uint64_t id = log_.Begin(operation, exchange.request());
-  std::optional<Fault> fault = plan_.Take(operation);
+  std::optional<Fault> fault = plan_.Take(operation, exchange.request().query);
   std::string json;
   uint64_t body_bytes = 0;
   HttpResponse reply =
@@ -127,7 +132,7 @@ bool FaultyService::Read(HttpExchange& exchange, const std::string& operation,
   if (fault != nullptr && fault->kind == Fault::Kind::kSlow) {
     progress = SlowProgress(*fault);
   }
-  if (!CarriesObject(operation, request)) {
+  if (!CarriesObject(operation)) {
     if (!exchange.ReadBody(nullptr, progress)) return false;
     if (corrupt) Corrupt(request.body);
     return true;
@@ -137,8 +142,19 @@ bool FaultyService::Read(HttpExchange& exchange, const std::string& operation,
                    !request.Header("x-ms-blob-content-md5").empty();
   ContentWriter writer(policy);
   if (corrupt) writer.CorruptNext();
-  if (!exchange.ReadBody(&writer, progress)) return false;
+  std::optional<FormReader> form;
+  HttpExchange::Sink sink = [&](absl::string_view data) {
+    form.has_value() ? form->Append(data) : writer.Append(data);
+  };
+  uint64_t length = 0;
+  if (IsForm(operation, request)) {
+    form.emplace(request.Header("content-type"), "content", writer);
+  } else if (absl::SimpleAtoi(request.Header("content-length"), &length)) {
+    writer.Reserve(length);
+  }
+  if (!exchange.ReadBody(sink, progress)) return false;
   request.content = writer.Finish();
+  if (form.has_value()) request.form = form->field();
   return true;
 }
 

@@ -1,5 +1,7 @@
 #include "tests/emulator/form_data.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,8 @@
 
 namespace lakefs::gateway::testing {
 namespace {
+
+constexpr absl::string_view kHeadEnd = "\r\n\r\n";
 
 std::string BoundaryOf(absl::string_view content_type) {
   size_t at = content_type.find("boundary=");
@@ -21,36 +25,75 @@ std::string BoundaryOf(absl::string_view content_type) {
 
 }  // namespace
 
-std::optional<FormField> FindFormField(absl::string_view content_type,
-                                       absl::string_view body,
-                                       absl::string_view name) {
-  std::string boundary = BoundaryOf(content_type);
-  if (boundary.empty()) return std::nullopt;
-  std::string end = absl::StrCat("\r\n", boundary);
-  size_t at = body.find(boundary);
-  while (at != absl::string_view::npos) {
-    absl::string_view part = body.substr(at + boundary.size());
-    size_t head_end = part.find("\r\n\r\n");
-    if (head_end == absl::string_view::npos) return std::nullopt;
-    absl::string_view head = part.substr(0, head_end);
-    absl::string_view bytes = part.substr(head_end + 4);
-    size_t bytes_end = bytes.find(end);
-    if (bytes_end == absl::string_view::npos) return std::nullopt;
-    if (absl::StrContains(head, absl::StrCat("name=\"", name, "\""))) {
-      FormField field;
-      field.bytes = std::string(bytes.substr(0, bytes_end));
-      field.has_filename = absl::StrContains(head, "filename=");
-      for (absl::string_view line : absl::StrSplit(head, "\r\n")) {
-        if (absl::StartsWithIgnoreCase(line, "content-type:")) {
-          field.content_type = std::string(
-              absl::StripAsciiWhitespace(line.substr(line.find(':') + 1)));
-        }
-      }
-      return field;
-    }
-    at += boundary.size() + head_end + 4 + bytes_end + 2;
+FormReader::FormReader(absl::string_view content_type, absl::string_view name,
+                       ContentWriter& object)
+    : boundary_(BoundaryOf(content_type)),
+      mark_(absl::StrCat("name=\"", name, "\"")),
+      object_(object),
+      state_(boundary_.empty() ? State::kDone : State::kBoundary) {}
+
+void FormReader::Append(absl::string_view data) {
+  if (state_ == State::kDone) return;
+  buffer_.append(data.data(), data.size());
+  while (Step()) {
   }
-  return std::nullopt;
+}
+
+// Understands some of the buffer; false if that takes more of the body.
+bool FormReader::Step() {
+  switch (state_) {
+    case State::kBoundary:
+      return FindBoundary();
+    case State::kHead:
+      return TakeHead();
+    case State::kBytes:
+      return TakeBytes();
+    case State::kDone:
+      break;
+  }
+  return false;
+}
+
+bool FormReader::FindBoundary() {
+  size_t at = buffer_.find(boundary_);
+  if (at == std::string::npos) return false;
+  buffer_.erase(0, at + boundary_.size());
+  state_ = State::kHead;
+  return true;
+}
+
+bool FormReader::TakeHead() {
+  size_t end = buffer_.find(kHeadEnd.data());
+  if (end == std::string::npos) return false;
+  std::string head = buffer_.substr(0, end);
+  buffer_.erase(0, end + kHeadEnd.size());
+  state_ = State::kBytes;
+  reading_.reset();
+  if (!absl::StrContains(head, mark_)) return true;
+  reading_ = {.has_filename = absl::StrContains(head, "filename=")};
+  for (absl::string_view line : absl::StrSplit(head, "\r\n")) {
+    if (absl::StartsWithIgnoreCase(line, "content-type:")) {
+      reading_->content_type = std::string(
+          absl::StripAsciiWhitespace(line.substr(line.find(':') + 1)));
+    }
+  }
+  return true;
+}
+
+bool FormReader::TakeBytes() {
+  std::string end = absl::StrCat("\r\n", boundary_);
+  size_t at = buffer_.find(end);
+  bool ends = at != std::string::npos;
+  // A boundary may have come in part.
+  if (!ends) at = buffer_.size() - std::min(buffer_.size(), end.size() - 1);
+  if (reading_.has_value()) {
+    object_.Append(absl::string_view(buffer_).substr(0, at));
+  }
+  buffer_.erase(0, at);
+  if (!ends) return false;
+  found_ = reading_;
+  state_ = found_.has_value() ? State::kDone : State::kBoundary;
+  return true;
 }
 
 }  // namespace lakefs::gateway::testing

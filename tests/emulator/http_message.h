@@ -10,7 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "tests/emulator/content.h"
-#include "tests/emulator/content_writer.h"
+#include "tests/emulator/form_data.h"
 
 namespace lakefs::gateway::testing {
 
@@ -22,8 +22,10 @@ struct HttpRequest {
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;  // Filled by HttpExchange::ReadBody.
 
-  // The body instead, if it is an object that was read into a ContentWriter.
+  // The body instead, if it is an object that was read into a ContentWriter;
+  // `form`, if it came as a form, which may lack it.
   Content content;
+  std::optional<FormField> form;
 
   // When the first bytes came, by the emulator's clock. Signatures must be good
   // then, however long the body takes.
@@ -69,13 +71,16 @@ class HttpExchange {
   // The request; with its body once ReadBody has been called.
   virtual HttpRequest& request() = 0;
 
-  // Reads the whole body into `object`, or into request().body if that is null;
+  // Takes the bytes of a body as they come.
+  using Sink = std::function<void(absl::string_view data)>;
+
+  // Reads the whole body into `sink`, or into request().body if that is null;
   // `progress` may be null too. Returns false if the client went
   // away or sent less than it had announced: then nothing may be done and no
   // reply will arrive. May be called again.
   //
   // A reply to a request whose body was not read ends the connection.
-  virtual bool ReadBody(ContentWriter* object, const Progress& progress) = 0;
+  virtual bool ReadBody(const Sink& sink, const Progress& progress) = 0;
 
   // Ends the connection at once: no reply will arrive.
   virtual void HangUp() = 0;

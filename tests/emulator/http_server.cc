@@ -110,8 +110,8 @@ class Exchange final : public HttpExchange {
 
   HttpRequest& request() override { return request_; }
 
-  bool ReadBody(ContentWriter* object, const Progress& progress) override {
-    if (!read_) complete_ = Read(object, progress);
+  bool ReadBody(const Sink& sink, const Progress& progress) override {
+    if (!read_) complete_ = Read(sink, progress);
     read_ = true;
     return complete_;
   }
@@ -131,21 +131,17 @@ class Exchange final : public HttpExchange {
     return request_.IsChunked() || (!length.empty() && length != "0");
   }
 
-  bool Read(ContentWriter* object, const Progress& progress) {
+  bool Read(const Sink& sink, const Progress& progress) {
     if (!AnnouncesBody()) return true;
     if (reader_ == nullptr) return false;
     uint64_t length = 0;
     uint64_t read = 0;
-    if (absl::SimpleAtoi(request_.Header("content-length"), &length)) {
-      if (object != nullptr) {
-        object->Reserve(length);
-      } else {
-        request_.body.reserve(std::min(length, kLargestReserve));
-      }
+    if (absl::SimpleAtoi(request_.Header("content-length"), &length) && !sink) {
+      request_.body.reserve(std::min(length, kLargestReserve));
     }
     bool whole = (*reader_)([&](const char* data, size_t size) {
-      if (object != nullptr) {
-        object->Append({data, size});
+      if (sink) {
+        sink({data, size});
       } else {
         request_.body.append(data, size);
       }

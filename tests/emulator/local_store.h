@@ -1,9 +1,12 @@
 // A folder of files as lakeFS's store.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "tests/emulator/object_store.h"
 
 namespace lakefs::gateway::testing {
@@ -38,6 +41,9 @@ class LocalStore final : public ObjectStore {
 
   const std::string root_;
   const ContentPolicy policy_;
+  mutable absl::Mutex mu_;
+  // Those whose bytes nobody keeps, by their addresses.
+  std::map<std::string, Content> discarded_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lakefs::gateway::testing

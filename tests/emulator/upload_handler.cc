@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "tests/emulator/branch_writer.h"
-#include "tests/emulator/form_data.h"
 #include "tests/emulator/lakefs_reply.h"
 #include "tests/emulator/object_handlers.h"
 #include "tests/emulator/staging_handlers.h"
@@ -30,12 +29,10 @@ Upload UploadIn(const Call& call) {
   const DialectTraits& traits = call.backend.traits;
   std::string type = call.request.Header("content-type");
   if (absl::StartsWith(type, "multipart/form-data")) {
-    std::optional<FormField> field =
-        FindFormField(type, call.request.body, "content");
+    const std::optional<FormField>& field = call.request.form;
     if (field.has_value() && (field->has_filename || !traits.needs_filename)) {
-      return {ContentOf(std::move(field->bytes),
-                        ContentPolicyOf(call.backend.options)),
-              field->content_type, std::nullopt};
+      return {std::move(call.request.content), field->content_type,
+              std::nullopt};
     }
     return {{},
             "",

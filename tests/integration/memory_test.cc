@@ -1,10 +1,12 @@
 // The memory of the process, whatever its callers do.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/base/crc32c.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/upload_call.h"
@@ -21,6 +23,13 @@ constexpr int kStalled = 256;
 constexpr int kLive = 32;
 constexpr size_t kMiB = 1 << 20;
 constexpr size_t kLiveBytes = 24 * kMiB;
+constexpr size_t kStalledBytes = 3 * kMiB;
+constexpr int64_t kBudget = 128 * kMiB;  // the default of --memory-bytes
+
+// The share of its speed alone that an upload has to reach among callers that
+// stall, in the best of so many runs.
+constexpr double kFullSpeed = 0.8;
+constexpr int kRuns = 5;
 
 // A caller that sends 1 MiB, and the rest only when it is told to.
 struct Stalled {
@@ -39,14 +48,14 @@ class MemoryTest : public ::testing::Test {
 
   // Sends 1 MiB by as many callers, and leaves them there.
   void Stall() {
-    const std::string data = Bytes(3 * kMiB);
+    const std::string data = Bytes(kStalledBytes);
     for (int i = 0; i < kStalled; ++i) {
       Stalled& caller = *stalled_.emplace_back(std::make_unique<Stalled>());
       // A few processes with many streams each. A connection keeps a buffer of
       // its own ready, up to 2 MiB of gRPC's.
       if (i % 32 == 0) stubs_.push_back(gateway_->NewStub());
       caller.context.set_deadline(std::chrono::system_clock::now() +
-                                  seconds(120));
+                                  seconds(300));
       caller.messages =
           MessagesOf(HeaderFor(absl::StrCat("stalled/", i)), data);
       caller.stream = stubs_.back()->UploadAndLink(&caller.context);
@@ -55,21 +64,23 @@ class MemoryTest : public ::testing::Test {
     }
   }
 
-  // Live uploads at once; the time that all of them take.
-  std::chrono::duration<double> RunLive(const std::string& folder) {
+  // Live uploads at once; the seconds that all of them take.
+  double RunLive(GatewayProcess& gateway, const std::string& folder) {
     const std::string data = Bytes(kLiveBytes);
     const auto start = std::chrono::steady_clock::now();
     std::vector<std::thread> threads;
     for (int i = 0; i < kLive; ++i) {
       threads.emplace_back([&, i] {
-        const auto stub = gateway_->NewStub();
+        const auto stub = gateway.NewStub();
         const CallEnd end =
             Upload(*stub, HeaderFor(absl::StrCat(folder, "/", i)), data);
         EXPECT_TRUE(end.status.ok()) << end.status.error_message();
       });
     }
     for (std::thread& thread : threads) thread.join();
-    return std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> took =
+        std::chrono::steady_clock::now() - start;
+    return took.count();
   }
 
   // Has the stalled callers go on, `at_once` of them at a time.
@@ -101,29 +112,38 @@ class MemoryTest : public ::testing::Test {
 };
 
 TEST_F(MemoryTest, CallersThatStallStopNobodyAndGoOnWhenTheyWish) {
-  const auto alone = RunLive("alone");
-  const int64_t before = gateway_->PeakRssBytes();
+  GatewayProcess other(emulator_.endpoint());  // without callers that stall
+  const double warm = RunLive(other, "warm");
   Stall();
-  const auto among = RunLive("among");
+  // While they give way the live ones wait a little, and then never again.
+  const double first = RunLive(*gateway_, "first");
+  EXPECT_LT(first, warm * 2 + 5);
+  // The machine may be busy with something else in any one run.
+  double share = 0;
+  for (int run = 0; run < kRuns && share < kFullSpeed; ++run) {
+    const double alone = RunLive(other, absl::StrCat("alone/", run));
+    const double among = RunLive(*gateway_, absl::StrCat("among/", run));
+    share = std::max(share, alone / among);
+  }
+  EXPECT_GE(share, kFullSpeed);
   const int64_t during = gateway_->PeakRssBytes();
   GoOn(kStalled);
   const int64_t after = gateway_->PeakRssBytes();
-  std::cout << "alone " << alone.count() << " s, among " << among.count()
-            << " s; peak " << before / kMiB << ", " << during / kMiB << ", "
+  std::cout << "warm " << warm << " s, first " << first << " s, then " << share
+            << " of the speed alone; peak " << during / kMiB << ", "
             << after / kMiB << " MiB\n";
-  [[maybe_unused]] constexpr int64_t kBound =
-      20 * kMiB + 192 * kMiB + (kStalled + kLive) * kMiB / 10;
 #ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
-  EXPECT_LT(after, kBound);
+  EXPECT_LT(after,
+            20 * kMiB + kBudget * 3 / 2 + (kStalled + kLive) * kMiB / 10);
 #endif
+  const uint32_t crc = Crc32c(Bytes(kStalledBytes));
   for (int i = 0; i < kStalled; ++i) {
     const auto digest = emulator_.DigestObject("quickstart", "main",
                                                absl::StrCat("stalled/", i));
     ASSERT_TRUE(digest.has_value()) << i;
-    EXPECT_EQ(digest->size_bytes, 3 * kMiB);
+    EXPECT_EQ(digest->size_bytes, kStalledBytes);
+    EXPECT_EQ(digest->crc32c, crc);
   }
-  // While they give way the live ones wait a little, and then never again.
-  EXPECT_LT(among.count(), alone.count() * 2 + 5);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/upload_call.h"
@@ -21,7 +22,7 @@ inline void PrintTo(const Fault& fault, std::ostream* out) {
 }
 
 // Both, with the repository quickstart. At its end, every fault has struck and
-// no multipart upload is left open.
+// no multipart upload is left open. STORE in a flag becomes the store's URL.
 class Stage {
  public:
   explicit Stage(EmulatorOptions options, std::vector<std::string> flags = {},
@@ -32,6 +33,9 @@ class Stage {
     emulator.CreateRepository("quickstart");
     // Before the gateway asks anything.
     for (const Fault& fault : faults) emulator.AddFault(fault);
+    for (std::string& flag : flags) {
+      absl::StrReplaceAll({{"STORE", emulator.store_endpoint()}}, &flag);
+    }
     gateway = std::make_unique<GatewayProcess>(emulator.endpoint(),
                                                std::move(flags), environment);
     stub = gateway->NewStub();

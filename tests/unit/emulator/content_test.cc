@@ -1,6 +1,8 @@
 // What becomes of the bytes of objects: kept, digested, discarded.
 #include "tests/emulator/content.h"
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -109,6 +111,31 @@ TEST_P(DiscardTest, UploadsThroughLakefsAreDiscardedToo) {
 INSTANTIATE_TEST_SUITE_P(Stores, DiscardTest,
                          ::testing::Values(StoreKind::kS3, StoreKind::kAzure,
                                            StoreKind::kGcs));
+
+class DiscardLocalTest : public EmulatorFixture {
+ protected:
+  DiscardLocalTest() : EmulatorFixture(Options()) {}
+  static EmulatorOptions Options() {
+    return {.store = StoreKind::kLocal, .discard_bytes = true};
+  }
+};
+
+TEST_F(DiscardLocalTest, UploadsHaveNoFileAndFilesOfOthersAreDigested) {
+  const std::string bytes((1 << 20) + 1, 'x');
+  client_->Call("POST", "repositories/repo/branches/main/objects",
+                {{"path", "a"}}, bytes,
+                {{"Content-Type", "application/octet-stream"}});
+  EXPECT_THAT(emulator_.DigestObject("repo", "main", "a"), IsDigestOf(bytes));
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a"), std::nullopt);
+  nlohmann::json staging = client_->Mint("b");
+  const std::filesystem::path file =
+      staging["physical_address"].get<std::string>().substr(8);
+  EXPECT_FALSE(std::filesystem::exists(file.parent_path()));
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+  EXPECT_EQ(client_->Link("b", staging).status, 200);
+  EXPECT_THAT(emulator_.DigestObject("repo", "main", "b"), IsDigestOf(bytes));
+}
 
 class DiscardOnS3Test : public EmulatorFixture {
  protected:

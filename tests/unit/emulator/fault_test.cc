@@ -59,6 +59,17 @@ TEST_F(FaultTest, StatusComesWithoutTheEffect) {
   EXPECT_THAT(emulator_.UnconsumedFaults(), IsEmpty());
 }
 
+TEST_F(FaultTest, AFaultMayWaitForOneQuery) {
+  Fault fault;
+  fault.operation = "linkPhysicalAddress";
+  fault.query = {{"path", "b"}};
+  fault.status = 503;
+  emulator_.AddFault(fault);
+  EXPECT_EQ(Link("a").status, 200);
+  EXPECT_EQ(Link("b").status, 503);
+  EXPECT_EQ(Link("b").status, 200);
+}
+
 TEST_F(FaultTest, StatusAfterComesWithTheEffect) {
   Break("linkPhysicalAddress", Kind::kStatusAfter);
   EXPECT_EQ(Link("a").status, 500);

@@ -109,21 +109,25 @@ class ObjectMoverTest : public ::testing::Test {
                                  absl::UTCTimeZone())),
             .signed_at = absl::ToChronoTime(now)};
   }
-  absl::StatusOr<Placement> Move(BodySource& source) {
+  // Moves the object, and if it is to be moved again once more.
+  absl::StatusOr<Placement> Move(BodySource& source, bool again = false) {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
     const MoverDependencies deps{.lakefs = lakefs_,
                                  .presigned_store = store_,
+                                 .direct_s3 = &store_,
                                  .lakefs_budget = budget_,
                                  .store_budget = budget_,
                                  .background = background_,
                                  .part_pool = pool_,
                                  .spool = spool_,
-                                 .plan = {.part_bytes = kMiB}};
+                                 .plan = plan_};
     ObjectMover mover(
         deps, context_, request_, server_, reader, progress_,
         [] { return absl::OkStatus(); }, random_);
     auto placement = mover.Move();
+    if (placement.ok() && again) placement = mover.MoveAgain(std::nullopt);
     if (!placement.ok()) mover.Abandon();
+    plan_made_ = mover.plan();
     return placement;
   }
 
@@ -139,6 +143,8 @@ class ObjectMoverTest : public ::testing::Test {
   Spool spool_{SpoolOptions{}};
   MemoryBudget memory_{64 * kMiB};
   UploadProgress progress_;
+  PlanOptions plan_{.part_bytes = kMiB};
+  Plan plan_made_ = Plan::kNone;
   std::mt19937_64 random_{1};
   UploadRequest request_{.object = {"repo", "main", "o"}};
   ServerConfig server_{.version = "1.84.0",
@@ -318,6 +324,163 @@ TEST_F(ObjectMoverTest, WithoutUrlsOfSinglePartsItBeginsAnewWithAll) {
       EXPECT_THAT(placement, HasReason(Reason::kUpstreamUnimplemented));
       EXPECT_THAT(placement.status().ToString(), HasSubstr("can_rewind"));
     }
+  }
+}
+
+TEST_F(ObjectMoverTest, WhereAllUrlsComeAtOnceAnUnknownSizeHasALimit) {
+  server_ = {.version = "1.21.0",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true};
+  plan_.part_bytes = 10;
+  constexpr size_t kMost = 640 * 10;
+  for (const bool too_large : {false, true}) {
+    lakefs_.calls.clear();
+    lakefs_.multiparts = {
+        MultipartUpload{.physical_address = "A",
+                        .presigned_urls = std::vector<std::string>(640, "u")}};
+    FakeBody body;
+    body.Send(std::string(kMost + (too_large ? 1 : 0), 'x'), 1000);
+    const auto placement = Move(body);
+    if (!too_large) {
+      ASSERT_THAT(placement, IsOk());
+      EXPECT_EQ(placement->multipart->parts.size(), 640U);
+      EXPECT_THAT(lakefs_.calls, ElementsAre("create 640"));
+      continue;
+    }
+    EXPECT_THAT(placement, StatusIs(absl::StatusCode::kFailedPrecondition));
+    EXPECT_THAT(placement, HasReason(Reason::kObjectTooLarge));
+    EXPECT_THAT(placement.status().ToString(), HasSubstr("at most 6400 bytes"));
+    EXPECT_THAT(placement.status().ToString(), HasSubstr("header.size_bytes"));
+    EXPECT_THAT(lakefs_.calls, ElementsAre("create 640", "abort A"));
+  }
+}
+
+// Source: the references of S3 and of Azure Blob Storage.
+TEST_F(ObjectMoverTest, AnUnknownSizeMayHaveAsManyPartsAsTheStoreTakes) {
+  plan_.part_bytes = 1;
+  plan_.direct_s3 = true;
+  for (const auto& [server, most] :
+       {std::pair(ServerConfig{.blockstore_type = "s3"}, 10'000),
+        std::pair(server_, 50'000)}) {
+    server_ = server;
+    for (const bool too_large : {false, true}) {
+      lakefs_.addresses.push_back(SasFor(minutes(15)));
+      FakeBody body;
+      body.Send(std::string(static_cast<size_t>(most + too_large), 'x'), 500);
+      const auto placement = Move(body);
+      EXPECT_EQ(placement.ok(), !too_large) << placement.status();
+      if (!too_large) continue;
+      EXPECT_THAT(placement, HasReason(Reason::kObjectTooLarge));
+      EXPECT_THAT(placement.status().ToString(),
+                  HasSubstr(absl::StrCat("at most ", most, " bytes")));
+    }
+  }
+}
+
+TEST_F(ObjectMoverTest, OfAKnownSizeAsManyUrlsAreAskedForAsThereAreParts) {
+  server_ = {.version = "1.21.0",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true};
+  plan_.part_bytes = 10;
+  request_.size_bytes = 700 * 10 - 1;
+  lakefs_.multiparts = {
+      MultipartUpload{.physical_address = "A",
+                      .presigned_urls = std::vector<std::string>(700, "u")}};
+  body_.Send(std::string(700 * 10 - 1, 'x'), 1000);
+  const auto placement = Move(body_);
+  ASSERT_THAT(placement, IsOk());
+  EXPECT_EQ(placement->multipart->parts.size(), 700U);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("create 700"));
+}
+
+TEST_F(ObjectMoverTest, OtherBytesThanTheCallersDigestSaysAreNotPlaced) {
+  request_.md5_follows = true;
+  for (const int64_t size : {kMiB / 2, 3 * kMiB}) {
+    lakefs_.addresses = {SasFor(minutes(15))};
+    FakeBody body;
+    body.Send(std::string(static_cast<size_t>(size), 'x'), kMiB);
+    std::get<Finish>(*body.events.back()).md5 = std::string(16, 'm');
+    bool placed = false;
+    store_.on_put = [&placed](const Rope&) {
+      placed = true;
+      return absl::OkStatus();
+    };
+    store_.on_complete = [&placed] {
+      placed = true;
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(Move(body), HasReason(Reason::kChecksumMismatch)) << size;
+    EXPECT_FALSE(placed) << size;
+  }
+}
+
+TEST_F(ObjectMoverTest, PartsOfAMoveThatIsRepeatedAreDropped) {
+  server_ = {.version = "1.84.0",
+             .blockstore_type = "s3",
+             .pre_sign_support = true,
+             .pre_sign_multipart_upload = true};
+  lakefs_.multiparts = {
+      MultipartUpload{.physical_address = "A", .presigned_urls = {"1", "2"}},
+      MultipartUpload{.physical_address = "B", .presigned_urls = {"1", "2"}}};
+  body_.can_rewind = true;
+  for (int i = 0; i < 2; ++i) body_.Send(std::string(2 * kMiB, 'x'), kMiB);
+  const auto placement = Move(body_, /*again=*/true);
+  ASSERT_THAT(placement, IsOk());
+  EXPECT_EQ(placement->location.physical_address, "B");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("create 4", "abort A", "create 4"));
+}
+
+TEST_F(ObjectMoverTest, AUrlOfAWholeObjectThatIsRefusedIsReplacedTwice) {
+  for (const int refusals : {1, 2, 3}) {
+    lakefs_.calls.clear();
+    lakefs_.addresses.clear();
+    for (int i = 0; i < 4; ++i)
+      lakefs_.addresses.push_back(SasFor(minutes(15)));
+    store_.on_put = [left = refusals](const Rope&) mutable {
+      if (left-- <= 0) return absl::OkStatus();
+      return MakeError(absl::StatusCode::kPermissionDenied, "denied",
+                       Reason::kStoreRejected);
+    };
+    FakeBody body;
+    body.Send("hello", 5);
+    const auto placement = Move(body);
+    EXPECT_EQ(placement.ok(), refusals < 3) << placement.status();
+    EXPECT_EQ(lakefs_.calls.size(),
+              static_cast<size_t>(std::min(refusals + 1, 3)));
+  }
+}
+
+TEST_F(ObjectMoverTest, WhatOutgrowsTheSpoolIsRefusedBeforeItIsPut) {
+  server_.blockstore_type = "gs";
+  plan_.spool_bytes = 3 * kMiB;
+  for (const int64_t size : {3 * kMiB, 3 * kMiB + 1}) {
+    lakefs_.calls.clear();
+    lakefs_.addresses = {SasFor(minutes(15))};
+    FakeBody body;
+    body.Send(std::string(static_cast<size_t>(size), 'x'), kMiB);
+    const auto placement = Move(body);
+    EXPECT_EQ(plan_made_, Plan::kSpooledPut);
+    if (size == 3 * kMiB) {
+      EXPECT_THAT(placement, IsOk());
+      EXPECT_THAT(lakefs_.calls, ElementsAre("address"));
+    } else {
+      EXPECT_THAT(placement, HasReason(Reason::kObjectTooLarge));
+      EXPECT_TRUE(lakefs_.calls.empty());
+    }
+    EXPECT_EQ(spool_.used_bytes(), 0);
+  }
+}
+
+TEST_F(ObjectMoverTest, AnUnknownSizeThatTurnsOutSmallIsPutAtOnce) {
+  for (const char* store : {"azure", "gs", "s3"}) {
+    server_.blockstore_type = store;
+    lakefs_.addresses = {SasFor(minutes(15))};
+    FakeBody body;
+    body.Send(std::string(kMiB - 1, 'x'), kMiB);
+    EXPECT_THAT(Move(body), IsOk());
+    EXPECT_EQ(plan_made_, Plan::kSinglePut) << store;
   }
 }
 

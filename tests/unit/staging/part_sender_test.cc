@@ -24,6 +24,10 @@ class FakeTarget final : public PartTarget {
     absl::MutexLock lock(&mu_);
     most = std::max(most, ++now_);
     sizes.push_back(bytes.size_bytes());
+    const auto gathered = [this] { return most >= gather; };
+    if (number > 1) {
+      mu_.AwaitWithTimeout(absl::Condition(&gathered), absl::Seconds(10));
+    }
     mu_.Unlock();
     const absl::Status slept = context.Sleep(takes);
     mu_.Lock();
@@ -43,6 +47,8 @@ class FakeTarget final : public PartTarget {
   absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
 
   milliseconds takes{0};
+  // PUTs but the first wait until so many are under way.
+  int gather = 0;
   std::map<int, int> failures;
   int refused = -1;
   int most = 0;
@@ -100,6 +106,7 @@ TEST_F(PartSenderTest, AFastStoreGetsOnePutAtATime) {
 
 TEST_F(PartSenderTest, ASlowStoreGetsSeveralAtATimeAndAFarOneMore) {
   target_.takes = milliseconds(8);
+  target_.gather = 4;
   {
     PartSender near(context_, target_, pool_, budget_, progress_,
                     {.slow = milliseconds(2), .far = seconds(10)});
@@ -108,6 +115,7 @@ TEST_F(PartSenderTest, ASlowStoreGetsSeveralAtATimeAndAFarOneMore) {
     EXPECT_EQ(target_.most, 4);
     EXPECT_LE(most_held_, (4 + 3) * 10);
   }
+  target_.gather = 8;
   PartSender far(context_, target_, pool_, budget_, progress_,
                  {.slow = milliseconds(2), .far = milliseconds(4)});
   ASSERT_THAT(SendAll(far, 40), IsOk());

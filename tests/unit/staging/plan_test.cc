@@ -1,11 +1,14 @@
 #include "gateway/staging/plan.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr int64_t kGiB = 1 << 30;
 constexpr int64_t kPart = 8 << 20;
@@ -57,7 +60,8 @@ const Row kRows[] = {
     {kAzure, Exactly(6 * kGiB), true, Plan::kAzureBlocks},
     {kGoogle, Exactly(kPart), false, Plan::kSinglePut},
     {kGoogle, Exactly(6 * kGiB), false, Plan::kSpooledPut},
-    {kGoogle, Exactly(9 * kGiB), false, Plan::kNone},  // the spool's cap
+    {kGoogle, Exactly(8 * kGiB), false, Plan::kSpooledPut},
+    {kGoogle, Exactly(8 * kGiB + 1), false, Plan::kNone},  // the spool's cap
     {kS3Unsigned, Exactly(1), false, Plan::kDirectS3},
     {kS3Unsigned, kUnknown, true, Plan::kDirectS3},
     {kOldest, Exactly(6 * kGiB), false, Plan::kDirectS3},
@@ -87,6 +91,44 @@ TEST(PlanTest, WithoutAWayOfOurOwnTheBytesGoThroughLakefs) {
     ASSERT_THAT(plan, IsOk());
     EXPECT_EQ(*plan, Plan::kThroughLakefs);
   }
+}
+
+TEST(PlanTest, AWayOfOurOwnIsForItsOwnStore) {
+  EXPECT_EQ(*ChoosePlan(kLocal, false, kUnknown, {.direct_s3 = true}),
+            Plan::kThroughLakefs);
+  EXPECT_EQ(*ChoosePlan(kS3Unsigned, false, kUnknown, {.local_file = true}),
+            Plan::kThroughLakefs);
+}
+
+// Source: the stores' own documents.
+TEST(PlanTest, WhatIsRefusedNamesTheLimitAndWhatToDo) {
+  const PlanOptions roomy{.spool_bytes = int64_t{1} << 60};
+  struct Refused {
+    ServerConfig server;
+    int64_t most;
+    bool needs_link;
+    const char* advice;
+  };
+  for (const auto& [server, most, needs_link, advice] :
+       {Refused{kOldS3, 5 * kGiB, false, "send it to one that does"},
+        Refused{kS3, 5 * kGiB, true, "send it without them"},
+        Refused{kGoogle, 5 * 1024 * kGiB, false, "split it"}}) {
+    EXPECT_THAT(ChoosePlan(server, needs_link, Exactly(most), roomy), IsOk());
+    const std::string why =
+        ChoosePlan(server, needs_link, Exactly(most + 1), roomy)
+            .status()
+            .ToString();
+    EXPECT_THAT(why, HasSubstr(absl::StrCat("at most ", most, " bytes")));
+    EXPECT_THAT(why, HasSubstr(advice));
+  }
+  const std::string spool = ChoosePlan(kGoogle, false, Exactly(2),
+                                       {.part_bytes = 1, .spool_bytes = 1})
+                                .status()
+                                .ToString();
+  EXPECT_THAT(spool, HasSubstr("--spool-bytes is 1; raise it"));
+  const std::string parts =
+      PartBytes((640'000ll << 20) + 1, 10'000, {}).status().ToString();
+  EXPECT_THAT(parts, HasSubstr(absl::StrCat("raise it to ", 130 << 20)));
 }
 
 TEST(PartBytesTest, GrowOnlyWhenThePartsWouldNotDo) {
