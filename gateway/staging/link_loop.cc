@@ -123,7 +123,7 @@ class Link {
     // every reader, and must not stay.
     failure_ = MakeError(absl::StatusCode::kDataLoss,
                          "the store has dropped the parts of the upload",
-                         Reason::kStoreRejected);
+                         Reason::kChecksumMismatch);
     if (const auto undone = Undo(); !undone.ok()) return CannotTell(undone);
     unproven_bytes_ = visible_ = lost_ = false;
     // What was lost of that may come yet, and would take the next one away.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_client.h"
 #include "tests/testing/matchers.h"
@@ -131,6 +132,55 @@ TEST_F(RestClientTest, ServersWithoutConfigAreAskedInTwoSteps) {
   ASSERT_THAT(config, IsOk());
   EXPECT_EQ(config->version, "0.66.0");
   EXPECT_EQ(http_.requests.size(), 3U);
+}
+
+// Credentials that can be had anew, as often as they are refused.
+class RenewedCredentials final : public Credentials {
+ public:
+  absl::StatusOr<HttpHeader> Get(const CallContext&) override {
+    return HttpHeader{"Authorization", absl::StrCat("Bearer t", renewals)};
+  }
+  bool Renew(const CallContext&, const HttpHeader& refused) override {
+    EXPECT_EQ(refused.value, absl::StrCat("Bearer t", renewals));
+    ++renewals;
+    return true;
+  }
+  int renewals = 0;
+};
+
+TEST_F(RestClientTest, After401TheCredentialsAreRenewedOnceAndTriedOnce) {
+  RenewedCredentials credentials;
+  RestClient client({.endpoint = "http://h:1"}, http_, credentials);
+  http_.Answer(401);
+  http_.Answer(200, kStats);
+  EXPECT_THAT(
+      client.LinkPhysicalAddress(context_, object_, {}, /*if_absent=*/true)
+          .stats,
+      IsOk());
+  ASSERT_EQ(http_.requests.size(), 2U);
+  EXPECT_EQ(HeaderOf(http_.requests[0], "Authorization"), "Bearer t0");
+  EXPECT_EQ(HeaderOf(http_.requests[1], "Authorization"), "Bearer t1");
+  EXPECT_EQ(HeaderOf(http_.requests[1], "If-None-Match"), "*");
+  EXPECT_EQ(http_.requests[1].body, http_.requests[0].body);
+
+  http_.Answer(401);
+  http_.Answer(401);
+  const LinkAnswer refused =
+      client.LinkPhysicalAddress(context_, object_, {}, /*if_absent=*/true);
+  EXPECT_THAT(refused.stats, HasReason(Reason::kCredentialsRejected));
+  EXPECT_FALSE(Ambiguous(refused.stats.status()));
+  EXPECT_EQ(http_.requests.size(), 4U);
+}
+
+TEST_F(RestClientTest, WhatWasStreamedIsNotSentAgainAfter401) {
+  RenewedCredentials credentials;
+  RestClient client({.endpoint = "http://h:1"}, http_, credentials);
+  http_.Answer(401);
+  const auto uploaded = client.UploadObject(
+      context_, object_, {},
+      {.read = [](std::span<char>) -> absl::StatusOr<size_t> { return 0; }});
+  EXPECT_THAT(uploaded, HasReason(Reason::kCredentialsRejected));
+  EXPECT_EQ(http_.requests.size(), 1U);
 }
 
 TEST_F(RestClientTest, A401WithKeysIsFinal) {

@@ -217,6 +217,7 @@ TEST_F(CompleteTest, AfterALostRemovalNothingIsPutAnew) {
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(AdviceFor(report), Advice::kRestart);
   EXPECT_THAT(Tail(4), ElementsAre("stat", "delete", "stat", "delete"));
 }
 
