@@ -69,12 +69,13 @@ class LinkLoopTest : public ::testing::Test {
                        .checksum = "c",
                        .relinkable = relinkable_};
     };
-    return loop.Run(context, request_, before_,
-                    {.location = {.physical_address = "A", .token = token_},
-                     .checksum = "c",
-                     .relinkable = relinkable_,
-                     .link_before = link_before_},
-                    can_place_ ? place : Place(nullptr), random_);
+    return loop.Run(
+        context, request_, before_,
+        {.location = {.physical_address = address_, .token = token_},
+         .checksum = "c",
+         .relinkable = relinkable_,
+         .link_before = link_before_},
+        can_place_ ? place : Place(nullptr), random_);
   }
 
   LinkReport Resume(const UndecidedLink& link) {
@@ -97,6 +98,7 @@ class LinkLoopTest : public ::testing::Test {
   FakeLakefs lakefs_;
   LinkRequest request_{.object = {"repo", "main", "p"}, .size_bytes = 5};
   Before before_{.known = true};
+  std::string address_ = "A";
   bool relinkable_ = true;
   std::optional<std::string> token_;
   TimePoint link_before_ = TimePoint::max();
@@ -547,6 +549,37 @@ TEST_F(LinkLoopTest, WhatAnEarlierCallOfTheSameRequestLinkedIsOurs) {
   Link(Precondition());
   Stat(earlier);
   EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+// As servers with a local store show what was linked.
+TEST_F(LinkLoopTest, WhatIsShownWithTheRootTwiceIsLinkedByItsAddress) {
+  address_ = "local:///lake/lake/data/x";
+  Link(Lost());
+  Stat(StatsAt("local:///lake/lake/lake/data/x"));
+  Link(Links(address_));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("link " + address_, "stat", "link " + address_));
+}
+
+// What is shown may be no address to link by.
+TEST_F(LinkLoopTest, AnEarlierObjectOnALocalStoreIsBelievedWhenSeen) {
+  request_.if_absent = true;
+  request_.user_metadata[kRequestIdKey] = "r";
+  ObjectStats earlier = StatsAt("local:///lake/lake/lake/data/e");
+  earlier.user_metadata[kRequestIdKey] = "r";
+  Link(Precondition());
+  Stat(earlier);
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+  ServerConfig server;
+  const std::string is_signed = "," + std::string(43, 's');
+  for (const auto& [address, relinkable] :
+       {std::pair("s3://b/x", true), std::pair("local:///lake/x", false)}) {
+    EXPECT_EQ(UndecidedOf({}, StatsAt(address + is_signed), server)
+                  .placement.relinkable,
+              relinkable);
+  }
 }
 
 // To link it with our size would cut it off.
