@@ -416,6 +416,32 @@ TEST_F(ObjectMoverTest, OtherBytesThanTheCallersDigestSaysAreNotPlaced) {
   }
 }
 
+// Such a release would overwrite what stands at the path.
+TEST_F(ObjectMoverTest, WithoutConditionalLinksACreateIsNotPlaced) {
+  request_.if_absent = true;
+  for (const char* version : {"0.101.0", "1.11.0", "dev"}) {
+    server_.version = version;
+    lakefs_.calls.clear();
+    lakefs_.addresses = {SasFor(minutes(15))};
+    FakeBody body;
+    body.Send(std::string(3 * kMiB, 'x'), kMiB);
+    const size_t events = body.events.size();
+    bool put = false;
+    store_.on_part = [&put](int) {
+      put = true;
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(Move(body), HasReason(Reason::kUpstreamUnimplemented));
+    EXPECT_FALSE(put);
+    if (server_.version == "dev") {
+      EXPECT_THAT(lakefs_.calls, ElementsAre("address"));
+    } else {
+      EXPECT_EQ(body.events.size(), events) << "no byte had to be read for it";
+      EXPECT_TRUE(lakefs_.calls.empty());
+    }
+  }
+}
+
 TEST_F(ObjectMoverTest, PartsOfAMoveThatIsRepeatedAreDropped) {
   server_ = {.version = "1.84.0",
              .blockstore_type = "s3",
