@@ -70,6 +70,11 @@ absl::Status CheckConditional(const Dialect& dialect) {
                    Reason::kUpstreamUnimplemented);
 }
 
+absl::Status CheckConditional(const ServerConfig& config) {
+  const bool known = ParseVersion(config.version) != std::pair(0, 0);
+  return known ? CheckConditional(DialectOf(config)) : absl::OkStatus();
+}
+
 bool IsSignedAddress(absl::string_view physical_address) {
   const size_t comma = physical_address.rfind(',');
   if (comma == absl::string_view::npos) return false;

@@ -48,6 +48,9 @@ Dialect DialectOf(const ServerConfig& config);
 // Errors: FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED.
 absl::Status CheckConditional(const Dialect& dialect);
 
+// The same before there is an address: OK also where only that will tell.
+absl::Status CheckConditional(const ServerConfig& config);
+
 // Whether the address carries a signature (v1.22 and later): its last segment
 // ends in a comma and 43 characters of base64url.
 bool IsSignedAddress(absl::string_view physical_address);

@@ -155,6 +155,9 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
       deps_.plan);
   if (!plan.ok()) return plan.status();
   plan_ = *plan;
+  if (request_.if_absent) {
+    if (auto s = CheckConditional(server_); !s.ok()) return s;
+  }
   const int64_t max_parts = MaxParts();
   const auto part_bytes = PartBytes(request_.size_bytes, max_parts, deps_.plan);
   if (!part_bytes.ok()) return part_bytes.status();

@@ -383,6 +383,19 @@ TEST(LinkTest, ACreateIsRefusedWhereTheReleaseKnowsNoCondition) {
   }
 }
 
+TEST(LinkTest, SoIsAnUploadAndForItsHeaderAlone) {
+  Stage stage({.dialect = Dialect::kV0_101});
+  for (const size_t size : {5 << 10, 20 << 20}) {
+    const CallEnd end = stage.Put("o", Bytes(size), false, true);
+    EXPECT_EQ(end.status.error_code(), grpc::FAILED_PRECONDITION);
+    EXPECT_EQ(end.reason, "UPSTREAM_UNIMPLEMENTED");
+    EXPECT_THAT(end.status.error_message(), HasSubstr("v1.12"));
+    EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+  }
+  EXPECT_EQ(stage.Count("getPhysicalAddress"), 0);
+  EXPECT_EQ(stage.Count("storePut"), 0);
+}
+
 TEST(OutcomeTest, ARequestIdIsRequired) {
   Stage stage({});
   const Answer answer = Ask(*stage.stub, "");

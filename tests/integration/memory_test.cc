@@ -29,7 +29,7 @@ constexpr int64_t kBudget = 128 * kMiB;  // the default of --memory-bytes
 // The share of its speed alone that an upload has to reach among callers that
 // stall, in the best of so many runs.
 constexpr double kFullSpeed = 0.8;
-constexpr int kRuns = 5;
+constexpr int kRuns = 3;
 
 // A caller that sends 1 MiB, and the rest only when it is told to.
 struct Stalled {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/cleanup/cleanup.h"
@@ -10,7 +11,6 @@
 #include "gateway/server/server.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"
-#include "tests/testing/shifted_clock.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -20,6 +20,28 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int64_t kPart = 1 << 10;
+
+// Stands still until it is put forward, so that what is told late is not told
+// at all. Who waits is looked after by the machine's clock.
+class StandingClock final : public Clock {
+ public:
+  TimePoint Now() const override { return TimePoint(now_.load()); }
+  WallTime WallNow() const override {
+    return WallTime(std::chrono::seconds(1'700'000'000)) +
+           std::chrono::duration_cast<WallTime::duration>(now_.load());
+  }
+  bool WaitUntil(absl::Mutex& mu, TimePoint until,
+                 const absl::Condition& condition) override {
+    while (!condition.Eval() && Now() < until) {
+      mu.AwaitWithTimeout(condition, absl::Milliseconds(10));
+    }
+    return condition.Eval();
+  }
+  void Advance(Duration span) { now_ = now_.load() + span; }
+
+ private:
+  std::atomic<Duration> now_{std::chrono::hours(1000)};
+};
 
 // Takes everything at once.
 class QuickStore final : public ObjectStore {
@@ -51,7 +73,7 @@ class UploadReactorTest : public ::testing::Test {
   }
   ~UploadReactorTest() override { server_->Drain(calls_, seconds(10)); }
 
-  ShiftedClock clock_;
+  StandingClock clock_;
   Metrics metrics_{"test"};
   FakeLakefs lakefs_;
   QuickStore store_;

@@ -109,8 +109,10 @@ class ObjectMoverTest : public ::testing::Test {
                                  absl::UTCTimeZone())),
             .signed_at = absl::ToChronoTime(now)};
   }
-  // Moves the object, and if it is to be moved again once more.
-  absl::StatusOr<Placement> Move(BodySource& source, bool again = false) {
+  // Moves the object, and if it is to be moved again once more, to `where`.
+  absl::StatusOr<Placement> Move(
+      BodySource& source, bool again = false,
+      const std::optional<StagingLocation>& where = std::nullopt) {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
     const MoverDependencies deps{.lakefs = lakefs_,
                                  .presigned_store = store_,
@@ -125,7 +127,7 @@ class ObjectMoverTest : public ::testing::Test {
         deps, context_, request_, server_, reader, progress_,
         [] { return absl::OkStatus(); }, random_);
     auto placement = mover.Move();
-    if (placement.ok() && again) placement = mover.MoveAgain(std::nullopt);
+    if (placement.ok() && again) placement = mover.MoveAgain(where);
     if (!placement.ok()) mover.Abandon();
     plan_made_ = mover.plan();
     return placement;
@@ -416,6 +418,32 @@ TEST_F(ObjectMoverTest, OtherBytesThanTheCallersDigestSaysAreNotPlaced) {
   }
 }
 
+// Such a release would overwrite what stands at the path.
+TEST_F(ObjectMoverTest, WithoutConditionalLinksACreateIsNotPlaced) {
+  request_.if_absent = true;
+  for (const char* version : {"0.101.0", "1.11.0", "dev"}) {
+    server_.version = version;
+    lakefs_.calls.clear();
+    lakefs_.addresses = {SasFor(minutes(15))};
+    FakeBody body;
+    body.Send(std::string(3 * kMiB, 'x'), kMiB);
+    const size_t events = body.events.size();
+    bool put = false;
+    store_.on_part = [&put](int) {
+      put = true;
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(Move(body), HasReason(Reason::kUpstreamUnimplemented));
+    EXPECT_FALSE(put);
+    if (server_.version == "dev") {
+      EXPECT_THAT(lakefs_.calls, ElementsAre("address"));
+    } else {
+      EXPECT_EQ(body.events.size(), events) << "no byte had to be read for it";
+      EXPECT_TRUE(lakefs_.calls.empty());
+    }
+  }
+}
+
 TEST_F(ObjectMoverTest, PartsOfAMoveThatIsRepeatedAreDropped) {
   server_ = {.version = "1.84.0",
              .blockstore_type = "s3",
@@ -450,6 +478,18 @@ TEST_F(ObjectMoverTest, AUrlOfAWholeObjectThatIsRefusedIsReplacedTwice) {
     EXPECT_EQ(lakefs_.calls.size(),
               static_cast<size_t>(std::min(refusals + 1, 3)));
   }
+}
+
+TEST_F(ObjectMoverTest, SoIsOneThatCameWithAConflict) {
+  lakefs_.addresses = {SasFor(minutes(15)), SasFor(minutes(15))};
+  store_.on_put = [put = 0](const Rope&) mutable {
+    if (++put != 2) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kPermissionDenied, "denied",
+                     Reason::kStoreRejected);
+  };
+  body_.Send("hello", 5);
+  EXPECT_THAT(Move(body_, /*again=*/true, SasFor(minutes(15))), IsOk());
+  EXPECT_THAT(lakefs_.calls, ElementsAre("address", "address"));
 }
 
 TEST_F(ObjectMoverTest, WhatOutgrowsTheSpoolIsRefusedBeforeItIsPut) {
