@@ -281,8 +281,7 @@ INSTANTIATE_TEST_SUITE_P(Servers, CampaignTest, ::testing::ValuesIn(kServers),
 TEST_P(CampaignTest, NothingIsLostCorruptLinkedTwiceOrSaidFalsely) {
   const int uploads =
       static_cast<int>(FromEnvironment("LAKEFS_STAGING_CAMPAIGN_UPLOADS", 400));
-  const uint64_t seed =
-      FromEnvironment("LAKEFS_STAGING_CAMPAIGN_SEED", std::random_device()());
+  const uint64_t seed = FromEnvironment("LAKEFS_STAGING_CAMPAIGN_SEED", 1);
   std::cout << "seed " << seed << std::endl;
   const auto start = std::chrono::steady_clock::now();
   const auto percent = static_cast<double>(

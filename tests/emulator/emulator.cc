@@ -246,6 +246,8 @@ std::vector<JournalEntry> Emulator::Journal() const {
 
 void Emulator::ClearJournal() { parts_->log.Clear(); }
 
+int Emulator::RequestsUnderWay() const { return parts_->log.under_way(); }
+
 int Emulator::OpenMultipartUploads() const {
   return parts_->store->OpenUploads();
 }

@@ -78,6 +78,9 @@ class Emulator {
   std::vector<JournalEntry> Journal() const;
   void ClearJournal();
 
+  // Requests that are being worked on, and may yet have their effect.
+  int RequestsUnderWay() const;
+
   // Multipart uploads that were neither completed nor aborted.
   int OpenMultipartUploads() const;
 

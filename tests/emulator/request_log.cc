@@ -53,6 +53,7 @@ uint64_t RequestLog::Begin(const std::string& operation,
     }
   }
   absl::MutexLock lock(&mu_);
+  ++under_way_;
   entries_.emplace(next_id_, std::move(entry));
   return next_id_++;
 }
@@ -60,6 +61,7 @@ uint64_t RequestLog::Begin(const std::string& operation,
 void RequestLog::End(uint64_t id, std::string body, uint64_t body_bytes,
                      int status) {
   absl::MutexLock lock(&mu_);
+  --under_way_;
   auto it = entries_.find(id);
   if (it == entries_.end()) return;  // Cleared meanwhile.
   it->second.status = status;
@@ -73,6 +75,11 @@ std::vector<JournalEntry> RequestLog::Entries() const {
   entries.reserve(entries_.size());
   for (const auto& [id, entry] : entries_) entries.push_back(entry);
   return entries;
+}
+
+int RequestLog::under_way() const {
+  absl::MutexLock lock(&mu_);
+  return under_way_;
 }
 
 void RequestLog::Clear() {

@@ -27,9 +27,13 @@ class RequestLog {
   std::vector<JournalEntry> Entries() const;
   void Clear();
 
+  // Requests that have begun and not ended.
+  int under_way() const;
+
  private:
   mutable absl::Mutex mu_;
   uint64_t next_id_ ABSL_GUARDED_BY(mu_) = 0;
+  int under_way_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, JournalEntry> entries_ ABSL_GUARDED_BY(mu_);
 };
 

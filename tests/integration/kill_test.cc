@@ -194,7 +194,7 @@ TEST_P(KillTest, TheRepeatedCallLinksExactlyOneObject) {
     caller.join();
     EXPECT_FALSE(first_ended_well);
     // What was in flight takes effect now.
-    std::this_thread::sleep_for(kLate);
+    ASSERT_TRUE(Await([&] { return emulator_.RequestsUnderWay() == 0; }));
 
     const auto next = NewGateway();
     const CallEnd end = Upload(*next->NewStub(), header, data);
