@@ -66,6 +66,15 @@ std::string AdviceByCase(const Failure& failure) {
       absl::StrContains(failure.message, "Permission denied")) {
     return "join the group of the socket, or see --unix-mode of the gateway";
   }
+  if (failure.reason == kGatewayUnreachable &&
+      absl::StrContainsIgnoreCase(failure.message, "ssl handshake failed")) {
+    return "name the authority of its certificate by --ca-file or, if it has "
+           "none, leave --tls out";
+  }
+  if (failure.reason == "PERMISSION_DENIED" &&
+      absl::StrContains(failure.message, "--allow-file")) {
+    return "have that file name the caller and the branch";
+  }
   return "";
 }
 

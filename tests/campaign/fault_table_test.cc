@@ -131,20 +131,9 @@ const Way kWays[] = {
     {"V1_21_spooled_if_absent", kV1_21, kLarge, true, kSpooled},
     {"V0_101_single", kV0_101, 1000, false, kSingle},
     {"V0_101_spooled", kV0_101, kLarge, false, kSpooled},
-    {"V0_101_refused_if_absent",
-     kV0_101,
-     1000,
-     true,
-     {"statObject", "getPhysicalAddress"}},
     {"V0_66_through_lakefs", kV0_66, 1000, false, kThrough},
     {"V0_66_direct_s3", kV0_66, 1000, false, kSingle, Access::kDirectS3},
     {"V0_66_direct_s3_parts", kV0_66, kLarge, false, kPartsOfOurOwn,
-     Access::kDirectS3},
-    {"V0_66_direct_s3_refused_if_absent",
-     kV0_66,
-     1000,
-     true,
-     {"getPhysicalAddress"},
      Access::kDirectS3},
     {"Azure_blocks", kAzure, kLarge, false, kBlocks},
     {"Azure_blocks_if_absent", kAzure, kLarge, true, kBlocks},
@@ -211,14 +200,12 @@ const Row kOnce[] = {
     {"V1_21_multipart", "completePresignMultipartUpload", "", "CNU"},
     // No store locks anything; what it means nobody knows.
     {"", "store", "423", "N"},
-    // A release that would overwrite what stands there.
-    {"refused", "", "", "N"},
     // The bytes are gone, and nothing of the entry may stay.
     {"Undone", "", "", "N"},
     {"", "", "", "C"},
 };
 // Broken for good, all that can be asked for is the truth.
-const Row kForGood[] = {{"refused", "", "", "NU"}, {"", "", "", "CNU"}};
+const Row kForGood[] = {{"", "", "", "CNU"}};
 
 struct Case {
   const char* operation;
@@ -328,10 +315,6 @@ class Worker {
     EXPECT_TRUE(absl::StrContains(allowed, std::string(1, said)))
         << "said " << said << ": " << end.reason << " "
         << end.status.error_message();
-    if (absl::StrContains(way_.name, "refused") && !one.for_good) {
-      EXPECT_EQ(end.status.error_code(), grpc::FAILED_PRECONDITION);
-      EXPECT_EQ(end.reason, "UPSTREAM_UNIMPLEMENTED");
-    }
     said_[path] = said;
     if (one.operation == std::string("createPresignMultipartUpload") ||
         one.operation == std::string("storeCreateMultipartUpload")) {

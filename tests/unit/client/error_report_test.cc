@@ -126,6 +126,21 @@ TEST(ErrorLineTest, ASocketThatMayNotBeUsedNeedsAGroupAndNoOtherGateway) {
               HasSubstr("join the group of the socket"));
 }
 
+TEST(ErrorLineTest, WhatTheGatewayItselfRefusesIsForItsSettings) {
+  Failure failure = Make(Code::kUnavailable, "GATEWAY_UNREACHABLE");
+  failure.message =
+      "no gateway answers at h:1 (Ssl handshake failed: SSL_ERROR_SSL: "
+      "error:0A00010B:SSL routines::wrong version number)";
+  EXPECT_THAT(ErrorLine("", failure), HasSubstr("--ca-file"));
+  failure = Make(Code::kPermissionDenied, "PERMISSION_DENIED");
+  EXPECT_THAT(ErrorLine("", failure), HasSubstr("write to another branch"));
+  failure.message =
+      "the gateway's --allow-file does not name this caller; the caller is "
+      "uid 0, gid 0";
+  EXPECT_THAT(ErrorLine("", failure),
+              HasSubstr("have that file name the caller"));
+}
+
 TEST(ErrorLineTest, ListsViolationsThatTheMessageDoesNotHave) {
   Failure failure = Make(Code::kInvalidArgument, "INVALID_REQUEST");
   failure.message = "path is required";
