@@ -67,7 +67,8 @@ std::string AdviceByCase(const Failure& failure) {
     return "join the group of the socket, or see --unix-mode of the gateway";
   }
   if (failure.reason == kGatewayUnreachable &&
-      absl::StrContainsIgnoreCase(failure.message, "ssl handshake failed")) {
+      absl::StrContains(absl::AsciiStrToLower(failure.message),
+                        "ssl handshake failed")) {
     return "name the authority of its certificate by --ca-file or, if it has "
            "none, leave --tls out";
   }
