@@ -50,32 +50,46 @@ bool UseKey(SSL_CTX* context, const std::string& pem) {
          SSL_CTX_check_private_key(context) == 1;
 }
 
-absl::Status Wrong(const TlsFiles& files, absl::string_view setting,
-                   const std::string& file, absl::string_view what) {
+// An error that begins with the setting; `what` begins with its file.
+absl::Status Wrong(absl::string_view setting, absl::string_view what) {
   ERR_clear_error();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", files.settings, "-", setting, "=", file, " ", what));
+  return absl::InvalidArgumentError(absl::StrCat("--", setting, "=", what));
 }
 
-// That each is what it should be, and that they go together: gRPC tells nobody
-// of what it cannot use, and every handshake just fails.
+// Sets `pem`, and names the setting if that cannot be had.
+absl::Status Take(absl::string_view setting, absl::StatusOr<std::string> text,
+                  std::string& pem) {
+  if (!text.ok()) return Wrong(setting, text.status().message());
+  pem = *std::move(text);
+  return absl::OkStatus();
+}
+
+absl::Status TakeAuthorities(absl::string_view setting, const std::string& path,
+                             std::string& pem) {
+  if (auto s = Take(setting, ReadFile(path), pem); !s.ok()) return s;
+  if (NextCertificate(Over(pem).get()) == nullptr) {
+    return Wrong(setting, absl::StrCat(path, " is no PEM certificate"));
+  }
+  return absl::OkStatus();
+}
+
+// That certificate and key are what they should be, and go together: gRPC tells
+// nobody of what it cannot use, and every handshake just fails.
 absl::Status Check(const TlsFiles& files, const TlsPems& pems) {
   const Context context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
   ERR_clear_error();
   if (!UseChain(context.get(), pems.certificate)) {
-    return Wrong(files, "cert", files.certificate,
-                 "is no PEM certificate, or a weak one");
+    return Wrong(files.settings + "-cert",
+                 files.certificate + " is no PEM certificate, or a weak one");
   }
   ERR_clear_error();
   if (!UseKey(context.get(), pems.key)) {
-    return Wrong(files, "key", files.key,
-                 absl::StrCat("is no PEM key, has a passphrase, or is not that "
-                              "of --",
-                              files.settings, "-cert"));
-  }
-  if (!files.client_ca.empty() &&
-      NextCertificate(Over(pems.client_ca).get()) == nullptr) {
-    return Wrong(files, "client-ca", files.client_ca, "is no PEM certificate");
+    return Wrong(
+        files.settings + "-key",
+        absl::StrCat(files.key,
+                     " is no PEM key, has a passphrase, or is not that "
+                     "of --",
+                     files.settings, "-cert"));
   }
   ERR_clear_error();
   return absl::OkStatus();
@@ -83,23 +97,16 @@ absl::Status Check(const TlsFiles& files, const TlsPems& pems) {
 
 absl::StatusOr<TlsPems> Read(const TlsFiles& files) {
   TlsPems pems;
-  const auto take = [&files](absl::string_view setting,
-                             absl::StatusOr<std::string> text,
-                             std::string& into) -> absl::Status {
-    if (text.ok()) {
-      into = *std::move(text);
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--", files.settings, "-", setting, "=", text.status().message()));
-  };
-  absl::Status status =
-      take("cert", ReadFile(files.certificate), pems.certificate);
-  if (status.ok()) status = take("key", ReadSecretFile(files.key), pems.key);
-  if (status.ok() && !files.client_ca.empty()) {
-    status = take("client-ca", ReadFile(files.client_ca), pems.client_ca);
+  absl::Status status = Take(files.settings + "-cert",
+                             ReadFile(files.certificate), pems.certificate);
+  if (status.ok()) {
+    status = Take(files.settings + "-key", ReadSecretFile(files.key), pems.key);
   }
   if (status.ok()) status = Check(files, pems);
+  if (status.ok() && !files.client_ca.empty()) {
+    status = TakeAuthorities(files.settings + "-client-ca", files.client_ca,
+                             pems.client_ca);
+  }
   if (!status.ok()) return status;
   return pems;
 }
@@ -108,16 +115,8 @@ absl::StatusOr<TlsPems> Read(const TlsFiles& files) {
 
 absl::Status CheckAuthorities(absl::string_view setting,
                               const std::string& path) {
-  const auto text = ReadFile(path);
-  if (!text.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--", setting, "=", text.status().message()));
-  }
-  const bool good = NextCertificate(Over(*text).get()) != nullptr;
-  ERR_clear_error();
-  return good ? absl::OkStatus()
-              : absl::InvalidArgumentError(absl::StrCat(
-                    "--", setting, "=", path, " is no PEM certificate"));
+  std::string pem;
+  return TakeAuthorities(setting, path, pem);
 }
 
 absl::StatusOr<std::unique_ptr<TlsIdentity>> TlsIdentity::Open(TlsFiles files) {

@@ -18,8 +18,6 @@ namespace {
 // An HMAC-SHA256 in base64url without padding.
 constexpr size_t kSignatureLength = 43;
 
-constexpr absl::string_view kLocal = "local://";
-
 // Major and minor; {0, 0} if the version does not tell.
 std::pair<int, int> ParseVersion(absl::string_view version) {
   const std::vector<absl::string_view> fields = absl::StrSplit(version, '.');
@@ -88,8 +86,8 @@ bool IsSignedAddress(absl::string_view physical_address) {
 
 bool IsShownAs(absl::string_view address, absl::string_view shown) {
   if (address == shown) return true;
-  if (!absl::ConsumePrefix(&address, kLocal) ||
-      !absl::ConsumePrefix(&shown, kLocal) ||
+  if (!absl::ConsumePrefix(&address, kLocalScheme) ||
+      !absl::ConsumePrefix(&shown, kLocalScheme) ||
       !absl::ConsumeSuffix(&shown, address)) {
     return false;
   }
@@ -98,7 +96,7 @@ bool IsShownAs(absl::string_view address, absl::string_view shown) {
 }
 
 bool ShowsAddress(absl::string_view shown) {
-  return !absl::StartsWith(shown, kLocal);
+  return !absl::StartsWith(shown, kLocalScheme);
 }
 
 }  // namespace lakefs::gateway

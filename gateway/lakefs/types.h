@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "gateway/base/clock.h"
 
 namespace lakefs::gateway {
@@ -25,6 +26,9 @@ struct ObjectPath {
 std::string ToString(const ObjectPath& object);
 
 using UserMetadata = std::map<std::string, std::string>;
+
+// How addresses and namespaces on a local store begin.
+inline constexpr absl::string_view kLocalScheme = "local://";
 
 // Where to put an object. All fields but the last as lakeFS sent them, byte for
 // byte.

@@ -61,9 +61,9 @@ class Fd {
 absl::StatusOr<std::vector<std::string>> SegmentsOf(
     const std::string& physical_address, const std::string& root) {
   absl::string_view path = physical_address;
-  if (!absl::ConsumePrefix(&path, "local://") ||
+  if (!absl::ConsumePrefix(&path, kLocalScheme) ||
       !absl::ConsumePrefix(&path, root) || !absl::ConsumePrefix(&path, "/")) {
-    return Refused(absl::StrCat("is not below local://", root,
+    return Refused(absl::StrCat("is not below ", kLocalScheme, root,
                                 ", the folder of --local-store"));
   }
   std::vector<std::string> segments = absl::StrSplit(path, '/');

@@ -15,8 +15,6 @@ namespace {
 // Repositories whose namespace is remembered; past it, all are forgotten.
 constexpr size_t kMaxNamespaces = 1024;
 
-constexpr absl::string_view kLocal = "local://";
-
 bool IsBelow(absl::string_view address, absl::string_view folder) {
   return absl::ConsumePrefix(&address, absl::StripSuffix(folder, "/")) &&
          absl::StartsWith(address, "/") && !absl::StrContains(address, "/../");
@@ -99,7 +97,7 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
       {{"metadata.staging.physical_address",
         absl::StrCat("is not under ", storage_namespace,
                      ", the storage namespace of repository ", repository,
-                     absl::StartsWith(storage_namespace, kLocal) &&
+                     absl::StartsWith(storage_namespace, kLocalScheme) &&
                              linkable_.local_root.empty()
                          ? "; to link what lakeFS gives out for a local store, "
                            "name its folder to the gateway by --local-store"
@@ -110,8 +108,8 @@ bool AddressLinker::IsUnder(absl::string_view address,
                             absl::string_view storage_namespace) const {
   if (IsBelow(address, storage_namespace)) return true;
   return !linkable_.local_root.empty() &&
-         absl::ConsumePrefix(&storage_namespace, kLocal) &&
-         IsBelow(address, absl::StrCat(kLocal, linkable_.local_root, "/",
+         absl::ConsumePrefix(&storage_namespace, kLocalScheme) &&
+         IsBelow(address, absl::StrCat(kLocalScheme, linkable_.local_root, "/",
                                        storage_namespace));
 }
 
