@@ -376,12 +376,7 @@ TEST(PartFaultTest, URLsThatExpireInTheMiddleAreAskedForAgain) {
 
 TEST(PartFaultTest, AStoreThatStallsForHalfAMinuteIsWaitedFor) {
   Stage stage({});
-  Fault stall;
-  stall.operation = "storePutPart";
-  stall.kind = Fault::Kind::kStall;
-  stall.delay = std::chrono::seconds(30);
-  stall.skip = 1;
-  stage.emulator.AddFault(stall);
+  stage.Stall("storePutPart", std::chrono::seconds(30), /*skip=*/1);
   const std::string data = Bytes(40 * kMiB);
   const CallEnd end = stage.Put("o", data);
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
@@ -634,11 +629,7 @@ TEST(LinkDeadlineTest, AnAddressThatDiesBeforeItsLinkIsReplaced) {
     Stage stage({.dialect = dialect, .now = [&ahead] {
                    return std::chrono::system_clock::now() + ahead.load();
                  }});
-    Fault stall;
-    stall.operation = "linkPhysicalAddress";
-    stall.kind = Fault::Kind::kStall;
-    stall.delay = std::chrono::seconds(2);
-    stage.emulator.AddFault(stall);
+    stage.Stall("linkPhysicalAddress", std::chrono::seconds(2));
     std::jthread later([&, hours = life](const std::stop_token& stopped) {
       while (stage.Count("storePut") == 0 && !stopped.stop_requested()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -658,11 +649,7 @@ TEST(ProgressTest, TheCallerIsToldHowFarItsUploadIs) {
   Stage stage({});
   for (const char* operation :
        {"storePutPart", "completePresignMultipartUpload"}) {
-    Fault slow;
-    slow.operation = operation;
-    slow.kind = Fault::Kind::kStall;
-    slow.delay = std::chrono::milliseconds(800);
-    stage.emulator.AddFault(slow);
+    stage.Stall(operation, std::chrono::milliseconds(800));
   }
   pb::UploadHeader header = HeaderFor("o");
   header.set_progress(true);

@@ -101,11 +101,7 @@ TEST(IdempotencyTest, AnotherHeaderIsRefused) {
 
 TEST(IdempotencyTest, OfTwoAtOnceOneUploads) {
   Stage stage({});
-  Fault slow;
-  slow.operation = "storePut";
-  slow.kind = Fault::Kind::kStall;
-  slow.delay = milliseconds(200);
-  stage.emulator.AddFault(slow);
+  stage.Stall("storePut", milliseconds(200));
   const std::string data = Bytes(50'000);
   std::vector<std::thread> callers;
   for (int i = 0; i < 4; ++i) {
@@ -196,11 +192,7 @@ INSTANTIATE_TEST_SUITE_P(Forms, ReplicaTest, ::testing::ValuesIn(kForms),
 // What a caller that does not wait long enough leaves, the gateway finds out.
 TEST(OutcomeTest, ACallWhoseDeadlineStruckDuringTheLinkIsFoundOut) {
   Stage stage({});
-  Fault stall;
-  stall.operation = "linkPhysicalAddress";
-  stall.kind = Fault::Kind::kStall;
-  stall.delay = seconds(2);
-  stage.emulator.AddFault(stall);
+  stage.Stall("linkPhysicalAddress", seconds(2));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + seconds(1));
   pb::UploadObjectRequest request;
@@ -237,11 +229,7 @@ TEST(OutcomeTest, ACallThatWasCancelledDuringTheLinkIsFoundOut) {
   for (const bool unary : {false, true}) {
     SCOPED_TRACE(unary);
     Stage stage({});
-    Fault stall;
-    stall.operation = "linkPhysicalAddress";
-    stall.kind = Fault::Kind::kStall;
-    stall.delay = seconds(2);
-    stage.emulator.AddFault(stall);
+    stage.Stall("linkPhysicalAddress", seconds(2));
     grpc::ClientContext context;
     grpc::Status status;
     std::jthread caller([&] {
@@ -338,11 +326,7 @@ TEST(OutcomeTest, WhatWentThroughLakefsAndWasLostIsLookedForAgain) {
 
 TEST(ReplicasTest, TheSlowerOfTwoReplicasLinksNoSecondObject) {
   Stage stage({});
-  Fault stall;
-  stall.operation = "storePutPart";
-  stall.kind = Fault::Kind::kStall;
-  stall.delay = seconds(3);
-  stage.emulator.AddFault(stall);
+  stage.Stall("storePutPart", seconds(3));
   const std::string data = Bytes(20 * kMiB);
   CallEnd slow;
   std::thread slower([&] { slow = Upload(*stage.stub, Header("r"), data); });

@@ -66,6 +66,16 @@ class Stage {
     fault.status = status;
     emulator.AddFault(fault);
   }
+  // Holds one such request up, after `skip` others.
+  void Stall(const std::string& operation, std::chrono::milliseconds delay,
+             int skip = 0) {
+    Fault fault;
+    fault.operation = operation;
+    fault.kind = Fault::Kind::kStall;
+    fault.delay = delay;
+    fault.skip = skip;
+    emulator.AddFault(fault);
+  }
   int Count(const std::string& operation) {
     int count = 0;
     for (const JournalEntry& entry : emulator.Journal()) {

@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "gateway/server/server.h"
 #include "tests/testing/fake_lakefs.h"
+#include "tests/testing/fake_store.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -43,19 +44,6 @@ class StandingClock final : public Clock {
   std::atomic<Duration> now_{std::chrono::hours(1000)};
 };
 
-// Takes everything at once.
-class QuickStore final : public ObjectStore {
- public:
-  absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
-                                   const Rope&) override {
-    return StoredObject{.checksum = "md5", .etag = "md5"};
-  }
-  absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
-      const CallContext&, const StagingLocation&, int64_t) override {
-    return absl::UnimplementedError("no parts");
-  }
-};
-
 // The service before fakes, by a clock that a test puts forward.
 class UploadReactorTest : public ::testing::Test {
  protected:
@@ -76,7 +64,7 @@ class UploadReactorTest : public ::testing::Test {
   StandingClock clock_;
   Metrics metrics_{"test"};
   FakeLakefs lakefs_;
-  QuickStore store_;
+  FakeStore store_;
   RetryBudget budget_{{}, clock_};
   ServerInfo server_info_{lakefs_, budget_};
   LinkGate gate_;

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "tests/testing/fake_body.h"
 #include "tests/testing/fake_lakefs.h"
+#include "tests/testing/fake_store.h"
 #include "tests/testing/matchers.h"
 #include "tests/testing/shifted_clock.h"
 
@@ -23,49 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr int64_t kMiB = 1 << 20;
-
-// A store that puts parts together by itself, with answers that a test writes.
-class FakeStore final : public ObjectStore {
- public:
-  // Each as it is told which part; the default is an acknowledgement.
-  std::function<absl::Status(int number)> on_part = [](int) {
-    return absl::OkStatus();
-  };
-  std::function<absl::Status()> on_complete = [] { return absl::OkStatus(); };
-  std::function<absl::Status(const Rope& bytes)> on_put = [](const Rope&) {
-    return absl::OkStatus();
-  };
-
-  absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
-                                   const Rope& bytes) override {
-    if (auto s = on_put(bytes); !s.ok()) return s;
-    return StoredObject{.checksum = "whole", .etag = "whole"};
-  }
-  absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
-      const CallContext&, const StagingLocation&, int64_t) override {
-    return std::make_unique<Upload>(*this);
-  }
-
- private:
-  class Upload final : public PartedUpload {
-   public:
-    explicit Upload(FakeStore& store) : store_(store) {}
-    absl::StatusOr<StoredPart> PutPart(const CallContext&, int number,
-                                       const Rope&) override {
-      if (auto s = store_.on_part(number); !s.ok()) return s;
-      return StoredPart{.number = number, .etag = "e"};
-    }
-    absl::StatusOr<StoredObject> Complete(
-        const CallContext&, std::span<const StoredPart>) override {
-      if (auto s = store_.on_complete(); !s.ok()) return s;
-      return StoredObject{.checksum = "together", .etag = "together"};
-    }
-    absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
-
-   private:
-    FakeStore& store_;
-  };
-};
 
 // Sends so many bytes, and then stalls, but not for ever.
 class StallingBody final : public BodySource {

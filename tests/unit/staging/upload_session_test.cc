@@ -12,6 +12,7 @@
 #include "tests/testing/fake_body.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
+#include "tests/testing/fake_store.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -28,24 +29,6 @@ std::string Address(char name) {
                       std::string(43, 's'));
 }
 std::string Link(char name) { return "link " + Address(name); }
-
-// Takes all that is put.
-class FakeStore final : public ObjectStore {
- public:
-  int puts = 0;
-  std::function<void()> on_put;
-
-  absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
-                                   const Rope&) override {
-    ++puts;
-    if (on_put) on_put();
-    return StoredObject{.checksum = "c", .etag = "c"};
-  }
-  absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
-      const CallContext&, const StagingLocation&, int64_t) override {
-    return absl::UnimplementedError("no parts here");
-  }
-};
 
 class UploadSessionTest : public ::testing::Test {
  protected:
@@ -324,9 +307,10 @@ TEST_F(UploadSessionTest, WhatAnotherReplicaHasLinkedIsProvenAndReturned) {
 
 TEST_F(UploadSessionTest, WhatAnotherReplicaLinksMeanwhileIsSeen) {
   UploadSession session(Deps());
-  store_.on_put = [this] {
+  store_.on_put = [this](const Rope&) {
     clock_.Advance(seconds(2));
     stands_ = Entry('E', "r");
+    return absl::OkStatus();
   };
   Links('E');
   const UploadReport report = Run(session, "r");
@@ -343,11 +327,12 @@ TEST_F(UploadSessionTest, ThatItWasLinkedIsAskedUntilThereIsAnAnswer) {
     lakefs_.calls.clear();
     stands_.reset();
     const std::string id = meanwhile ? "meanwhile" : "before";
-    store_.on_put = [&] {
-      if (!meanwhile) return;
+    store_.on_put = [&](const Rope&) {
+      if (!meanwhile) return absl::OkStatus();
       clock_.Advance(seconds(2));
       stands_ = Entry('E', id);
       for (int i = 0; i < 2; ++i) lakefs_.stats.push_back(busy);
+      return absl::OkStatus();
     };
     if (!meanwhile) {
       stands_ = Entry('E', id);
