@@ -43,7 +43,7 @@ absl::Status PartSender::Send(Part part) {
   if (!failure_.ok()) return failure_;
   waiting_.push_back(std::move(part));
   StartSenders();
-  WaitUntilHeld(options_.waiting_parts, MaxSenders());
+  WaitUntilHeld(options_.waiting_parts, options_.far_senders);
   return failure_;
 }
 
@@ -85,7 +85,7 @@ void PartSender::WaitUntilHeld(size_t waiting, int sending) {
     const bool over = !context.Over().ok();
     // A PUT ends with the call too, and says more; but there may be none.
     if (over && sending_ == 0) return Fail(context.Over());
-    const TimePoint look_again = context.clock().Now() + options_.slow;
+    const TimePoint look_again = LookAgain();
     context.clock().WaitUntil(
         mu_, over ? look_again : std::min(look_again, context.deadline()),
         absl::Condition(&done));
@@ -98,24 +98,34 @@ void PartSender::Fail(const absl::Status& failure) {
   waiting_.clear();
 }
 
+// How many PUTs at once are worth it, by what they usually take and, if that is
+// longer, by how long none has ended.
 int PartSender::MaxSenders() const {
-  return usual_ >= options_.far ? options_.far_senders : options_.near_senders;
+  const TimePoint now = scope_.context().clock().Now();
+  const Duration silent = sending_ > 0 ? now - last_end_ : Duration::zero();
+  const Duration usual = std::max(usual_, silent);
+  if (usual >= options_.far) return options_.far_senders;
+  return usual >= options_.slow ? options_.near_senders : 1;
 }
 
-// Starts another sender if there is a part for it and the ones at work are not
+// When more PUTs at once may be worth it.
+TimePoint PartSender::LookAgain() const {
+  const TimePoint now = scope_.context().clock().Now();
+  for (const Duration span : {options_.slow, options_.far}) {
+    if (last_end_ + span > now) return last_end_ + span;
+  }
+  return now + options_.far;
+}
+
+// Starts more senders if there are parts for them and the ones at work are not
 // quick enough.
 void PartSender::StartSenders() {
-  const TimePoint now = scope_.context().clock().Now();
-  while (!waiting_.empty() && senders_ < MaxSenders() && failure_.ok()) {
-    const bool slow = usual_ >= options_.slow ||
-                      (sending_ > 0 && now - last_start_ >= options_.slow);
-    if (senders_ > 0 && !slow) return;
+  while (senders_ < MaxSenders() && failure_.ok()) {
     // No more than there are parts that nobody has taken yet.
     const int idle = senders_ - sending_;
     if (idle >= static_cast<int>(waiting_.size())) return;
     if (!QueueSender()) return;
     ++senders_;
-    last_start_ = now;
   }
 }
 
@@ -154,17 +164,18 @@ void PartSender::SendNext() {
   Clock& clock = scope_.context().clock();
   Part part = std::move(waiting_.front());
   waiting_.pop_front();
-  ++sending_;
-  const TimePoint start = last_start_ = clock.Now();
+  const TimePoint start = clock.Now();
+  if (sending_++ == 0) last_end_ = start;
   mu_.Unlock();
   auto stored = SendOne(part);
   const auto size = static_cast<int64_t>(part.bytes.size_bytes());
   part = Part();  // its memory is free before the next one is asked for
   mu_.Lock();
   --sending_;
+  last_end_ = clock.Now();
   if (stored.ok()) {
     // Half of what the last ones took: follows a change in a few parts.
-    const Duration took = clock.Now() - start;
+    const Duration took = last_end_ - start;
     usual_ = usual_ == Duration::zero() ? took : (usual_ + took) / 2;
     progress_.stored_bytes += size;
     stored_.push_back(*std::move(stored));

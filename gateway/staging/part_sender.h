@@ -73,6 +73,7 @@ class PartSender {
 
   void StartSenders() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int MaxSenders() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  TimePoint LookAgain() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool QueueSender();
   static void TakeTurn(Tether& tether);
   void SendParts();
@@ -96,8 +97,9 @@ class PartSender {
   int senders_ ABSL_GUARDED_BY(mu_) = 0;  // at work, or in the pool's queue
   int at_work_ ABSL_GUARDED_BY(mu_) = 0;
   int sending_ ABSL_GUARDED_BY(mu_) = 0;
-  TimePoint last_start_ ABSL_GUARDED_BY(mu_);  // of a sender or its PUT
-  Duration usual_ ABSL_GUARDED_BY(mu_){};      // what a PUT takes
+  // Of a PUT; or when the first of them began, if none was under way.
+  TimePoint last_end_ ABSL_GUARDED_BY(mu_);
+  Duration usual_ ABSL_GUARDED_BY(mu_){};  // what a PUT takes
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   std::vector<StoredPart> stored_ ABSL_GUARDED_BY(mu_);
   int64_t sent_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -25,8 +25,9 @@ class FakeTarget final : public PartTarget {
     most = std::max(most, ++now_);
     sizes.push_back(bytes.size_bytes());
     const auto gathered = [this] { return most >= gather; };
-    if (number > 1) {
-      mu_.AwaitWithTimeout(absl::Condition(&gathered), absl::Seconds(10));
+    if (number > alone &&
+        !mu_.AwaitWithTimeout(absl::Condition(&gathered), absl::Seconds(5))) {
+      ADD_FAILURE() << "only " << most << " PUTs at a time";
     }
     mu_.Unlock();
     const absl::Status slept = context.Sleep(takes);
@@ -47,8 +48,9 @@ class FakeTarget final : public PartTarget {
   absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
 
   milliseconds takes{0};
-  // PUTs but the first wait until so many are under way.
+  // PUTs but the first `alone` wait until so many are under way.
   int gather = 0;
+  int alone = 1;
   std::map<int, int> failures;
   int refused = -1;
   int most = 0;
@@ -121,6 +123,15 @@ TEST_F(PartSenderTest, ASlowStoreGetsSeveralAtATimeAndAFarOneMore) {
   ASSERT_THAT(SendAll(far, 40), IsOk());
   ASSERT_THAT(far.Finish(), IsOk());
   EXPECT_EQ(target_.most, 8);
+}
+
+TEST_F(PartSenderTest, AStoreIsFarBeforeItsFirstPutHasEnded) {
+  target_.gather = 8;
+  target_.alone = 0;
+  PartSender sender(context_, target_, pool_, budget_, progress_,
+                    {.slow = milliseconds(2), .far = milliseconds(20)});
+  ASSERT_THAT(SendAll(sender, 20), IsOk());
+  ASSERT_THAT(sender.Finish(), IsOk());
 }
 
 TEST_F(PartSenderTest, APartThatFailsIsSentAgainAlone) {
