@@ -73,10 +73,10 @@ bool MayQuoteProxy(CURLcode code, absl::string_view text) {
 struct Exchange {
   CURL* easy;
   const HttpRequest* request;
-  std::optional<HttpBody> body;  // what goes by the read function
   HttpResponse response;
   size_t max_body_bytes;
-  uint64_t read_bytes = 0;  // of the body
+  bool sent = false;        // the request, or some of it
+  uint64_t read_bytes = 0;  // of its stream
   absl::Status failure;     // why a callback stopped curl
 };
 
@@ -111,10 +111,11 @@ size_t OnBody(char* data, size_t, size_t size, void* user) {
 
 size_t OnRead(char* buffer, size_t, size_t size, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
-  auto read = exchange.body->read({buffer, size});
+  const HttpBody& body = *exchange.request->stream;
+  auto read = body.read({buffer, size});
   if (read.ok()) {
     exchange.read_bytes += *read;
-    const bool all = exchange.read_bytes == exchange.body->size_bytes;
+    const bool all = exchange.read_bytes == body.size_bytes;
     if (all && exchange.request->stall_timeout.count() > 0) {
       curl_easy_setopt(exchange.easy, CURLOPT_LOW_SPEED_TIME, kAnswerSeconds);
     }
@@ -124,9 +125,23 @@ size_t OnRead(char* buffer, size_t, size_t size, void* user) {
   return CURL_READFUNC_ABORT;
 }
 
-// curl sends a request again by itself when a kept connection dies before any
-// reply. Refusing to go back in the body is the one way to forbid it.
-int OnSeek(void*, curl_off_t, int) { return CURL_SEEKFUNC_FAIL; }
+// Asked before curl sends a request, and before it sends it again by itself
+// because a connection that it had kept turned out to be dead.
+int OnRequest(void* user, char*, char*, int, int) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const HttpRequest& request = *exchange.request;
+  const bool again = std::exchange(exchange.sent, true);
+  // A stream that has been read from cannot be read anew.
+  if (!again || (request.repeatable && exchange.read_bytes == 0)) {
+    return CURL_PREREQFUNC_OK;
+  }
+  exchange.failure = MakeError(
+      absl::StatusCode::kUnavailable,
+      absl::StrCat(request.operation, " ", WithoutQuery(request.url),
+                   ": the connection was lost before there was an answer"),
+      Reason::kUpstreamConnectionLost);
+  return CURL_PREREQFUNC_ABORT;
+}
 
 // How long a CA file that has changed may still be used as it was.
 constexpr long kCaCacheSeconds = 60;
@@ -155,22 +170,6 @@ curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   }
   return socket(address->family, address->socktype | SOCK_CLOEXEC,
                 address->protocol);
-}
-
-// What the read function sends: the stream, or a string that must not be sent
-// twice.
-std::optional<HttpBody> BodyToRead(const HttpRequest& request) {
-  if (request.stream || request.repeatable || request.body.empty()) {
-    return request.stream;
-  }
-  return HttpBody{
-      .size_bytes = request.body.size(),
-      .read = [rest = absl::string_view(request.body)](
-                  std::span<char> buffer) mutable -> absl::StatusOr<size_t> {
-        const size_t n = rest.copy(buffer.data(), buffer.size());
-        rest.remove_prefix(n);
-        return n;
-      }};
 }
 
 }  // namespace
@@ -265,16 +264,17 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
   Set(CURLOPT_HEADERDATA, &exchange);
   Set(CURLOPT_WRITEFUNCTION, OnBody);
   Set(CURLOPT_WRITEDATA, &exchange);
+  Set(CURLOPT_PREREQFUNCTION, OnRequest);
+  Set(CURLOPT_PREREQDATA, &exchange);
 
-  if (exchange.body) {
+  if (request.stream) {
     Set(CURLOPT_UPLOAD, 1L);
     Set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
     Set(CURLOPT_READFUNCTION, OnRead);
     Set(CURLOPT_READDATA, &exchange);
-    Set(CURLOPT_SEEKFUNCTION, OnSeek);
-    if (exchange.body->size_bytes) {
+    if (request.stream->size_bytes) {
       Set(CURLOPT_INFILESIZE_LARGE,
-          static_cast<curl_off_t>(*exchange.body->size_bytes));
+          static_cast<curl_off_t>(*request.stream->size_bytes));
     }
     if (request.stall_timeout.count() > 0) {
       Set(CURLOPT_LOW_SPEED_LIMIT, kStallBytesPerSecond);
@@ -286,12 +286,6 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
     Set(CURLOPT_POSTFIELDSIZE_LARGE,
         static_cast<curl_off_t>(request.body.size()));
     Set(CURLOPT_POSTFIELDS, request.body.c_str());
-  }
-  if (!request.repeatable && !exchange.body) {
-    // Without a body there is none to refuse. But curl repeats only what it
-    // has sent on a connection that it had kept.
-    Set(CURLOPT_FRESH_CONNECT, 1L);
-    Set(CURLOPT_FORBID_REUSE, 1L);
   }
   Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method));
   if (request.sigv4 != nullptr) {
@@ -387,7 +381,6 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
     const CurlOptions& options) {
   Exchange exchange{.easy = easy_,
                     .request = &request,
-                    .body = BodyToRead(request),
                     .max_body_bytes = options.max_body_bytes};
   SetUp(request, options, exchange);
   curl_slist* headers = Headers(request);

@@ -347,20 +347,42 @@ void DropSecondRequests(int listener, std::atomic<int>& requests) {
   }
 }
 
-TEST_F(CurlHttpClientTest, WhatMustNotBeSentTwiceIsNotEvenWithoutABody) {
+TEST_F(CurlHttpClientTest, WhatMustNotBeSentTwiceIsNot) {
   DeafServer dropping;
   std::atomic<int> requests = 0;
   std::thread server([&] { DropSecondRequests(dropping.fd(), requests); });
   const HttpRequest get{.operation = "t", .url = dropping.url};
-  HttpRequest post{.operation = "t",
-                   .method = HttpMethod::kPost,
-                   .url = dropping.url,
-                   .repeatable = false};
+  for (const std::string body : {"", "body"}) {
+    requests = 0;
+    HttpRequest post{.operation = "t",
+                     .method = HttpMethod::kPost,
+                     .url = dropping.url,
+                     .body = body,
+                     .repeatable = false};
+    EXPECT_THAT(client_.Send(context_, post), IsOk());
+    EXPECT_THAT(client_.Send(context_, get), IsOk());
+    EXPECT_EQ(requests, 3) << "curl has repeated the second by itself";
+    const auto dropped = client_.Send(context_, post).status();
+    EXPECT_EQ(ReasonOf(dropped), Reason::kUpstreamConnectionLost) << dropped;
+    EXPECT_FALSE(NeverLeft(dropped));
+    EXPECT_EQ(requests, 4) << "nor has it been repeated";
+  }
+  // A stream is gone once it has been read.
+  HttpRequest put{
+      .operation = "t", .method = HttpMethod::kPut, .url = dropping.url};
+  put.stream = HttpBody{
+      .size_bytes = 4,
+      .read = [left = absl::string_view("body")](
+                  std::span<char> to) mutable -> absl::StatusOr<size_t> {
+        const size_t n = left.copy(to.data(), to.size());
+        left.remove_prefix(n);
+        return n;
+      }};
+  requests = 0;
   EXPECT_THAT(client_.Send(context_, get), IsOk());
-  EXPECT_THAT(client_.Send(context_, get), IsOk());
-  EXPECT_EQ(requests, 3) << "curl has repeated the second by itself";
-  EXPECT_THAT(client_.Send(context_, post), IsOk());
-  EXPECT_EQ(requests, 4);
+  EXPECT_EQ(ReasonOf(client_.Send(context_, put).status()),
+            Reason::kUpstreamConnectionLost);
+  EXPECT_EQ(requests, 2);
   shutdown(dropping.fd(), SHUT_RDWR);
   engine_.reset();
   server.join();
