@@ -48,8 +48,8 @@ absl::StatusOr<HttpResponse> MeteredHttpClient::Send(
   if (request.stream) {
     object_bytes = static_cast<int64_t>(request.stream->size_bytes.value_or(0));
   }
-  auto response =
-      http_.Send(context, unknown ? Counted(request, object_bytes) : request);
+  auto response = unknown ? http_.Send(context, Counted(request, object_bytes))
+                          : http_.Send(context, request);
   const std::chrono::duration<double> elapsed = context.clock().Now() - start;
   const absl::string_view result = ResultOf(response);
   metrics_.UpstreamFinished(request.operation, result, elapsed.count());

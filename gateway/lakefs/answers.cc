@@ -143,6 +143,13 @@ absl::Status AnswerToStatus(absl::string_view operation,
                    details);
 }
 
+bool SaysAbsent(const HttpResponse& response) {
+  if (response.status != 404) return false;
+  const std::string message = MessageOf(response);
+  return MeaningOf(404, message).reason == Reason::kNotFound &&
+         MissingResource(message) != "repository";
+}
+
 absl::Status UnreadableAnswer(absl::string_view operation,
                               const HttpResponse& response) {
   return MakeError(

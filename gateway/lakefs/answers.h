@@ -43,6 +43,10 @@ namespace lakefs::gateway {
 absl::Status AnswerToStatus(absl::string_view operation,
                             const HttpResponse& response);
 
+// Whether the answer is a 404 for want of an object or its branch, and not of
+// the repository. Nothing is wrong then, so that no error is made of it.
+bool SaysAbsent(const HttpResponse& response);
+
 // An answer that says it succeeded, but whose body cannot be read: what
 // happened is as unknown as if it had been lost.
 absl::Status UnreadableAnswer(absl::string_view operation,

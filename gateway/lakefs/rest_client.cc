@@ -279,16 +279,13 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
 
 absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
     const CallContext& context, const ObjectPath& object) {
-  const auto response = SendOk(
-      context,
-      Request("statObject", HttpMethod::kGet, OnRef(object, "/objects/stat")));
-  if (ReasonOf(response.status()) == Reason::kNotFound) {
-    if (DetailsOf(response.status()).resource_type == "repository") {
-      return response.status();
-    }
-    return std::nullopt;
-  }
+  const auto response = Send(context, Request("statObject", HttpMethod::kGet,
+                                              OnRef(object, "/objects/stat")));
   if (!response.ok()) return response.status();
+  if (SaysAbsent(*response)) return std::nullopt;
+  if (response->status < 200 || response->status >= 300) {
+    return AnswerToStatus("statObject", *response);
+  }
   if (auto stats = ParseObjectStats(response->body)) return stats;
   return UnreadableAnswer("statObject", *response);
 }

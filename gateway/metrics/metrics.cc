@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -78,9 +79,34 @@ std::string OneOf(const Names& names, absl::string_view name) {
                          : name);
 }
 
+// The place of a name in its set; that behind the last for any other.
+size_t IndexOf(const Names& names, absl::string_view name) {
+  return static_cast<size_t>(std::find(names.begin(), names.end(), name) -
+                             names.begin());
+}
+
 std::string UpstreamOf(absl::string_view operation) {
   return absl::StartsWith(operation, "store") ? "store" : "lakefs";
 }
+
+// Series by a number, each added when it is first asked for: to look one up by
+// its labels costs more than to count.
+template <typename Series>
+class SeriesTable {
+ public:
+  explicit SeriesTable(size_t size) : series_(size) {}
+
+  // Adds it by `add`, which may be called more than once.
+  template <typename Add>
+  Series& Get(size_t index, const Add& add) {
+    Series* series = series_[index];
+    if (series == nullptr) series_[index] = series = &add();
+    return *series;
+  }
+
+ private:
+  std::vector<std::atomic<Series*>> series_;
+};
 
 using Counters = prometheus::Family<prometheus::Counter>;
 using Gauges = prometheus::Family<prometheus::Gauge>;
@@ -128,6 +154,10 @@ struct Metrics::Families {
   Histograms& upstream_seconds =
       Histogram("upstream_request_duration_seconds",
                 "Time of one HTTP exchange with lakeFS or the object store.");
+  SeriesTable<prometheus::Counter> upstream_table{(kOperations.size() + 1) *
+                                                  (kResults.size() + 1)};
+  SeriesTable<prometheus::Histogram> upstream_seconds_table{kOperations.size() +
+                                                            1};
   Counters& retries =
       Counter("retry_verdicts_total",
               "Failed attempts, by whether they were made again or why not.");
@@ -249,16 +279,24 @@ void Metrics::RpcFinished(absl::string_view method, absl::StatusCode code,
 
 void Metrics::UpstreamFinished(absl::string_view operation,
                                absl::string_view result, double seconds) {
-  const std::string name = OneOf(kOperations, operation);
-  const std::string upstream = UpstreamOf(operation);
-  families_->upstream
-      .Add({{"operation", name},
-            {"upstream", upstream},
-            {"result", OneOf(kResults, result)}})
+  Families& all = *families_;
+  const size_t row = IndexOf(kOperations, operation);
+  const size_t column = IndexOf(kResults, result);
+  const auto labels = [&]() -> prometheus::Labels {
+    return {{"operation", OneOf(kOperations, operation)},
+            {"upstream", UpstreamOf(operation)}};
+  };
+  const auto add_counter = [&]() -> prometheus::Counter& {
+    prometheus::Labels with_result = labels();
+    with_result["result"] = OneOf(kResults, result);
+    return all.upstream.Add(with_result);
+  };
+  const auto add_histogram = [&]() -> prometheus::Histogram& {
+    return all.upstream_seconds.Add(labels(), kUpstreamBuckets);
+  };
+  all.upstream_table.Get(row * (kResults.size() + 1) + column, add_counter)
       .Increment();
-  families_->upstream_seconds
-      .Add({{"operation", name}, {"upstream", upstream}}, kUpstreamBuckets)
-      .Observe(seconds);
+  all.upstream_seconds_table.Get(row, add_histogram).Observe(seconds);
 }
 
 void Metrics::RetryDecided(RetryVerdict verdict) {
