@@ -29,8 +29,9 @@ class FakeTarget final : public PartTarget {
         !mu_.AwaitWithTimeout(absl::Condition(&gathered), absl::Seconds(5))) {
       ADD_FAILURE() << "only " << most << " PUTs at a time";
     }
+    const milliseconds time = number == stalled ? seconds(20) : takes;
     mu_.Unlock();
-    const absl::Status slept = context.Sleep(takes);
+    const absl::Status slept = context.Sleep(time);
     mu_.Lock();
     --now_;
     if (!slept.ok()) return slept;
@@ -53,6 +54,13 @@ class FakeTarget final : public PartTarget {
   int alone = 1;
   std::map<int, int> failures;
   int refused = -1;
+  int stalled = -1;
+  bool AwaitNone() {
+    absl::MutexLock lock(&mu_);
+    const auto none = [this] { return now_ == 0; };
+    return mu_.AwaitWithTimeout(absl::Condition(&none), absl::Seconds(5));
+  }
+
   int most = 0;
   std::vector<uint64_t> sizes;
   absl::Mutex mu_;
@@ -134,6 +142,18 @@ TEST_F(PartSenderTest, AStoreIsFarBeforeItsFirstPutHasEnded) {
   ASSERT_THAT(sender.Finish(), IsOk());
 }
 
+TEST_F(PartSenderTest, APartThatIsRefusedEndsTheOthers) {
+  target_.gather = 2;
+  target_.alone = 0;
+  target_.stalled = 1;
+  target_.refused = 2;
+  PartSender sender(context_, target_, pool_, budget_, progress_,
+                    {.slow = milliseconds(2)});
+  ASSERT_THAT(SendAll(sender, 2), IsOk());
+  EXPECT_THAT(sender.Finish(), HasReason(Reason::kStoreRejected));
+  EXPECT_TRUE(target_.AwaitNone()) << "before the sender is gone";
+}
+
 TEST_F(PartSenderTest, APartThatFailsIsSentAgainAlone) {
   target_.failures[3] = 2;
   PartSender sender(context_, target_, pool_, budget_, progress_);
@@ -145,7 +165,7 @@ TEST_F(PartSenderTest, APartThatFailsIsSentAgainAlone) {
   EXPECT_EQ(progress_.stored_bytes, 50);
 }
 
-TEST_F(PartSenderTest, APartThatIsRefusedEndsTheOthers) {
+TEST_F(PartSenderTest, APartThatIsRefusedEndsTheUpload) {
   target_.refused = 2;
   {
     PartSender sender(context_, target_, pool_, budget_, progress_);
