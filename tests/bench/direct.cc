@@ -5,52 +5,20 @@
 //                                     address, PUT, link for each object
 //   bench-direct LAKEFS_URL address CALLERS SECONDS
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <iostream>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "tests/bench/direct_caller.h"
+#include "tests/bench/repeat.h"
 
 namespace {
 
 using lakefs::gateway::bench::DirectCaller;
+using lakefs::gateway::bench::Repeat;
 using Clock = std::chrono::steady_clock;
-
-void Repeat(const std::string& url, int callers, double seconds,
-            const std::function<void(DirectCaller&)>& once) {
-  std::atomic<bool> stop = false;
-  std::vector<std::vector<double>> times(static_cast<size_t>(callers));
-  std::vector<std::thread> threads;
-  const auto start = Clock::now();
-  for (int i = 0; i < callers; ++i) {
-    threads.emplace_back([&, i] {
-      DirectCaller caller(url);
-      while (!stop) {
-        const auto begin = Clock::now();
-        once(caller);
-        times[static_cast<size_t>(i)].push_back(
-            std::chrono::duration<double>(Clock::now() - begin).count());
-      }
-    });
-  }
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
-  const std::chrono::duration<double> took = Clock::now() - start;
-  std::vector<double> all;
-  for (const auto& list : times)
-    all.insert(all.end(), list.begin(), list.end());
-  std::sort(all.begin(), all.end());
-  std::cout << "{\"per_second\": "
-            << static_cast<double>(all.size()) / took.count()
-            << ", \"p50_us\": " << all[all.size() / 2] * 1e6 << "}\n";
-}
 
 }  // namespace
 
@@ -77,11 +45,11 @@ int main(int argc, char** argv) {
   }
   const int callers = std::atoi(argv[3]);
   if (mode == "address") {
-    Repeat(url, callers, std::atof(argv[4]),
-           [](DirectCaller& caller) { caller.GetAddress(); });
+    Repeat<DirectCaller>(url, callers, std::atof(argv[4]),
+                         [](DirectCaller& caller) { caller.GetAddress(); });
     return 0;
   }
   const std::string data(static_cast<size_t>(std::atoll(argv[4])), 'x');
-  Repeat(url, callers, std::atof(argv[5]),
-         [&](DirectCaller& caller) { caller.Upload(data); });
+  Repeat<DirectCaller>(url, callers, std::atof(argv[5]),
+                       [&](DirectCaller& caller) { caller.Upload(data); });
 }

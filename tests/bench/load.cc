@@ -8,12 +8,9 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -22,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "tests/bench/repeat.h"
 
 namespace {
 
@@ -29,6 +27,7 @@ namespace pb = ::lakefs::staging::v1;
 using Clock = std::chrono::steady_clock;
 using lakefs::gateway::ConcatCrc32c;
 using lakefs::gateway::Crc32c;
+using lakefs::gateway::bench::Repeat;
 
 constexpr size_t kChunk = 1 << 20;
 
@@ -120,37 +119,6 @@ void Bulk(const std::string& address, int streams, int64_t bytes) {
   std::cout << "{\"seconds\": " << took.count() << "}\n";
 }
 
-// Calls `once` by as many callers for so long.
-void Repeat(const std::string& address, int callers, double seconds,
-            const std::function<void(Caller&)>& once) {
-  std::atomic<bool> stop = false;
-  std::vector<std::vector<double>> times(static_cast<size_t>(callers));
-  std::vector<std::thread> threads;
-  const auto start = Clock::now();
-  for (int i = 0; i < callers; ++i) {
-    threads.emplace_back([&, i] {
-      Caller caller(address);
-      while (!stop) {
-        const auto begin = Clock::now();
-        once(caller);
-        times[static_cast<size_t>(i)].push_back(
-            std::chrono::duration<double>(Clock::now() - begin).count());
-      }
-    });
-  }
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  stop = true;
-  for (std::thread& thread : threads) thread.join();
-  const std::chrono::duration<double> took = Clock::now() - start;
-  std::vector<double> all;
-  for (const auto& list : times)
-    all.insert(all.end(), list.begin(), list.end());
-  std::sort(all.begin(), all.end());
-  std::cout << "{\"per_second\": "
-            << static_cast<double>(all.size()) / took.count()
-            << ", \"p50_us\": " << all[all.size() / 2] * 1e6 << "}\n";
-}
-
 // A call that gRPC answers by itself: what any call costs.
 void EmptyCall(Caller& caller) {
   grpc::ClientContext context;
@@ -193,15 +161,15 @@ int main(int argc, char** argv) {
   }
   const int callers = std::atoi(argv[3]);
   if (mode == "address" || mode == "empty") {
-    Repeat(address, callers, std::atof(argv[4]),
-           mode == "empty" ? EmptyCall : GetAddress);
+    Repeat<Caller>(address, callers, std::atof(argv[4]),
+                   mode == "empty" ? EmptyCall : GetAddress);
     return 0;
   }
   if (argc < 6) return 2;
   const std::string data(static_cast<size_t>(std::atoll(argv[4])), 'x');
   const uint32_t crc = Crc32c(data);
   const auto size = static_cast<int64_t>(data.size());
-  Repeat(address, callers, std::atof(argv[5]), [&](Caller& caller) {
+  Repeat<Caller>(address, callers, std::atof(argv[5]), [&](Caller& caller) {
     if (mode == "stream") {
       UploadStream(*caller.stub, data, crc, size);
       return;
