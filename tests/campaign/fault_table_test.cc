@@ -306,6 +306,7 @@ class Worker {
           << "not all was broken; " << end.reason << " "
           << end.status.error_message() << " after" << Asked();
     }
+    if (one.for_good && MayNotKnowItsUpload()) ++unseen_uploads_;
     emulator_.ClearFaults();
     emulator_.ClearJournal();
     const char said = Said(end);
@@ -316,8 +317,7 @@ class Worker {
         << "said " << said << ": " << end.reason << " "
         << end.status.error_message();
     said_[path] = said;
-    if (one.operation == std::string("createPresignMultipartUpload") ||
-        one.operation == std::string("storeCreateMultipartUpload")) {
+    if (BeginsUpload(one.operation)) {
       unseen_uploads_ += one.for_good ? 100 : 1;
     }
     Check(path, said);
@@ -348,6 +348,25 @@ class Worker {
       absl::StrAppend(&asked, " ", entry.operation, ":", entry.status);
     }
     return asked;
+  }
+  static bool BeginsUpload(absl::string_view operation) {
+    return operation == "createPresignMultipartUpload" ||
+           operation == "storeCreateMultipartUpload";
+  }
+  // Whether the last case's time may have been over before the answer to the
+  // begin of its upload had come: then nothing was done with it.
+  bool MayNotKnowItsUpload() const {
+    bool begun = false;
+    for (const JournalEntry& entry : emulator_.Journal()) {
+      if (BeginsUpload(entry.operation)) {
+        begun = true;
+      } else if (absl::StartsWith(entry.operation, "store") ||
+                 absl::StrContains(entry.operation, "MultipartUpload") ||
+                 entry.operation == "uploadPart") {
+        begun = false;
+      }
+    }
+    return begun;
   }
   static char Said(const CallEnd& end) {
     if (end.status.ok()) return 'C';
