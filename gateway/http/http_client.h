@@ -75,6 +75,9 @@ struct HttpResponse {
   std::vector<HttpHeader> headers;  // names in lower case
   std::string body;
 
+  // Whether its status is one of 200 to 299.
+  bool Succeeded() const { return status >= 200 && status < 300; }
+
   // The first header of that name (in lower case), or "".
   absl::string_view Header(absl::string_view name) const;
 };

@@ -62,7 +62,7 @@ absl::StatusOr<HttpResponse> MeteredHttpClient::Send(
          {"result", std::string(result)},
          {"seconds", elapsed.count()}});
   }
-  if (response.ok() && response->status / 100 == 2 &&
+  if (response.ok() && response->Succeeded() &&
       CarriesObject(request.operation)) {
     metrics_.Stored(object_bytes);
   }

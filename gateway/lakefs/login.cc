@@ -138,7 +138,7 @@ absl::StatusOr<Login::Session> Login::LogIn(const CallContext& context,
                       .timeout = kTimeout};
   const auto response = http_.Send(context, request);
   if (!response.ok()) return response.status();
-  if (response->status < 200 || response->status >= 300) {
+  if (!response->Succeeded()) {
     return AnswerToStatus(kOperation, *response);
   }
   const auto answer = ParseLogin(response->body);

@@ -168,7 +168,7 @@ absl::StatusOr<HttpResponse> RestClient::SendOk(const CallContext& context,
                                                 HttpRequest request) {
   const absl::string_view operation = request.operation;
   auto response = Send(context, std::move(request));
-  if (response.ok() && (response->status < 200 || response->status >= 300)) {
+  if (response.ok() && !response->Succeeded()) {
     return AnswerToStatus(operation, *response);
   }
   return response;
@@ -202,9 +202,7 @@ absl::Status RestClient::HealthCheck(const CallContext& context) {
   const auto response = http_.Send(
       context, Request("healthCheck", HttpMethod::kGet, "/healthcheck"));
   if (!response.ok()) return response.status();
-  if (response->status >= 200 && response->status < 300) {
-    return absl::OkStatus();
-  }
+  if (response->Succeeded()) return absl::OkStatus();
   return AnswerToStatus("healthCheck", *response);
 }
 
@@ -283,9 +281,7 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
                                               OnRef(object, "/objects/stat")));
   if (!response.ok()) return response.status();
   if (SaysAbsent(*response)) return std::nullopt;
-  if (response->status < 200 || response->status >= 300) {
-    return AnswerToStatus("statObject", *response);
-  }
+  if (!response->Succeeded()) return AnswerToStatus("statObject", *response);
   if (auto stats = ParseObjectStats(response->body)) return stats;
   return UnreadableAnswer("statObject", *response);
 }

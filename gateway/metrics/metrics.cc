@@ -73,16 +73,14 @@ constexpr RetryVerdict kVerdicts[] = {
     RetryVerdict::kAttemptsUsedUp, RetryVerdict::kDeadline,
     RetryVerdict::kBudget,         RetryVerdict::kCancelled};
 
-std::string OneOf(const Names& names, absl::string_view name) {
-  return std::string(std::find(names.begin(), names.end(), name) == names.end()
-                         ? kOther
-                         : name);
-}
-
 // The place of a name in its set; that behind the last for any other.
 size_t IndexOf(const Names& names, absl::string_view name) {
   return static_cast<size_t>(std::find(names.begin(), names.end(), name) -
                              names.begin());
+}
+
+std::string OneOf(const Names& names, absl::string_view name) {
+  return std::string(IndexOf(names, name) == names.size() ? kOther : name);
 }
 
 std::string UpstreamOf(absl::string_view operation) {

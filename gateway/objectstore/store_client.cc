@@ -139,7 +139,7 @@ absl::StatusOr<HttpResponse> StoreClient::Exchange(const CallContext& context,
                                                    const HttpRequest& request) {
   auto response = http_.Send(context, request);
   if (!response.ok()) return response;
-  if (response->status < 200 || response->status >= 300) {
+  if (!response->Succeeded()) {
     return StoreError(request.operation, *response);
   }
   return response;

@@ -43,13 +43,13 @@ absl::Status PartSender::Send(Part part) {
   if (!failure_.ok()) return failure_;
   waiting_.push_back(std::move(part));
   StartSenders();
-  WaitUntilHeld(options_.waiting_parts, options_.far_senders);
+  WaitUntilHeld(options_.waiting_parts, /*none_sent=*/false);
   return failure_;
 }
 
 absl::StatusOr<std::vector<StoredPart>> PartSender::Finish() {
   absl::MutexLock lock(&mu_);
-  WaitUntilHeld(0, 0);
+  WaitUntilHeld(0, /*none_sent=*/true);
   if (!failure_.ok()) return failure_;
   std::sort(stored_.begin(), stored_.end(),
             [](const StoredPart& a, const StoredPart& b) {
@@ -73,12 +73,13 @@ int64_t PartSender::resent_bytes() const {
   return resent_bytes_;
 }
 
-// Blocks until no more parts than these wait and are being sent, the upload
-// has failed, or the call is over. Meanwhile starts senders.
-void PartSender::WaitUntilHeld(size_t waiting, int sending) {
+// Blocks until no more parts than these wait and, with `none_sent`, none is
+// being sent, the upload has failed, or the call is over. Meanwhile starts
+// senders.
+void PartSender::WaitUntilHeld(size_t waiting, bool none_sent) {
   const auto done = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return !failure_.ok() ||
-           (waiting_.size() <= waiting && sending_ <= sending);
+           (waiting_.size() <= waiting && (!none_sent || sending_ == 0));
   };
   const CallContext& context = scope_.context();
   while (!done()) {

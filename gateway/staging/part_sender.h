@@ -80,7 +80,7 @@ class PartSender {
   void SendNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<StoredPart> SendOne(const Part& part);
   void Fail(const absl::Status& failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WaitUntilHeld(size_t waiting, int sending)
+  void WaitUntilHeld(size_t waiting, bool none_sent)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   CallScope scope_;

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
-#include <iostream>
+#include <functional>
 #include <string>
 #include <utility>
 

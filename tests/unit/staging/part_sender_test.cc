@@ -48,6 +48,13 @@ class FakeTarget final : public PartTarget {
   }
   absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
 
+  // Blocks until no PUT is under way; false if that takes too long.
+  bool AwaitNone() {
+    absl::MutexLock lock(&mu_);
+    const auto none = [this] { return now_ == 0; };
+    return mu_.AwaitWithTimeout(absl::Condition(&none), absl::Seconds(5));
+  }
+
   milliseconds takes{0};
   // PUTs but the first `alone` wait until so many are under way.
   int gather = 0;
@@ -55,12 +62,6 @@ class FakeTarget final : public PartTarget {
   std::map<int, int> failures;
   int refused = -1;
   int stalled = -1;
-  bool AwaitNone() {
-    absl::MutexLock lock(&mu_);
-    const auto none = [this] { return now_ == 0; };
-    return mu_.AwaitWithTimeout(absl::Condition(&none), absl::Seconds(5));
-  }
-
   int most = 0;
   std::vector<uint64_t> sizes;
   absl::Mutex mu_;
