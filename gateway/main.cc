@@ -23,9 +23,9 @@
 #include "gateway/objectstore/direct_s3_store.h"
 #include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
-#include "gateway/server/admin.h"
-#include "gateway/server/server.h"
-#include "gateway/settings.h"
+#include "gateway/server/admin/admin.h"
+#include "gateway/server/listen/server.h"
+#include "gateway/settings/settings.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -45,9 +45,9 @@ void TuneAllocator() {
   mallopt(M_ARENA_MAX, 1);
 }
 
-// abseil looks for locks taken in orders that can block each other, at each lock
-// of gRPC's and ours, and ends the program over one. Builds for production leave
-// that out; Debian's does not.
+// abseil looks for locks taken in orders that can block each other, at each
+// lock of gRPC's and ours, and ends the program over one. Builds for production
+// leave that out; Debian's does not.
 void SkipDeadlockDetection() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }

@@ -3,7 +3,7 @@
 //
 // Input: a line of repository, a line of branch, the file.
 #include "absl/strings/match.h"
-#include "gateway/server/allow_list.h"
+#include "gateway/server/access/allow_list.h"
 #include "tests/fuzz/fuzz_input.h"
 
 using namespace lakefs::gateway;

@@ -4,7 +4,7 @@
 //
 // Input: a letter a message. c: chunk, f: finish, h: header, n: none of them,
 // and e: the half-close, which ends the input. Others are passed over.
-#include "gateway/server/upload_stream.h"
+#include "gateway/server/rpc/upload_stream.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/testing/fake_clock.h"
 

@@ -5,7 +5,7 @@
 // (0: not at all), the length, and what is claimed of the chunk's CRC32C
 // (nothing, the truth, a lie). A frame of length 0 is the end.
 #include "gateway/base/crc32c.h"
-#include "gateway/staging/integrity.h"
+#include "gateway/staging/intake/integrity.h"
 #include "tests/fuzz/fuzz_input.h"
 
 using namespace lakefs::gateway;

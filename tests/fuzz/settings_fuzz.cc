@@ -10,7 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "gateway/settings.h"
+#include "gateway/settings/settings.h"
 #include "tests/fuzz/fuzz_input.h"
 
 using namespace lakefs::gateway;

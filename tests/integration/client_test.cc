@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
+#include "tests/testing/places.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -31,7 +32,7 @@ class ClientTest : public ::testing::Test {
                                      const std::string& environment = "") {
     const std::string command =
         absl::StrCat("printf data | env ", environment, " timeout 30 ",
-                     LAKEFS_STAGING_BINARY_DIR, "/bin/lakefs-staging upload - ",
+                     BinaryDir(), "/bin/lakefs-staging upload - ",
                      "lakefs://quickstart/main/o --gateway=", gateway.address(),
                      " ", flags, " 2>&1");
     FILE* pipe = popen(command.c_str(), "r");

@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
+#include "tests/testing/places.h"
 #include "tests/testing/upload_call.h"
 
 namespace lakefs::gateway::testing {
@@ -33,9 +34,8 @@ class ProgramTest : public ::testing::Test {
   std::pair<int, std::string> RunToEnd(const std::string& arguments,
                                        const std::string& environment = "") {
     const std::string command =
-        absl::StrCat("env -i HOME=/nonexistent ", environment, " ",
-                     LAKEFS_STAGING_BINARY_DIR, "/bin/lakefs-staging-gateway ",
-                     arguments, " 2>&1");
+        absl::StrCat("env -i HOME=/nonexistent ", environment, " ", BinaryDir(),
+                     "/bin/lakefs-staging-gateway ", arguments, " 2>&1");
     FILE* pipe = popen(command.c_str(), "r");
     std::string output;
     char buffer[4096];

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
 #include "tests/testing/http_get.h"
+#include "tests/testing/places.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -67,7 +68,7 @@ class SecurityTest : public ::testing::Test {
         absl::StrCat("env LAKECTL_SERVER_ENDPOINT_URL=", emulator_.endpoint(),
                      " LAKECTL_CREDENTIALS_ACCESS_KEY_ID=a",
                      " LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=b timeout 20 ",
-                     LAKEFS_STAGING_BINARY_DIR,
+                     BinaryDir(),
                      "/bin/lakefs-staging-gateway --admin-listen=off ", flags,
                      " >", output, " 2>&1")
             .c_str());

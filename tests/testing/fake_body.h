@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "gateway/staging/body_source.h"
+#include "gateway/staging/intake/body_source.h"
 
 namespace lakefs::gateway::testing {
 

@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -56,9 +57,9 @@ GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) std::abort();
 
-  std::vector<std::string> args = {
-      std::string(LAKEFS_STAGING_BINARY_DIR) + "/bin/lakefs-staging-gateway",
-      "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"};
+  std::vector<std::string> args = {BinaryDir() + "/bin/lakefs-staging-gateway",
+                                   "--listen=127.0.0.1:0",
+                                   "--admin-listen=127.0.0.1:0"};
   args.insert(args.end(), flags.begin(), flags.end());
   std::vector<std::string> env = EnvironmentOf(lakefs_endpoint, environment);
   posix_spawn_file_actions_t actions;

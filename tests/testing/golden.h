@@ -9,13 +9,14 @@
 #include <iterator>
 #include <string>
 
+#include "tests/testing/places.h"
+
 namespace lakefs::gateway::testing {
 
 // Expects `actual` to be what tests/golden/NAME holds. With UPDATE_GOLDEN=1 in
 // the environment the file is written instead, and its diff is to be read.
 inline void ExpectGolden(const std::string& name, const std::string& actual) {
-  const std::string path =
-      std::string(LAKEFS_STAGING_SOURCE_DIR) + "/tests/golden/" + name;
+  const std::string path = SourceDir() + "/tests/golden/" + name;
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
     std::filesystem::create_directories(
         std::filesystem::path(path).parent_path());

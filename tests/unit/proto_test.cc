@@ -8,6 +8,7 @@
 
 #include "lakefs/staging/v1/staging.pb.h"
 #include "tests/testing/golden.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -18,8 +19,7 @@ TEST(ProtoTest, TheDescriptorIsGolden) {
 }
 
 TEST(ProtoTest, EachElementCarriesAComment) {
-  std::ifstream file(std::string(LAKEFS_STAGING_SOURCE_DIR) +
-                     "/proto/lakefs/staging/v1/staging.proto");
+  std::ifstream file(SourceDir() + "/proto/lakefs/staging/v1/staging.proto");
   const std::regex element(
       R"(^\s*(message|enum|service|rpc|oneof)\s|^\s+[\w.<>, ]+ \w+ = \d+;)");
   std::string previous;

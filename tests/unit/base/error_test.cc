@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_split.h"
 #include "tests/testing/matchers.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -51,7 +52,7 @@ TEST(ErrorTest, AStatusOfOthersGetsAReasonByItsCode) {
 }
 
 TEST(ErrorTest, TheReadmeSaysWhatToDoOnEveryReasonAndOnNoOther) {
-  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  std::ifstream file(SourceDir() + "/README.md");
   const std::regex row(R"(^\| [^|]+\| ([A-Z_, ]+) \|[^|]+\|[^|]*\S[^|]*\|$)");
   std::set<std::string> told;
   std::smatch match;

@@ -10,6 +10,7 @@
 
 #include "client/cli/values.h"
 #include "client/failure.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::staging {
 namespace {
@@ -174,7 +175,7 @@ TEST_F(CommandLineTest, HelpIsTheGoldenOne) {
     const auto line = command.empty() ? Parse({"--help"})
                                       : Parse({command.c_str(), "--help"});
     ASSERT_TRUE(line.ok()) << line.status();
-    const std::string file = std::string(LAKEFS_STAGING_SOURCE_DIR) +
+    const std::string file = lakefs::gateway::testing::SourceDir() +
                              "/tests/golden/client/help" +
                              (command.empty() ? "" : "_") + command + ".txt";
     if (getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(file) << line->text;

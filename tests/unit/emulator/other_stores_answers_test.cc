@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "tests/emulator/digest.h"
+#include "tests/testing/places.h"
 #include "tests/unit/emulator/emulator_fixture.h"
 #include "tests/unit/emulator/recorded_answers.h"
 
@@ -35,7 +36,7 @@ class StoreAnswersTest : public EmulatorFixture {
  protected:
   StoreAnswersTest(EmulatorOptions options, const std::string& store)
       : EmulatorFixture(std::move(options)),
-        recorded_(absl::StrCat(LAKEFS_STAGING_SOURCE_DIR,
+        recorded_(absl::StrCat(SourceDir(),
                                "/tests/golden/emulator/answers-v1.84-", store,
                                ".jsonl")) {}
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/emulator/dialect_traits.h"
 #include "tests/emulator/emulator.h"
+#include "tests/testing/places.h"
 #include "tests/unit/emulator/api_client.h"
 
 namespace lakefs::gateway::testing {
@@ -21,9 +22,8 @@ class RecordedAnswersTest : public ::testing::TestWithParam<const char*> {
  protected:
   RecordedAnswersTest()
       : emulator_(OptionsFor(GetParam())),
-        recorded_(absl::StrCat(LAKEFS_STAGING_SOURCE_DIR,
-                               "/tests/golden/emulator/answers-", GetParam(),
-                               "-s3.jsonl")) {
+        recorded_(absl::StrCat(SourceDir(), "/tests/golden/emulator/answers-",
+                               GetParam(), "-s3.jsonl")) {
     emulator_.CreateRepository("repo");
     started_ = emulator_.Start();
     client_ = std::make_unique<ApiClient>(emulator_);

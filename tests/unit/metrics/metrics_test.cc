@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "tests/testing/golden.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -71,7 +72,7 @@ TEST(MetricsTest, TheOperationsAreThoseThatTheSourcesName) {
   std::set<std::string> found;
   for (const char* folder : {"lakefs", "objectstore"}) {
     for (const auto& entry : std::filesystem::directory_iterator(
-             std::string(LAKEFS_STAGING_SOURCE_DIR "/gateway/") + folder)) {
+             SourceDir() + "/gateway/" + folder)) {
       std::ifstream file(entry.path());
       const std::string text{std::istreambuf_iterator<char>(file), {}};
       for (std::sregex_iterator it(text.begin(), text.end(), named), end;

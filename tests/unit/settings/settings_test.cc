@@ -1,4 +1,4 @@
-#include "gateway/settings.h"
+#include "gateway/settings/settings.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -7,9 +7,10 @@
 #include <fstream>
 #include <regex>
 
-#include "gateway/settings_fields.h"
+#include "gateway/settings/settings_fields.h"
 #include "tests/testing/golden.h"
 #include "tests/testing/matchers.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -200,7 +201,7 @@ TEST_F(SettingsTest, ASwitchMayStandAlone) {
 }
 
 TEST_F(SettingsTest, TheReadmeHasEverySetting) {
-  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  std::ifstream file(SourceDir() + "/README.md");
   const std::string readme{std::istreambuf_iterator<char>(file), {}};
   for (const Field& field : Fields()) {
     const std::string name =
@@ -210,7 +211,7 @@ TEST_F(SettingsTest, TheReadmeHasEverySetting) {
 }
 
 TEST_F(SettingsTest, TheReadmeHasNoOtherSettingsAndTheirDefaults) {
-  std::ifstream file(LAKEFS_STAGING_SOURCE_DIR "/README.md");
+  std::ifstream file(SourceDir() + "/README.md");
   const std::regex row(R"(^\| `--([a-z0-9-]+)` \|.*\| ([^|]*)\|$)");
   const std::regex in_help(R"(\[([0-9]+|[0-9]+[smh]|true|false|info)\]$)");
   std::smatch match;

@@ -1,0 +1,106 @@
+// The gRPC servers around the service.
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gateway/metrics/metrics.h"
+#include "gateway/server/listen/listener.h"
+#include "gateway/server/listen/tls.h"
+#include "gateway/server/listen/unix_socket.h"
+#include "gateway/server/rpc/staging_service.h"
+
+namespace lakefs::gateway {
+
+struct ServerOptions {
+  // "127.0.0.1:8765", "[::1]:0", "0.0.0.0:8765" or "unix:/path".
+  std::vector<std::string> listen;
+  // Of the TCP listeners; null: no TLS. Has to outlive the server.
+  const TlsIdentity* tls = nullptr;
+  // Without TLS only loopback addresses are taken, unless this is set.
+  bool allow_plaintext = false;
+  // Of the unix sockets.
+  mode_t unix_mode = 0600;
+  std::string unix_group;
+  // Whether callers on unix sockets are told apart by their user. Costs a small
+  // server a user, so only where it is asked for.
+  bool identify_peers = false;
+  // Connections at a time; one more is closed at once.
+  int max_connections = 1000;
+  // Calls at a time on one connection.
+  int max_streams = 1000;
+  // A connection without a call is closed after this.
+  std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
+};
+
+// Listens, answers health checks, reflection and channelz, and stops without
+// breaking off what is under way.
+class Server {
+ public:
+  // Starts to serve. A socket that a dead server left is replaced.
+  //
+  // Errors: INVALID_ARGUMENT or UNAVAILABLE, with the setting in the message.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      ServerOptions options, const ServiceDependencies& dependencies,
+      Metrics& metrics);
+  ~Server();
+
+  // The addresses served, with the port that was found where 0 was asked for.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+
+  // Refuses new calls with DRAINING, and waits until those under way have
+  // ended. What has not when `grace` is nearly over is cancelled in time to
+  // find out what became of it, and ends with DRAINING if nothing was linked,
+  // or with OUTCOME_UNKNOWN. Blocks until all have ended.
+  void Drain(CallRunner& calls, std::chrono::milliseconds grace);
+
+ private:
+  using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+  // A server with the service that knows who calls.
+  struct Served {
+    std::unique_ptr<StagingService> service;
+    std::unique_ptr<Acceptor> sockets;
+    std::unique_ptr<Acceptor> tcp;  // null where only one user's sockets come
+    std::unique_ptr<grpc::Server> server;
+  };
+
+  Server(ServerOptions options, const ServiceDependencies& dependencies,
+         Metrics& metrics)
+      : options_(std::move(options)),
+        dependencies_(dependencies),
+        metrics_(metrics),
+        connections_(static_cast<size_t>(options_.max_connections)) {}
+
+  // A server for callers of one user, or for all others; without `tcp`
+  // credentials it takes unix sockets only.
+  Served Build(const std::optional<SocketPeer>& peer,
+               std::shared_ptr<grpc::ServerCredentials> tcp) const;
+  absl::Status Listen();
+  absl::Status ListenOn(const std::string& address);
+  // Hands a connection to the server that is for it, or closes it.
+  void Take(int fd, bool is_unix);
+  Acceptor* AcceptorFor(int fd, bool is_unix)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Stop(std::chrono::milliseconds grace);
+
+  const ServerOptions options_;
+  const ServiceDependencies dependencies_;
+  Metrics& metrics_;
+  std::vector<std::string> addresses_;
+  std::vector<std::string> socket_files_;
+  absl::Mutex mu_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  Served served_;
+  std::map<std::pair<uid_t, gid_t>, Served> by_peer_ ABSL_GUARDED_BY(mu_);
+  OpenConnections connections_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<Listener>> listeners_;
+};
+
+}  // namespace lakefs::gateway

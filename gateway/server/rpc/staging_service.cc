@@ -1,0 +1,235 @@
+#include "gateway/server/rpc/staging_service.h"
+
+#include <functional>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "gateway/base/error.h"
+#include "gateway/server/rpc/convert.h"
+#include "gateway/server/rpc/status_details.h"
+#include "gateway/server/rpc/upload_reactor.h"
+#include "gateway/staging/repeat.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// One unary call: runs `work` on the pool, ends with its status, and then
+// deletes itself.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  using Work = std::function<grpc::Status(Call&)>;
+
+  UnaryCall(std::unique_ptr<Call> call, WorkerPool& pool, Work work)
+      : call_(std::move(call)), work_(std::move(work)) {
+    RunOn(pool);
+  }
+
+  // The same for a message of so many bytes, if there is room for it.
+  UnaryCall(std::unique_ptr<Call> call, WorkerPool& pool, Work work,
+            MessageRoom& room, int64_t bytes)
+      : call_(std::move(call)), work_(std::move(work)) {
+    if (room.TryTake(bytes)) {
+      room_ = &room;
+      bytes_ = bytes;
+      RunOn(pool);
+    } else {
+      Refuse(
+          "the messages of UploadObject calls may have at most half of "
+          "--memory-bytes together");
+    }
+  }
+  ~UnaryCall() override {
+    if (room_ != nullptr) room_->GiveBack(bytes_);
+  }
+
+  void OnCancel() override { call_->context().Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  void RunOn(WorkerPool& pool) {
+    if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
+      Refuse("too many calls wait for lakeFS");
+    }
+  }
+  void Refuse(absl::string_view why) {
+    Finish(call_->End(MakeError(absl::StatusCode::kResourceExhausted, why,
+                                Reason::kTooManyUploads),
+                      ObjectPath()));
+  }
+
+  const std::unique_ptr<Call> call_;
+  const Work work_;
+  MessageRoom* room_ = nullptr;  // of which it has taken `bytes_`
+  int64_t bytes_ = 0;
+};
+
+// The one chunk of an UploadObject. It is in memory already, and so needs no
+// grant.
+class MessageSource final : public BodySource {
+ public:
+  explicit MessageSource(const pb::UploadObjectRequest& request)
+      : request_(request) {}
+
+  void Grant(int64_t) override {}
+  void Withdraw() override {}
+  bool CanRewind() const override { return false; }
+  void Rewind(int64_t) override {}
+
+  absl::StatusOr<BodyEvent> Next(const CallContext&, TimePoint) override {
+    if (!std::exchange(sent_, true) && !request_.data().empty()) {
+      return Chunk{.write_offset = 0, .data = request_.data()};
+    }
+    Finish finish{.size_bytes = static_cast<int64_t>(request_.data().size())};
+    if (request_.has_crc32c()) finish.crc32c = request_.crc32c();
+    return finish;
+  }
+
+ private:
+  const pb::UploadObjectRequest& request_;
+  bool sent_ = false;
+};
+
+void Answer(const KnownUpload& upload, pb::GetUploadOutcomeResponse& response) {
+  if (upload.running) {
+    response.set_outcome(pb::OUTCOME_UNKNOWN);
+    response.set_in_progress(true);
+    return;
+  }
+  const LinkReport& link = upload.report.link;
+  response.set_outcome(ToProto(link.outcome));
+  if (link.status.ok()) {
+    *response.mutable_result() = ToProto(upload.report);
+    return;
+  }
+  *response.mutable_failure() = FailureOf(link, upload.report.attempts);
+  response.set_failure_reason(std::string(ReasonName(ReasonOf(link.status))));
+  response.set_failure_message(std::string(link.status.message()));
+}
+
+// OK if there are no violations and the call is admitted.
+absl::Status Check(std::vector<FieldViolation> violations, const Call& call,
+                   const ObjectPath& object) {
+  if (auto s = InvalidRequest(std::move(violations)); !s.ok()) return s;
+  return call.Admit(object);
+}
+
+}  // namespace
+
+StagingService::StagingService(ServiceDependencies dependencies,
+                               std::optional<SocketPeer> peer)
+    : deps_(dependencies), peer_(peer) {}
+
+grpc::ServerUnaryReactor* StagingService::GetPhysicalAddress(
+    grpc::CallbackServerContext* context,
+    const pb::GetPhysicalAddressRequest* request,
+    pb::GetPhysicalAddressResponse* response) {
+  const auto work = [this, request, response](Call& call) {
+    const ObjectPath object = FromProto(request->object());
+    absl::Status status = Check(Violations(object, "object."), call, object);
+    if (status.ok()) {
+      absl::InsecureBitGen random;
+      const auto location =
+          Repeat(call.context(), deps_.lakefs_budget, random, [&] {
+            return deps_.lakefs.GetPhysicalAddress(call.context(), object,
+                                                   request->presign());
+          });
+      status = location.status();
+      if (location.ok()) *response->mutable_location() = ToProto(*location);
+    }
+    return call.End(status, object);
+  };
+  return new UnaryCall(deps_.calls.Begin(*context, "GetPhysicalAddress", peer_),
+                       deps_.unary_pool, work);
+}
+
+grpc::ServerUnaryReactor* StagingService::LinkPhysicalAddress(
+    grpc::CallbackServerContext* context,
+    const pb::LinkPhysicalAddressRequest* request,
+    pb::LinkPhysicalAddressResponse* response) {
+  const auto work = [this, request, response](Call& call) {
+    const ObjectPath object = FromProto(request->object());
+    const StagingMetadata metadata = FromProto(request->metadata());
+    std::vector<FieldViolation> violations = Violations(object, "object.");
+    for (FieldViolation& violation : Violations(metadata)) {
+      violations.push_back(std::move(violation));
+    }
+    LinkReport report =
+        NotCommitted(Check(std::move(violations), call, object));
+    if (report.status.ok()) {
+      absl::InsecureBitGen random;
+      report = deps_.linker.Link(call.context(), object, metadata,
+                                 request->if_absent(), random);
+    }
+    if (report.status.ok()) {
+      *response->mutable_object() = ToProto(*report.object);
+      response->set_outcome(ToProto(report.outcome));
+    }
+    return call.End(std::move(report), object);
+  };
+  return new UnaryCall(
+      deps_.calls.Begin(*context, "LinkPhysicalAddress", peer_),
+      deps_.unary_pool, work);
+}
+
+grpc::ServerUnaryReactor* StagingService::UploadObject(
+    grpc::CallbackServerContext* context,
+    const pb::UploadObjectRequest* request,
+    pb::UploadObjectResponse* response) {
+  const auto work = [this, request, response](Call& call) {
+    UploadRequest upload = FromProto(request->header());
+    const auto size = static_cast<int64_t>(request->data().size());
+    if (!upload.size_bytes) upload.size_bytes = size;
+    if (auto s = Check(Violations(upload), call, upload.object); !s.ok()) {
+      return call.End(NotCommitted(s), upload.object);
+    }
+    call.IsAbout(upload.request_id);
+    call.Received(request->data().size());
+    MessageSource source(*request);
+    UploadProgress progress;
+    absl::InsecureBitGen random;
+    UploadReport report =
+        deps_.uploads.Run(call.context(), upload, source, progress, random);
+    if (report.link.status.ok()) *response->mutable_result() = ToProto(report);
+    return call.End(report, upload.object);
+  };
+  return new UnaryCall(deps_.calls.Begin(*context, "UploadObject", peer_),
+                       deps_.unary_pool, work, deps_.message_room,
+                       static_cast<int64_t>(request->data().size()));
+}
+
+grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
+StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
+  return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
+                           deps_.uploads, deps_.upload_places);
+}
+
+grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(
+    grpc::CallbackServerContext* context,
+    const pb::GetUploadOutcomeRequest* request,
+    pb::GetUploadOutcomeResponse* response) {
+  const auto work = [this, request, response](Call& call) {
+    std::optional<ObjectPath> object;
+    if (request->has_object()) object = FromProto(request->object());
+    absl::Status status =
+        InvalidRequest(Violations(request->request_id(), object));
+    // Who may not write there may not ask either.
+    if (status.ok()) {
+      call.IsAbout(request->request_id());
+      status = object ? call.Admit(*object) : call.AdmitCaller();
+    }
+    if (status.ok()) {
+      absl::InsecureBitGen random;
+      const auto upload = deps_.uploads.Find(
+          call.context(), request->request_id(), object,
+          [&call](const ObjectPath& known) { return call.Admit(known); },
+          random);
+      status = upload.status();
+      if (status.ok()) Answer(*upload, *response);
+    }
+    return call.End(status, object.value_or(ObjectPath()));
+  };
+  return new UnaryCall(deps_.calls.Begin(*context, "GetUploadOutcome", peer_),
+                       deps_.unary_pool, work);
+}
+
+}  // namespace lakefs::gateway

@@ -1,0 +1,193 @@
+// Links an object to its path, and finds out what became of it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/base/backoff.h"
+#include "gateway/base/call_context.h"
+#include "gateway/lakefs/lakefs_api.h"
+#include "gateway/staging/link/link_gate.h"
+#include "gateway/staging/link/outcome.h"
+
+namespace lakefs::gateway {
+
+// What is linked, and to where. The address and the checksum are the
+// placement's, since they change from round to round.
+struct LinkRequest {
+  ObjectPath object;
+  int64_t size_bytes = 0;
+  UserMetadata user_metadata;
+  std::string content_type;
+  std::optional<WallTime> mtime;
+  bool force = false;
+  bool if_absent = false;
+};
+
+// A multipart upload whose parts the store has acknowledged.
+struct StoredMultipart {
+  MultipartUpload upload;
+  std::vector<StoredPart> parts;
+};
+
+// The object's bytes, acknowledged by the store at an address.
+struct Placement {
+  StagingLocation location;
+  std::string checksum;
+  // Set if the parts are yet to be put together. Then the first link is
+  // lakeFS's complete, which does both.
+  std::optional<StoredMultipart> multipart;
+  // Whether the address can be linked again after a link that failed. Where it
+  // cannot (v0.90 to v1.21), a stat may be believed instead.
+  bool relinkable = true;
+  // When lakeFS takes the address no more.
+  TimePoint link_before = TimePoint::max();
+};
+
+// Brings the bytes to `where`, or to an address of its own getting if lakeFS
+// named none. An error ends the upload. Empty if who links has no bytes: then
+// what needs another address fails.
+using Place = std::function<absl::StatusOr<Placement>(
+    const std::optional<StagingLocation>& where)>;
+
+// What stood at the path when the upload began. Unless it is known, an object
+// of another's counts as older than ours, and is overwritten when a link is
+// repeated.
+struct Before {
+  bool known = false;
+  std::optional<ObjectStats> object;
+};
+
+// A link whose outcome could not be found out: all that it takes to go on, the
+// bytes excepted.
+struct UndecidedLink {
+  LinkRequest request;
+  Before before;
+  Placement placement;                    // of the last link
+  std::map<std::string, Placement> ours;  // by address, all of the call
+  int rounds = 1;
+  bool visible = false;         // ours stood there when last looked
+  bool unproven_bytes = false;  // linked on the word of a lost complete
+  bool lost = false;            // an attempt whose answer is unknown
+  bool dropped = false;         // the placement's parts, by an abort of ours
+
+  int64_t SizeInMemory() const;  // bytes, about
+};
+
+// The same for an object that stands at the path and is known to be this
+// request's, by a mark in its metadata.
+UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
+                          const ServerConfig& server);
+
+struct LinkOptions {
+  // Addresses that are tried, the first included.
+  int max_rounds = 8;
+  // Links that are sent in all. A race with commits is lost a few times at
+  // most; more is a server that means something else.
+  int max_links = 32;
+  // Kept of the deadline for finding out, but at most a tenth of what is left.
+  std::chrono::milliseconds reserve{2'000};
+  // For finding out after the call has ended with a link in flight.
+  std::chrono::milliseconds find_out{5'000};
+  // Between a link that is sent and the end of its address's life.
+  std::chrono::milliseconds expiry_margin{30'000};
+  BackoffOptions backoff;
+};
+
+// lakeFS's answers to a link can be lost, ambiguous or false. What is done
+// about each (A is an address of this call):
+//
+//  answer            | stat shows      | then
+//  ------------------+-----------------+---------------------------------------
+//  200               |                 | COMMITTED
+//  409, after a lost | A               | back off, link A again
+//    link            | another's       | as for lost
+//                    | else            | back off, link A again; at the second
+//                    |                 |   409, as below: the lost link is
+//                    |                 |   refused like these
+//  409, a location   |                 | bytes there, link at once
+//  409               |                 | back off, new address
+//  412               | A               | link A without the condition: its 200
+//                    |                 |   is the proof, the stat is not
+//                    | nothing         | link A with the condition
+//                    | another's       | ALREADY_EXISTS
+//  lost, 5xx, 429,   | A               | link A again, without the condition
+//    423             | as before       | back off, link A again
+//                    | another's       | SUPERSEDED; if_absent: ALREADY_EXISTS
+//  400 expired, used | A               | COMMITTED; if it was seen under a 412
+//                    |                 |   and could not be proven: UNKNOWN
+//                    | another's       | as for lost, if one was lost before
+//                    | else            | new address
+//  400 else          |                 | NOT_FOUND if the branch is missing,
+//                    |                 |   else NOT_COMMITTED
+//  never left        |                 | back off, link A again
+//  anything else     |                 | NOT_COMMITTED
+//
+// A complete is a link without a condition, with these rows of its own:
+//
+//  lost, 5xx         | A               | link A: its parts are together
+//                    | else            | as above, but complete again
+//  NoSuchUpload,     | A               | link A
+//    after a lost    | another's       | SUPERSEDED
+//    complete        | else            | it has done the store's half: link A,
+//                    |                 |   then read a byte back before
+//                    |                 |   believing it; no bytes: put back
+//                    |                 |   what was before, new address, unless
+//                    |                 |   an answer to that was lost: it could
+//                    |                 |   yet fall on the new object; where
+//                    |                 |   addresses are taken once, as 400
+//  NoSuchUpload else |                 | new address; also after an abort of
+//                    |                 |   ours, when a call is resumed
+//  InvalidPart       |                 | the store has lost a part: new address
+//
+// On releases that take an address once, a stat that shows A is believed; after
+// a 412, a second one a second later, and if that shows another's the outcome
+// is UNKNOWN. After a lost link A is linked again all the same: it may still
+// come, and only if A turns out to be used up, and a second stat does not show
+// it, is a new address taken. After a 412, A is used up for certain.
+//
+// NOT_COMMITTED becomes UNKNOWN where an earlier link was lost, ALREADY_EXISTS
+// or not: it may have taken effect before another's, or may still. A 412 over
+// another's object is believed: if it was false, ours stood there for an
+// instant, and was replaced.
+//
+// Rounds are bounded, and the whole lives inside the deadline of the call. If
+// that ends with a link in flight, the loop still looks what became of it, on
+// time of its own, but links nothing that it does not see.
+//
+// An address is never linked past its life: it counts as expired before.
+//
+// Source: answers and races recorded from servers of v0.66 to v1.84.
+class LinkLoop {
+ public:
+  LinkLoop(LakefsApi& lakefs, RetryBudget& budget, LinkGate& gate,
+           LinkOptions options = {});
+
+  // Blocking: until the outcome is known, at most until the deadline and
+  // `find_out` beyond it. Threads: any; `random` is used by this call alone.
+  LinkReport Run(const CallContext& context, const LinkRequest& request,
+                 const Before& before, Placement placement, const Place& place,
+                 absl::BitGenRef random);
+
+  // Goes on where a Run ended with kUnknown, with a call of its own; `place`
+  // brings the bytes again if they are needed.
+  LinkReport Resume(const CallContext& context, const UndecidedLink& link,
+                    const Place& place, absl::BitGenRef random);
+
+  // Looks what became of a link, until that shows or the call is over. Links
+  // again only what it sees at the path, since that is the proof.
+  LinkReport FindOut(const CallContext& context, const UndecidedLink& link,
+                     absl::BitGenRef random);
+
+ private:
+  LakefsApi& lakefs_;
+  RetryBudget& budget_;
+  LinkGate& gate_;
+  const LinkOptions options_;
+};
+
+}  // namespace lakefs::gateway

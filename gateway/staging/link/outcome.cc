@@ -1,0 +1,50 @@
+#include "gateway/staging/link/outcome.h"
+
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+
+Advice AdviceFor(const LinkReport& report) {
+  const Reason reason = ReasonOf(report.status);
+  if (report.outcome == Outcome::kUnknown && reason != Reason::kObjectExists) {
+    return Advice::kRetryCall;
+  }
+  switch (reason) {
+    case Reason::kInvalidRequest:
+    case Reason::kBadFrameOrder:
+    case Reason::kUpstreamRejected:
+    case Reason::kNotFound:
+    case Reason::kObjectExists:
+    case Reason::kObjectTooLarge:
+    case Reason::kCredentialsRejected:
+    case Reason::kPermissionDenied:
+      return Advice::kFixRequest;
+    case Reason::kIncompleteUpload:
+    case Reason::kChecksumMismatch:
+    case Reason::kSizeMismatch:
+    case Reason::kLinkAddressExpired:
+    case Reason::kLinkConflict:
+    case Reason::kCancelled:
+      return Advice::kRestart;
+    case Reason::kUpstreamThrottled:
+    case Reason::kBranchLocked:
+    case Reason::kUpstreamUnavailable:
+    case Reason::kUpstreamUnreachable:
+    case Reason::kUpstreamConnectionLost:
+    case Reason::kUpstreamInternal:
+    case Reason::kOutcomeUnknown:
+    case Reason::kTooManyUploads:
+    case Reason::kSpoolFull:
+    case Reason::kDraining:
+    case Reason::kDeadlineExceeded:
+      return Advice::kRetryCall;
+    case Reason::kRepositoryInDeletion:
+    case Reason::kUpstreamUnimplemented:
+    case Reason::kStoreRejected:
+    case Reason::kInternal:
+      return Advice::kGiveUp;
+  }
+  return Advice::kGiveUp;
+}
+
+}  // namespace lakefs::gateway

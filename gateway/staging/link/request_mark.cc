@@ -1,0 +1,51 @@
+#include "gateway/staging/link/request_mark.h"
+
+#include "gateway/base/error.h"
+
+namespace lakefs::gateway {
+
+bool CameBySame(const UserMetadata& a, const UserMetadata& b) {
+  const auto in_a = a.find(kRequestIdKey);
+  const auto in_b = b.find(kRequestIdKey);
+  return in_a != a.end() && in_b != b.end() && in_a->second == in_b->second;
+}
+
+bool SameHeader(const UploadRequest& a, const UploadRequest& b) {
+  return a.object == b.object && a.content_type == b.content_type &&
+         a.user_metadata == b.user_metadata && a.size_bytes == b.size_bytes &&
+         a.if_absent == b.if_absent && a.force == b.force && a.mtime == b.mtime;
+}
+
+bool CameBy(const UploadRequest& request, const ObjectStats& stats) {
+  return CameBySame(MarkedMetadata(request), stats.user_metadata);
+}
+
+UserMetadata MarkedMetadata(const UploadRequest& request) {
+  UserMetadata metadata = request.user_metadata;
+  if (!request.request_id.empty()) {
+    metadata[kRequestIdKey] = request.request_id;
+  }
+  return metadata;
+}
+
+bool SameHeader(const UploadRequest& request, const ObjectStats& stats) {
+  UserMetadata metadata = MarkedMetadata(request);
+  if (const auto nonce = stats.user_metadata.find(kUploadIdKey);
+      nonce != stats.user_metadata.end()) {
+    metadata.insert(*nonce);
+  }
+  return metadata == stats.user_metadata &&
+         (!request.size_bytes || !stats.size_bytes ||
+          *request.size_bytes == *stats.size_bytes) &&
+         (request.content_type.empty() ||
+          request.content_type == stats.content_type);
+}
+
+absl::Status OtherHeader() {
+  return InvalidRequest(
+      {{"header.request_id",
+        "was used for an upload with another header; every upload needs a "
+        "request_id of its own"}});
+}
+
+}  // namespace lakefs::gateway

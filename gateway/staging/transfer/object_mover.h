@@ -1,0 +1,113 @@
+// Brings the bytes of one object to the store.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/staging/intake/part_reader.h"
+#include "gateway/staging/link/link_loop.h"
+#include "gateway/staging/transfer/part_sender.h"
+#include "gateway/staging/transfer/plan.h"
+#include "gateway/staging/transfer/presigned_multipart.h"
+#include "gateway/staging/upload_progress.h"
+
+namespace lakefs::gateway {
+
+// What a mover works with; owned by who wires the program.
+struct MoverDependencies {
+  LakefsApi& lakefs;
+  ObjectStore& presigned_store;
+  ObjectStore* direct_s3 = nullptr;   // by keys of our own, if there are
+  ObjectStore* local_file = nullptr;  // on a shared volume, if there is
+  RetryBudget& lakefs_budget;
+  RetryBudget& store_budget;
+  WorkerPool& background;  // for questions and URLs asked for ahead
+  WorkerPool& part_pool;   // for the PUTs of parts
+  Spool& spool;
+  PlanOptions plan;
+};
+
+// Moves one object, by the plan that its size, its condition and the server
+// make. An object of one part is held until it is linked, one that is spooled
+// stays in its file; others can be moved a second time only if their caller
+// sends them again.
+//
+// Threads: for one thread.
+class ObjectMover {
+ public:
+  // `go_on` is asked between parts; what it returns ends the move.
+  ObjectMover(const MoverDependencies& deps, const CallContext& context,
+              const UploadRequest& request, const ServerConfig& server,
+              PartReader& reader, UploadProgress& progress,
+              std::function<absl::Status()> go_on, absl::BitGenRef random);
+
+  // Reads the object, checks it, and brings it to an address.
+  // Errors: those of PartReader, LakefsApi and ObjectStore;
+  // LINK_ADDRESS_EXPIRED if the store's URLs ended before the bytes did, and
+  // the caller cannot send again. Blocking: until the store has acknowledged
+  // all, bounded by the call.
+  absl::StatusOr<Placement> Move();
+
+  // Brings the same bytes to `where`, or to a new address.
+  // Errors: as above; ABORTED, LINK_CONFLICT if they are gone and the caller
+  // cannot send them again.
+  absl::StatusOr<Placement> MoveAgain(
+      const std::optional<StagingLocation>& where);
+
+  // Leaves nothing behind of a move that will not be linked, also if the call
+  // is over. Bounded in time.
+  void Abandon();
+
+  Plan plan() const { return plan_; }
+  int64_t bytes_resent() const { return bytes_resent_; }
+
+ private:
+  using Where = std::optional<StagingLocation>;
+
+  absl::StatusOr<Placement> MoveOnce(const Where& where);
+  bool HelpedByRestart(const absl::Status& failure);
+  absl::Status ReadToSpool(Part first);
+  absl::StatusOr<Placement> PutWhole(Where where);
+  absl::StatusOr<Placement> PutWholeOnce(const Where& where);
+  absl::StatusOr<Placement> PutByLakefs(Part first, int64_t part_bytes);
+  absl::StatusOr<Placement> PutByStore(Part first, int64_t part_bytes,
+                                       const Where& where);
+  absl::StatusOr<std::vector<StoredPart>> SendParts(Part first,
+                                                    int64_t part_bytes);
+  absl::StatusOr<StagingLocation> Locate(const Where& where);
+  // When an address that was asked for at `asked` can be linked no more.
+  TimePoint LinkBefore(const StagingLocation& location, TimePoint asked) const;
+  std::optional<TimePoint> SasEnd(const StagingLocation& location) const;
+  bool SasEndsFirst() const;
+  TimePoint NearestEnd() const;
+  absl::Status InTime() const;
+  absl::Status Judged(const absl::Status& failure) const;
+  Dialect DialectOfParts() const;
+  int64_t MaxParts() const;
+  bool Presigned() const;
+  ObjectStore& Store() const;
+
+  const MoverDependencies& deps_;
+  const CallContext& context_;
+  const UploadRequest& request_;
+  const ServerConfig& server_;
+  PartReader& reader_;
+  UploadProgress& progress_;
+  const std::function<absl::Status()> go_on_;
+  absl::BitGenRef random_;
+
+  Plan plan_ = Plan::kNone;
+  std::optional<Part> whole_;           // all of the object, if it is held
+  std::unique_ptr<PartTarget> target_;  // of parts that are not together yet
+  TimePoint began_;                     // with asking for their address
+  std::optional<TimePoint> sas_ends_;   // theirs, on Azure
+  TimePoint link_before_;               // their address
+  bool urls_at_once_ = false;           // there are none of single parts
+  int moves_ = 0;
+  int puts_ = 0;
+  int64_t bytes_resent_ = 0;
+};
+
+}  // namespace lakefs::gateway

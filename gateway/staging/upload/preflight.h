@@ -1,0 +1,78 @@
+// What would fail late, asked early: while the bytes come.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+
+#include "absl/random/bit_gen_ref.h"
+#include "gateway/base/backoff.h"
+#include "gateway/base/worker_pool.h"
+#include "gateway/lakefs/lakefs_api.h"
+#include "gateway/staging/link/link_loop.h"
+#include "gateway/staging/link/outcome.h"
+#include "gateway/staging/upload_request.h"
+
+namespace lakefs::gateway {
+
+// Asks lakeFS what stands at the path and, where the object is large or of
+// unknown size, whether the branch exists: newer servers hand out addresses for
+// a missing branch and refuse the link when all bytes are up.
+//
+// Threads: for one thread; the questions are asked on the pool's.
+class Preflight {
+ public:
+  // Starts to ask. If the pool is full, asks here, and blocks until answered.
+  // `request` must outlive this.
+  Preflight(const CallContext& context, LakefsApi& lakefs, WorkerPool& pool,
+            const UploadRequest& request, bool ask_branch);
+
+  // Why the upload cannot succeed, if that is known by now. Does not block.
+  std::optional<LinkReport> Refusal();
+
+  // The object at the path, if it came by an earlier call with the same
+  // request_id, and that is known by now. Does not block.
+  const std::optional<ObjectStats>& Earlier();
+
+  // What stood at the path. Blocks until the questions are answered, which the
+  // call bounds: what the pool has not got to by now is asked here.
+  const Before& GetBefore();
+
+  // The same, for who is about to link: if there was no answer, asks for one
+  // here, a few times. To link without is to miss what an earlier call with the
+  // same request_id has done, and who came after ours. What has come since the
+  // first question counts as before.
+  const Before& GetBefore(const CallContext& context, RetryBudget& budget,
+                          absl::BitGenRef random);
+
+ private:
+  struct Answers {
+    absl::Status branch;
+    absl::StatusOr<std::optional<ObjectStats>> stats;
+  };
+  // Asked once, by whoever comes first; the pool may come when nobody waits any
+  // more.
+  struct Question {
+    std::atomic<bool> taken = false;
+    std::packaged_task<Answers()> task;
+    void AskIfNobodyDoes() {
+      if (!taken.exchange(true)) task();
+    }
+  };
+  static Answers Ask(const CallContext& context, LakefsApi& lakefs,
+                     const ObjectPath& object, bool ask_branch);
+  void TakeIfAnswered();
+  void Take(Answers answers);
+
+  LakefsApi& lakefs_;
+  const UploadRequest& request_;
+  const std::shared_ptr<Question> question_ = std::make_shared<Question>();
+  std::future<Answers> asked_;
+  bool may_answer_later_ = false;  // what stands at the path
+  Before before_;
+  std::optional<LinkReport> refusal_;
+  std::optional<ObjectStats> earlier_;
+};
+
+}  // namespace lakefs::gateway

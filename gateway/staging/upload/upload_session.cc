@@ -1,0 +1,365 @@
+#include "gateway/staging/upload/upload_session.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+#include "gateway/staging/link/request_mark.h"
+#include "gateway/staging/repeat.h"
+#include "gateway/staging/upload/preflight.h"
+
+namespace lakefs::gateway {
+namespace {
+
+// A missing branch is asked for early only where that can save moving more
+// bytes than this: a question costs as much as a small object.
+constexpr int64_t kAskEarlyBytes = 8 << 20;
+
+// For finding out, beyond what the link loop takes, when a call is over that
+// somebody may ask for.
+constexpr std::chrono::seconds kFindOut{30};
+
+// The same for who asks for the outcome, and waits.
+constexpr std::chrono::seconds kLook{2};
+
+// A move that took longer is followed by another look at the path: a call with
+// the same request_id, on another replica, may have been quicker.
+constexpr std::chrono::seconds kLookAgain{1};
+
+LinkRequest LinkRequestOf(const UploadRequest& request, int64_t size_bytes) {
+  return {.object = request.object,
+          .size_bytes = size_bytes,
+          .user_metadata = MarkedMetadata(request),
+          .content_type = request.content_type,
+          .mtime = request.mtime,
+          .force = request.force,
+          .if_absent = request.if_absent};
+}
+
+}  // namespace
+
+// What an upload carries through its steps.
+struct UploadSession::Upload {
+  const CallContext& context;
+  const UploadRequest& request;
+  PartReader& reader;
+  UploadProgress& progress;
+  const UploadReport* earlier;  // undecided, with the same request_id; or null
+  absl::BitGenRef random;
+  Plan plan = Plan::kNone;
+  int64_t bytes_resent = 0;
+  // Whether what stands at the path is of an earlier call with the same
+  // request_id, on another replica, and the bytes of this one were not used.
+  bool earlier_stands = false;
+};
+
+// The addresses that an upload has brought its bytes to.
+struct UploadSession::Addresses {
+  std::set<std::string> all;
+  std::string last;
+
+  absl::StatusOr<Placement> Note(absl::StatusOr<Placement> placement) {
+    if (placement.ok()) {
+      last = placement->location.physical_address;
+      all.insert(last);
+    }
+    return placement;
+  }
+};
+
+UploadSession::UploadSession(UploadDependencies dependencies)
+    : deps_(dependencies),
+      through_lakefs_(deps_.mover.lakefs, deps_.link_loop,
+                      deps_.mover.lakefs_budget),
+      finding_out_ends_(deps_.clock, TimePoint::max(), "finding out") {}
+
+UploadReport UploadSession::Run(const CallContext& context,
+                                const UploadRequest& request,
+                                BodySource& source, UploadProgress& progress,
+                                absl::BitGenRef random) {
+  if (auto s = InvalidRequest(Violations(request)); !s.ok()) {
+    return {.link = NotCommitted(s)};
+  }
+  if (request.request_id.empty()) {
+    return RunOnce(context, request, source, progress, nullptr, random);
+  }
+  auto turn = deps_.uploads.Begin(context, request);
+  if (!turn.ok()) {
+    // Over while another call was at work, whose outcome is that of this one.
+    const bool over = !context.Over().ok();
+    return {
+        .link = {.status = turn.status(),
+                 .outcome = over ? Outcome::kUnknown : Outcome::kNotCommitted}};
+  }
+  const auto& earlier = turn->earlier();
+  if (earlier && earlier->link.status.ok()) return *earlier;
+  const bool undecided = earlier && earlier->link.undecided;
+  UploadReport report = RunOnce(context, request, source, progress,
+                                undecided ? &*earlier : nullptr, random);
+  turn->End(report, context.clock().Now());
+  // Goes on looking when the call is over, so that its outcome can be told to
+  // who asks later.
+  if (report.link.undecided && !context.Over().ok() &&
+      !finding_out_ends_.cancelled()) {
+    if (++finding_out_ <= deps_.max_finding_out) {
+      const CallContext more = context.Detached(kFindOut);
+      const CancelHook stop(finding_out_ends_, [&more] { more.Cancel(); });
+      FindOut(more, request.request_id, report.link, random);
+    }
+    --finding_out_;
+  }
+  return report;
+}
+
+absl::StatusOr<KnownUpload> UploadSession::Find(
+    const CallContext& context, const std::string& request_id,
+    const std::optional<ObjectPath>& object,
+    const std::function<absl::Status(const ObjectPath&)>& may_ask,
+    absl::BitGenRef random) {
+  auto known = deps_.uploads.Find(context, request_id);
+  if (!known) return FindAtPath(context, request_id, object, random);
+  if (auto s = may_ask(known->request.object); !s.ok()) return s;
+  KnownUpload upload{.object = known->request.object,
+                     .running = known->running,
+                     .report = std::move(known->report)};
+  const LinkReport& link = upload.report.link;
+  if (link.undecided) {
+    const TimePoint until = context.clock().Now() + kLook;
+    FindOut(context.WithDeadline(until), request_id, upload.report.link,
+            random);
+  } else if (!upload.running && link.outcome == Outcome::kUnknown) {
+    // It went through lakeFS, and only its mark can tell.
+    auto found = FindAtPath(context, request_id, upload.object, random);
+    if (found.ok()) return found;
+  }
+  return upload;
+}
+
+absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
+    const CallContext& context, const std::string& request_id,
+    const std::optional<ObjectPath>& object, absl::BitGenRef random) {
+  const absl::Status unknown = MakeError(
+      absl::StatusCode::kNotFound,
+      absl::StrCat(
+          "nothing is known of request_id ", request_id,
+          object ? "" : "; name the object, and its path is looked at"),
+      Reason::kNotFound);
+  if (!object) return unknown;
+  const auto stats = Repeat(context, deps_.mover.lakefs_budget, random, [&] {
+    return deps_.mover.lakefs.StatObject(context, *object);
+  });
+  if (!stats.ok()) return stats.status();
+  const UploadRequest request{.object = *object, .request_id = request_id};
+  if (!*stats || !CameBy(request, **stats)) return unknown;
+  const auto server = deps_.server_info.Get(context, random);
+  if (!server.ok()) return server.status();
+  const UndecidedLink link =
+      UndecidedOf({.object = *object,
+                   .user_metadata = (*stats)->user_metadata,
+                   .content_type = (*stats)->content_type},
+                  **stats, *server);
+  return KnownUpload{
+      .object = *object,
+      .report = {.link = deps_.link_loop.FindOut(context, link, random)}};
+}
+
+UploadReport UploadSession::RunOnce(const CallContext& context,
+                                    const UploadRequest& request,
+                                    BodySource& source,
+                                    UploadProgress& progress,
+                                    const UploadReport* earlier,
+                                    absl::BitGenRef random) {
+  const TimePoint start = context.clock().Now();
+  PartReader reader(context, request, source, deps_.memory, deps_.mover.spool,
+                    progress);
+  Upload upload{.context = context,
+                .request = request,
+                .reader = reader,
+                .progress = progress,
+                .earlier = earlier,
+                .random = random};
+  LinkReport link = RunPlan(upload);
+  UploadReport report{.link = std::move(link),
+                      .plan = upload.plan,
+                      .attempts = context.attempts(),
+                      .bytes_resent = upload.bytes_resent,
+                      .elapsed = context.clock().Now() - start};
+  if (upload.earlier_stands) return report;
+  if (reader.ended()) {
+    report.crc32c = reader.integrity().crc32c();
+  } else if (earlier) {
+    report.crc32c = earlier->crc32c;
+  }
+  return report;
+}
+
+// Looks what became of a link that is undecided, and remembers it.
+void UploadSession::FindOut(const CallContext& context,
+                            const std::string& request_id, LinkReport& report,
+                            absl::BitGenRef random) {
+  const auto undecided = report.undecided;
+  LinkReport found = deps_.link_loop.FindOut(context, *undecided, random);
+  if (found.outcome == Outcome::kUnknown) return;
+  deps_.uploads.Found(context, request_id, *undecided, found);
+  report = std::move(found);
+}
+
+LinkReport UploadSession::RunPlan(Upload& upload) {
+  const UploadRequest& request = upload.request;
+  const auto server = deps_.server_info.Get(upload.context, upload.random);
+  if (!server.ok()) {
+    LinkReport report = NotCommitted(server.status());
+    if (upload.earlier) {
+      report.outcome = Outcome::kUnknown;
+      report.undecided = upload.earlier->link.undecided;
+    }
+    return report;
+  }
+  if (upload.earlier) return Resume(upload, *server);
+  const auto plan = ChoosePlan(
+      *server, NeedsLink(request),
+      {request.size_bytes.value_or(0), request.size_bytes.has_value()},
+      deps_.mover.plan);
+  if (!plan.ok()) return NotCommitted(plan.status());
+  upload.plan = *plan;
+  if (*plan == Plan::kThroughLakefs) {
+    return through_lakefs_.Run(upload.context, request, *server, upload.reader,
+                               upload.random);
+  }
+  return MoveAndLink(upload, *server);
+}
+
+LinkReport UploadSession::MoveAndLink(Upload& upload,
+                                      const ServerConfig& server) {
+  const UploadRequest& request = upload.request;
+  const bool may_be_large =
+      request.size_bytes.value_or(kAskEarlyBytes + 1) > kAskEarlyBytes;
+  Preflight preflight(upload.context, deps_.mover.lakefs,
+                      deps_.mover.background, request, may_be_large);
+  const auto go_on = [&preflight] {
+    if (preflight.Earlier()) return absl::AlreadyExistsError("done before");
+    const auto refusal = preflight.Refusal();
+    return refusal ? refusal->status : absl::OkStatus();
+  };
+  ObjectMover mover(deps_.mover, upload.context, request, server, upload.reader,
+                    upload.progress, go_on, upload.random);
+  const TimePoint start = upload.context.clock().Now();
+  Addresses addresses;
+  auto placement = addresses.Note(mover.Move());
+  upload.plan = mover.plan();
+  const Before& before =
+      placement.ok()
+          ? preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
+                                upload.random)
+          : preflight.GetBefore();
+  auto refusal = preflight.Refusal();
+  LinkReport report;
+  std::optional<ObjectStats> earlier = preflight.Earlier();
+  if (!earlier && placement.ok() &&
+      upload.context.clock().Now() - start > kLookAgain) {
+    earlier = ByNow(upload);
+  }
+  if (earlier) {
+    report = ProveEarlier(upload, server, *earlier);
+  } else if (refusal) {
+    report = *std::move(refusal);
+  } else if (!placement.ok()) {
+    report = NotCommitted(placement.status());
+  } else {
+    upload.progress.phase = placement->multipart
+                                ? UploadProgress::Phase::kCompleting
+                                : UploadProgress::Phase::kLinking;
+    report = deps_.link_loop.Run(
+        upload.context,
+        LinkRequestOf(request, upload.reader.integrity().size_bytes()), before,
+        *std::move(placement),
+        [&](const std::optional<StagingLocation>& where) {
+          return addresses.Note(mover.MoveAgain(where));
+        },
+        upload.random);
+  }
+  upload.earlier_stands =
+      report.status.ok() && report.object &&
+      !addresses.all.contains(report.object->physical_address);
+  Settle(mover, addresses, report);
+  upload.bytes_resent = mover.bytes_resent();
+  return report;
+}
+
+// Leaves no parts behind that are not the object at the path.
+void UploadSession::Settle(ObjectMover& mover, const Addresses& addresses,
+                           LinkReport& report) {
+  const bool stands = report.outcome == Outcome::kCommitted && report.object &&
+                      report.object->physical_address == addresses.last;
+  if (stands) return;
+  mover.Abandon();
+  if (!report.undecided || !report.undecided->placement.multipart ||
+      report.undecided->placement.location.physical_address != addresses.last) {
+    return;
+  }
+  // Who goes on with it must not take their absence for completion.
+  auto undecided = std::make_shared<UndecidedLink>(*report.undecided);
+  undecided->dropped = true;
+  report.undecided = std::move(undecided);
+}
+
+// What has come to the path meanwhile by the same request_id, on another
+// replica.
+std::optional<ObjectStats> UploadSession::ByNow(const Upload& upload) {
+  if (upload.request.request_id.empty()) return std::nullopt;
+  auto stats =
+      Repeat(upload.context, deps_.mover.lakefs_budget, upload.random, [&] {
+        return deps_.mover.lakefs.StatObject(upload.context,
+                                             upload.request.object);
+      });
+  if (!stats.ok() || !*stats || !CameBy(upload.request, **stats)) {
+    return std::nullopt;
+  }
+  return *std::move(stats);
+}
+
+// Links the object of an earlier call with the same request_id, whose bytes are
+// in the store. Those of this call are taken only if another address is needed.
+LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
+  const UndecidedLink& undecided = *upload.earlier->link.undecided;
+  ObjectMover mover(
+      deps_.mover, upload.context, upload.request, server, upload.reader,
+      upload.progress, [] { return absl::OkStatus(); }, upload.random);
+  bool moved = false;
+  Addresses addresses;
+  const Place place = [&](const std::optional<StagingLocation>& where)
+      -> absl::StatusOr<Placement> {
+    if (std::exchange(moved, true)) {
+      return addresses.Note(mover.MoveAgain(where));
+    }
+    auto placement = addresses.Note(mover.Move());
+    const Integrity& came = upload.reader.integrity();
+    const auto& crc32c = upload.earlier->crc32c;
+    if (placement.ok() && (came.size_bytes() != undecided.request.size_bytes ||
+                           came.crc32c() != crc32c.value_or(came.crc32c()))) {
+      return OtherHeader();
+    }
+    return placement;
+  };
+  LinkReport report =
+      deps_.link_loop.Resume(upload.context, undecided, place, upload.random);
+  Settle(mover, addresses, report);
+  upload.plan = moved ? mover.plan() : upload.earlier->plan;
+  upload.bytes_resent = mover.bytes_resent();
+  return report;
+}
+
+// Links again what stands at the path by an earlier call with the same
+// request_id, on another replica maybe: it may stand in a staging area that is
+// about to be dropped.
+LinkReport UploadSession::ProveEarlier(const Upload& upload,
+                                       const ServerConfig& server,
+                                       const ObjectStats& stats) {
+  if (!SameHeader(upload.request, stats)) return NotCommitted(OtherHeader());
+  const UndecidedLink link =
+      UndecidedOf(LinkRequestOf(upload.request, 0), stats, server);
+  return deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
+}
+
+}  // namespace lakefs::gateway

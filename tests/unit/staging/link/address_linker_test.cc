@@ -1,0 +1,88 @@
+#include "gateway/staging/link/address_linker.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class AddressLinkerTest : public ::testing::Test {
+ protected:
+  absl::Status Link(const std::string& address,
+                    const LinkableAddresses& linkable = {}) {
+    AddressLinker linker(lakefs_, server_info_, link_loop_, budget_, linkable);
+    lakefs_.links = {{.stats = ObjectStats{.physical_address = address}}};
+    const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+    return linker
+        .Link(context, {"repo", "main", "p"},
+              {.staging = {.physical_address = address}}, false, random_)
+        .status;
+  }
+
+  FakeClock clock_;
+  std::mt19937_64 random_{1};
+  FakeLakefs lakefs_;
+  RetryBudget budget_{{}, clock_};
+  LinkGate gate_;
+  ServerInfo server_info_{lakefs_, budget_};
+  LinkLoop link_loop_{lakefs_, budget_, gate_};
+};
+
+TEST_F(AddressLinkerTest, OnlyWhatLiesUnderTheNamespaceIsLinked) {
+  EXPECT_TRUE(Link("s3://bucket/repo/data/x").ok());
+  lakefs_.calls.clear();
+  for (const char* address :
+       {"s3://bucket/repository/data/x", "s3://bucket/other/x",
+        "s3://bucket/repo", "s3://bucket/repo/../other/x", "repo/data/x"}) {
+    EXPECT_THAT(Link(address), HasReason(Reason::kInvalidRequest)) << address;
+  }
+  EXPECT_THAT(lakefs_.calls, Not(::testing::Contains(HasSubstr("link"))));
+  EXPECT_TRUE(Link("s3://bucket/other/x", {.any = true}).ok());
+}
+
+TEST_F(AddressLinkerTest, ALocalStoresAddressesBeginWithItsFolder) {
+  lakefs_.storage_namespace = "local://lake";
+  const std::string given_out = "local:///srv/lakefs/lake/data/x";
+  EXPECT_THAT(std::string(Link(given_out).message()),
+              HasSubstr("by --local-store"));
+  const LinkableAddresses local{.local_root = "/srv/lakefs"};
+  EXPECT_TRUE(Link(given_out, local).ok());
+  EXPECT_TRUE(Link("local://lake/data/x", local).ok());
+  for (const char* address :
+       {"local:///srv/lakefs/other/data/x", "local:///srv/lakefs/lake",
+        "local:///srv/lakefs/lake/../other/x", "local:///srv/other/lake/x"}) {
+    const absl::Status status = Link(address, local);
+    EXPECT_THAT(status, HasReason(Reason::kInvalidRequest)) << address;
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("--local-store")));
+  }
+}
+
+TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
+  AddressLinker linker(lakefs_, server_info_, link_loop_, budget_);
+  const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  for (int i = 0; i < 2; ++i) {
+    lakefs_.links = {{.stats = ObjectStats{}}};
+    EXPECT_TRUE(
+        linker
+            .Link(context, {"repo", "main", "p"},
+                  {.staging = {.physical_address = "s3://bucket/repo/data/x"}},
+                  false, random_)
+            .status.ok());
+  }
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("namespace", "link s3://bucket/repo/data/x",
+                          "link s3://bucket/repo/data/x"));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing

@@ -1,0 +1,108 @@
+#include "gateway/staging/upload/preflight.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "absl/synchronization/notification.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_lakefs.h"
+#include "tests/testing/matchers.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+
+class PreflightTest : public ::testing::Test {
+ protected:
+  RealClock clock_;
+  CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
+  FakeLakefs lakefs_;
+  const UploadRequest request_{.object = {"repo", "main", "o"}};
+};
+
+TEST_F(PreflightTest, WhatIsAskedOnThePoolIsAskedOnce) {
+  WorkerPool pool(1, 4);
+  lakefs_.stats.emplace_back(ObjectStats{.physical_address = "A"});
+  Preflight preflight(context_, lakefs_, pool, request_, true);
+  const Before& before = preflight.GetBefore();
+  EXPECT_TRUE(before.known);
+  EXPECT_EQ(before.object->physical_address, "A");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
+  absl::Notification go;
+  WorkerPool pool(1, 4);
+  ASSERT_TRUE(pool.TryRun([&go] { go.WaitForNotification(); }));
+  lakefs_.stats.emplace_back(std::nullopt);
+  {
+    Preflight preflight(context_, lakefs_, pool, request_, true);
+    EXPECT_FALSE(preflight.Refusal().has_value()) << "it does not block";
+    EXPECT_TRUE(preflight.GetBefore().known);
+    EXPECT_FALSE(preflight.GetBefore().object.has_value());
+  }
+  go.Notify();
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch"));
+}
+
+TEST_F(PreflightTest, AMissingBranchIsTold) {
+  WorkerPool pool(0, 0);
+  lakefs_.stats.emplace_back(std::nullopt);
+  lakefs_.branch =
+      MakeError(absl::StatusCode::kNotFound, "no branch", Reason::kNotFound);
+  Preflight preflight(context_, lakefs_, pool, request_, true);
+  EXPECT_THAT(preflight.Refusal()->status, HasReason(Reason::kNotFound));
+}
+
+class BusyPreflightTest : public PreflightTest {
+ protected:
+  void Busy() {
+    lakefs_.stats.emplace_back(MakeError(absl::StatusCode::kUnavailable, "busy",
+                                         Reason::kUpstreamUnavailable));
+  }
+  WorkerPool pool_{0, 0};
+  FakeClock time_;
+  CallContext call_{time_, time_.Now() + seconds(30), "test"};
+  RetryBudget budget_{{}, time_};
+  std::mt19937_64 random_{1};
+};
+
+TEST_F(BusyPreflightTest, WhoIsAboutToLinkAsksAgain) {
+  for (int i = 0; i < 3; ++i) Busy();
+  lakefs_.stats.emplace_back(ObjectStats{.physical_address = "A"});
+  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  EXPECT_FALSE(preflight.GetBefore().known);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat")) << "the pool does not wait";
+  EXPECT_FALSE(preflight.Refusal());
+  const Before& before = preflight.GetBefore(call_, budget_, random_);
+  EXPECT_TRUE(before.known);
+  EXPECT_EQ(before.object->physical_address, "A");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "stat", "stat", "stat"));
+  EXPECT_GT(time_.Elapsed(), Duration::zero());
+}
+
+TEST_F(BusyPreflightTest, OnlyAFewTimesAndNotPastTheCall) {
+  for (int i = 0; i < 20; ++i) Busy();
+  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
+  EXPECT_EQ(lakefs_.calls.size(), 7U);
+  lakefs_.calls.clear();
+  call_.Cancel();
+  EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
+  EXPECT_EQ(lakefs_.calls.size(), 1U);
+}
+
+TEST_F(BusyPreflightTest, ARefusalIsNotAskedAgain) {
+  lakefs_.stats.emplace_back(MakeError(absl::StatusCode::kPermissionDenied,
+                                       "no", Reason::kPermissionDenied));
+  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
+  EXPECT_FALSE(preflight.Refusal()) << "writing may be allowed all the same";
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
