@@ -43,7 +43,8 @@ const std::vector<std::string> kRooms = {
 // Beside its order: rooms that have no business with each other.
 const std::map<std::string, Names> kApart = {
     {"staging/link", {"staging/intake"}},
-    {"server/access", {"staging/intake", "staging/link", "staging/transfer"}},
+    {"server/access",
+     {"staging/intake", "staging/link", "staging/transfer", "staging/upload"}},
     {"settings", {"metrics", "http", "lakefs", "objectstore"}},
 };
 
@@ -57,7 +58,9 @@ const std::map<std::string, Names> kForeign = {
     {"lakefs/staging/v1/", {"server/rpc"}},
     {"google/", {"server/rpc", "server/listen"}},
     {"nlohmann/", {"base", "lakefs"}},
-    {"openssl/", {"base", "objectstore", "staging/intake", "staging/transfer"}},
+    {"openssl/",
+     {"base", "objectstore", "staging/intake", "staging/transfer",
+      "staging/upload"}},
     {"prometheus/", {"metrics"}},
     {"httplib.h", {"server/admin"}},
     {"spdlog/", {"base"}},
