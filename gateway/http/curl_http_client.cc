@@ -38,20 +38,6 @@ constexpr long kAnswerSeconds = 300;
 constexpr long kKeepaliveIdleSeconds = 60;
 constexpr long kKeepaliveIntervalSeconds = 15;
 
-const char* MethodName(HttpMethod method) {
-  switch (method) {
-    case HttpMethod::kGet:
-      return "GET";
-    case HttpMethod::kPut:
-      return "PUT";
-    case HttpMethod::kPost:
-      return "POST";
-    case HttpMethod::kDelete:
-      return "DELETE";
-  }
-  return "GET";
-}
-
 // Whether curl failed before the request can have left.
 bool FailedBeforeSending(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST ||
@@ -287,14 +273,7 @@ void CurlHttpClient::Handle::SetUp(const HttpRequest& request,
         static_cast<curl_off_t>(request.body.size()));
     Set(CURLOPT_POSTFIELDS, request.body.c_str());
   }
-  Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method));
-  if (request.sigv4 != nullptr) {
-    const AwsSigV4& keys = *request.sigv4;
-    Set(CURLOPT_AWS_SIGV4,
-        absl::StrCat("aws:amz:", keys.region, ":s3").c_str());
-    Set(CURLOPT_USERNAME, keys.access_key_id.c_str());
-    Set(CURLOPT_PASSWORD, keys.secret_access_key.c_str());
-  }
+  Set(CURLOPT_CUSTOMREQUEST, MethodName(request.method).data());
 }
 
 curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
@@ -308,15 +287,6 @@ curl_slist* CurlHttpClient::Handle::Headers(const HttpRequest& request) {
         header.value.empty() ? absl::StrCat(header.name, ";")
                              : absl::StrCat(header.name, ": ", header.value);
     list = curl_slist_append(list, line.c_str());
-  }
-  if (request.sigv4 != nullptr) {
-    // Without this curl signs the hash of an empty body.
-    list = curl_slist_append(list, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
-    const std::string& token = request.sigv4->session_token;
-    if (!token.empty()) {
-      list = curl_slist_append(
-          list, absl::StrCat("x-amz-security-token: ", token).c_str());
-    }
   }
   if (!has_content_type) list = curl_slist_append(list, "Content-Type:");
   if (request.stream && !request.stream->size_bytes) {

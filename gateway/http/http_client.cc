@@ -1,11 +1,26 @@
 #include "gateway/http/http_client.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
+
+absl::string_view MethodName(HttpMethod method) {
+  switch (method) {
+    case HttpMethod::kGet:
+      return "GET";
+    case HttpMethod::kPut:
+      return "PUT";
+    case HttpMethod::kPost:
+      return "POST";
+    case HttpMethod::kDelete:
+      return "DELETE";
+  }
+  return "GET";
+}
 
 absl::string_view HttpResponse::Header(absl::string_view name) const {
   for (const HttpHeader& header : headers) {
@@ -36,6 +51,20 @@ std::string PercentEncode(absl::string_view text) {
     }
   }
   return encoded;
+}
+
+std::string PercentDecode(absl::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  while (!text.empty()) {
+    const absl::string_view hex = text.substr(1, 2);
+    const bool is_byte = text[0] == '%' && hex.size() == 2 &&
+                         absl::ascii_isxdigit(hex[0]) &&
+                         absl::ascii_isxdigit(hex[1]);
+    decoded += is_byte ? absl::HexStringToBytes(hex) : std::string(1, text[0]);
+    text.remove_prefix(is_byte ? 3 : 1);
+  }
+  return decoded;
 }
 
 }  // namespace lakefs::gateway

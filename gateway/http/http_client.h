@@ -17,6 +17,9 @@ namespace lakefs::gateway {
 
 enum class HttpMethod { kGet, kPut, kPost, kDelete };
 
+// The method as it goes over the wire, such as "GET".
+absl::string_view MethodName(HttpMethod method);
+
 struct HttpHeader {
   std::string name;
   std::string value;
@@ -32,15 +35,6 @@ struct HttpBody {
   std::function<absl::StatusOr<size_t>(std::span<char> buffer)> read;
 };
 
-// Keys that a request to S3 is signed with (AWS Signature Version 4), the body
-// left out. All but the region are secrets.
-struct AwsSigV4 {
-  std::string region;
-  std::string access_key_id;
-  std::string secret_access_key;
-  std::string session_token;  // empty: none
-};
-
 struct HttpRequest {
   // lakeFS's operationId, or "storePut" and the like; for logs and metrics.
   absl::string_view operation;
@@ -48,9 +42,6 @@ struct HttpRequest {
   // May be a presigned URL: a secret. Sent byte for byte.
   std::string url;
   std::vector<HttpHeader> headers;
-  // Signs the request; its path and query must be in canonical form. Must
-  // outlive the exchange.
-  const AwsSigV4* sigv4 = nullptr;
 
   // A body in one string; or, if `stream` is set, that.
   std::string body;
@@ -110,5 +101,8 @@ absl::string_view WithoutQuery(absl::string_view url);
 // `text` with all but unreserved characters as %XX: fit for a query's value or
 // one segment of a path.
 std::string PercentEncode(absl::string_view text);
+
+// `text` with each %XX as the byte that it stands for; a "+" stays one.
+std::string PercentDecode(absl::string_view text);
 
 }  // namespace lakefs::gateway

@@ -48,8 +48,9 @@ class DirectS3Store::Multipart final : public PartedUpload {
                                      const Rope& bytes) override {
     const auto response = store_.client_.Put(
         context,
-        store_.Request("storePutPart", HttpMethod::kPut,
-                       Url(absl::StrCat("partNumber=", number, "&"))),
+        {.operation = "storePutPart",
+         .method = HttpMethod::kPut,
+         .url = Url(absl::StrCat("partNumber=", number, "&"))},
         bytes);
     if (!response.ok()) return response.status();
     auto stored = Acknowledged(*response);
@@ -61,9 +62,10 @@ class DirectS3Store::Multipart final : public PartedUpload {
 
   absl::StatusOr<StoredObject> Complete(
       const CallContext& context, std::span<const StoredPart> parts) override {
-    HttpRequest request = store_.Request("storeCompleteMultipartUpload",
-                                         HttpMethod::kPost, Url(""));
-    request.headers = {{"Content-Type", "application/xml"}};
+    HttpRequest request{.operation = "storeCompleteMultipartUpload",
+                        .method = HttpMethod::kPost,
+                        .url = Url(""),
+                        .headers = {{"Content-Type", "application/xml"}}};
     // A second one would be told of no such upload, and nobody of the first.
     request.repeatable = false;
     request.body = "<CompleteMultipartUpload>";
@@ -94,8 +96,9 @@ class DirectS3Store::Multipart final : public PartedUpload {
   absl::Status Abort(const CallContext& context) override {
     const absl::Status status =
         store_.client_
-            .Send(context, store_.Request("storeAbortMultipartUpload",
-                                          HttpMethod::kDelete, Url("")))
+            .Send(context, {.operation = "storeAbortMultipartUpload",
+                            .method = HttpMethod::kDelete,
+                            .url = Url("")})
             .status();
     return IsNoSuchUpload(status) ? absl::OkStatus() : status;
   }
@@ -115,9 +118,10 @@ class DirectS3Store::Multipart final : public PartedUpload {
   // address, so what stands there is it, if it has all the bytes.
   absl::StatusOr<StoredObject> AsItStands(const CallContext& context,
                                           const absl::Status& failure) {
-    HttpRequest request = store_.Request("storeGet", HttpMethod::kGet, url_);
-    request.headers = {{"Range", "bytes=0-0"}};
-    const auto response = store_.client_.Send(context, std::move(request));
+    const auto response =
+        store_.client_.Send(context, {.operation = "storeGet",
+                                      .url = url_,
+                                      .headers = {{"Range", "bytes=0-0"}}});
     if (!response.ok()) {
       return ReasonOf(response.status()) == Reason::kStoreRejected
                  ? failure
@@ -158,15 +162,20 @@ class DirectS3Store::Multipart final : public PartedUpload {
 };
 
 DirectS3Store::DirectS3Store(HttpClient& http, DirectS3Options options)
-    : options_(std::move(options)), client_(http, options_.store) {}
+    : options_(std::move(options)),
+      signing_(http, options_.keys),
+      client_(signing_, options_.store) {}
 
 absl::StatusOr<StoredObject> DirectS3Store::Put(const CallContext& context,
                                                 const StagingLocation& location,
                                                 const Rope& bytes) {
   auto url = UrlOf(location);
   if (!url.ok()) return url.status();
-  const auto response = client_.Put(
-      context, Request("storePut", HttpMethod::kPut, *std::move(url)), bytes);
+  const auto response = client_.Put(context,
+                                    {.operation = "storePut",
+                                     .method = HttpMethod::kPut,
+                                     .url = *std::move(url)},
+                                    bytes);
   if (!response.ok()) return response.status();
   return Acknowledged(*response);
 }
@@ -176,8 +185,9 @@ absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(
   constexpr char kOperation[] = "storeCreateMultipartUpload";
   auto url = UrlOf(location);
   if (!url.ok()) return url.status();
-  HttpRequest request =
-      Request(kOperation, HttpMethod::kPost, absl::StrCat(*url, "?uploads="));
+  HttpRequest request{.operation = kOperation,
+                      .method = HttpMethod::kPost,
+                      .url = absl::StrCat(*url, "?uploads=")};
   request.repeatable = false;  // each begins an upload, and one is known
   const auto response = client_.Send(context, std::move(request));
   if (!response.ok()) return response.status();
@@ -206,14 +216,6 @@ absl::StatusOr<std::string> DirectS3Store::UrlOf(
     absl::StrAppend(&url, "/", PercentEncode(segment));
   }
   return url;
-}
-
-HttpRequest DirectS3Store::Request(absl::string_view operation,
-                                   HttpMethod method, std::string url) const {
-  return {.operation = operation,
-          .method = method,
-          .url = std::move(url),
-          .sigv4 = &options_.keys};
 }
 
 }  // namespace lakefs::gateway

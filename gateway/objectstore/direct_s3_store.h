@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gateway/http/aws_sigv4.h"
 #include "gateway/objectstore/object_store.h"
 #include "gateway/objectstore/store_client.h"
 
@@ -12,7 +13,7 @@ struct DirectS3Options {
   // URL of the service, such as "http://minio:9000"; buckets are addressed by
   // path. Empty: Amazon's, in the region.
   std::string endpoint;
-  AwsSigV4 keys;
+  AwsKeys keys;
   StoreOptions store;
 };
 
@@ -37,10 +38,9 @@ class DirectS3Store final : public ObjectStore {
   class Multipart;
 
   absl::StatusOr<std::string> UrlOf(const StagingLocation& location) const;
-  HttpRequest Request(absl::string_view operation, HttpMethod method,
-                      std::string url) const;
 
   const DirectS3Options options_;
+  SigningHttpClient signing_;
   StoreClient client_;
 };
 

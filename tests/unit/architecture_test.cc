@@ -59,7 +59,7 @@ const std::map<std::string, Names> kForeign = {
     {"google/", {"server/rpc", "server/listen"}},
     {"nlohmann/", {"base", "lakefs"}},
     {"openssl/",
-     {"base", "objectstore", "staging/intake", "staging/transfer",
+     {"base", "http", "objectstore", "staging/intake", "staging/transfer",
       "staging/upload"}},
     {"prometheus/", {"metrics"}},
     {"httplib.h", {"server/admin"}},

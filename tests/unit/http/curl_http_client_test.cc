@@ -11,8 +11,12 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
+#include "gateway/http/aws_sigv4.h"
 #include "gateway/http/rope.h"
 #include "tests/testing/matchers.h"
 
@@ -102,6 +106,44 @@ TEST_F(CurlHttpClientTest, EachMethodAndItsBodyArrive) {
     EXPECT_EQ(headers_.count("Content-Type"), 0U);
   }
   EXPECT_EQ(context_.attempts(), 4);
+}
+
+TEST_F(CurlHttpClientTest, WhatIsSignedIsSentAndWhatS3WantsSignedIs) {
+  SigningHttpClient signing(client_, {.region = "r",
+                                      .access_key_id = "id",
+                                      .secret_access_key = "secret",
+                                      .session_token = "token"});
+  for (const HttpMethod method : {HttpMethod::kPut, HttpMethod::kPost}) {
+    for (const std::vector<HttpHeader>& headers :
+         {std::vector<HttpHeader>{},
+          std::vector<HttpHeader>{{"Content-Type", "text/html"}}}) {
+      HttpRequest request{.operation = "storePut",
+                          .method = method,
+                          .url = Url("/echo"),
+                          .headers = headers,
+                          .body = method == HttpMethod::kPut ? "hello" : ""};
+      ASSERT_THAT(signing.Send(context_, request), IsOk());
+      const std::string authorization = headers_.find("Authorization")->second;
+      const std::string names =
+          authorization.substr(authorization.find("SignedHeaders=") + 14,
+                               authorization.find(", Signature") -
+                                   authorization.find("SignedHeaders=") - 14);
+      const std::vector<std::string> signed_names = absl::StrSplit(names, ';');
+      for (const std::string& name : signed_names) {
+        EXPECT_EQ(headers_.count(name), 1U) << name;
+      }
+      for (const auto& [name, value] : headers_) {
+        const std::string lower = absl::AsciiStrToLower(name);
+        if (!absl::StartsWith(lower, "x-amz-") && lower != "host" &&
+            lower != "content-type") {
+          continue;
+        }
+        EXPECT_THAT(signed_names, ::testing::Contains(lower));
+      }
+      EXPECT_EQ(headers_.find("Host")->second,
+                absl::StrCat("127.0.0.1:", port_));
+    }
+  }
 }
 
 TEST_F(CurlHttpClientTest, AnEmptyPutHasAContentLength) {
@@ -391,6 +433,8 @@ TEST_F(CurlHttpClientTest, WhatMustNotBeSentTwiceIsNot) {
 TEST(HttpClientTest, PercentEncodingLeavesOnlyUnreservedCharacters) {
   EXPECT_EQ(PercentEncode("aZ0-._~"), "aZ0-._~");
   EXPECT_EQ(PercentEncode("/ %\xff\n"), "%2F%20%25%FF%0A");
+  EXPECT_EQ(PercentDecode("%2F%20%25%fF+"), "/ %\xff+");
+  EXPECT_EQ(PercentDecode("%%2%2G%"), "%%2%2G%");
   EXPECT_EQ(WithoutQuery("http://h/a?b#c"), "http://h/a");
 }
 

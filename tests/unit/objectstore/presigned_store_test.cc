@@ -29,7 +29,6 @@ TEST_F(PresignedStoreTest, PutsToTheUrlByteForByteWithNothingOfItsOwn) {
   EXPECT_EQ(request.url, *s3_.presigned_url);
   EXPECT_EQ(request.method, HttpMethod::kPut);
   EXPECT_EQ(request.body, "hello");
-  EXPECT_EQ(request.sigv4, nullptr);
   EXPECT_TRUE(request.headers.empty());
 }
 
