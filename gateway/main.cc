@@ -12,6 +12,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "gateway/base/idle_memory.h"
 #include "gateway/base/log.h"
 #include "gateway/base/tls_identity.h"
 #include "gateway/base/worker_pool.h"
@@ -173,14 +174,16 @@ void TryLakefs(Clock& clock, ServerInfo& server_info) {
   }
 }
 
-// Waits for a signal to end, which it returns. Meanwhile it looks after
-// `identities`, some of which may be null.
-int AwaitEnd(const sigset_t& signals,
+// Waits for a signal to end, which it returns. Meanwhile it looks after memory
+// and `identities`, some of which may be null.
+int AwaitEnd(const sigset_t& signals, const Clock& clock,
              std::initializer_list<TlsIdentity*> identities, Metrics& metrics) {
   constexpr timespec kLookEvery{5, 0};
+  IdleMemory idle_memory(clock);
   while (true) {
     const int received = sigtimedwait(&signals, nullptr, &kLookEvery);
     if (received > 0) return received;
+    idle_memory.Look();
     for (TlsIdentity* identity : identities) {
       if (identity == nullptr) continue;
       const TlsIdentity::Change change = identity->ReadAgain();
@@ -333,8 +336,8 @@ int Run(const Settings& settings) {
   if (admin) std::cout << "admin on " << admin->address() << std::endl;
   if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
 
-  const int received =
-      AwaitEnd(signals, {client_identity->get(), tls_identity->get()}, metrics);
+  const int received = AwaitEnd(
+      signals, clock, {client_identity->get(), tls_identity->get()}, metrics);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   (*server)->Drain(calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");

@@ -146,5 +146,23 @@ TEST_F(MemoryTest, CallersThatStallStopNobodyAndGoOnWhenTheyWish) {
   }
 }
 
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
+TEST_F(MemoryTest, AMinuteAfterABurstTheMemoryHasGoneBack) {
+  constexpr int64_t kAfterwards = 35 * kMiB;
+  RunLive(*gateway_, "burst");
+  ASSERT_GT(gateway_->RssBytes(), static_cast<int64_t>(50 * kMiB))
+      << "nothing to give back";
+  // A minute, and what a machine with other work takes.
+  const auto until = std::chrono::steady_clock::now() + seconds(100);
+  int64_t rss = gateway_->RssBytes();
+  while (rss > kAfterwards && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    rss = gateway_->RssBytes();
+  }
+  EXPECT_LE(rss, kAfterwards);
+  RunLive(*gateway_, "again");
+}
+#endif
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

@@ -127,13 +127,17 @@ std::string GatewayProcess::Log() const {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-int64_t GatewayProcess::PeakRssBytes() const {
+int64_t GatewayProcess::PeakRssBytes() const { return StatusBytes("VmHWM:"); }
+
+int64_t GatewayProcess::RssBytes() const { return StatusBytes("VmRSS:"); }
+
+int64_t GatewayProcess::StatusBytes(const std::string& name) const {
   std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
   for (std::string line; std::getline(status, line);) {
     const std::vector<std::string> fields =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     int64_t kib = 0;
-    if (fields.size() > 1 && fields[0] == "VmHWM:" &&
+    if (fields.size() > 1 && fields[0] == name &&
         absl::SimpleAtoi(fields[1], &kib)) {
       return kib * 1024;
     }

@@ -34,8 +34,12 @@ class GatewayProcess {
   std::string Log() const;
   // The most memory that was resident so far.
   int64_t PeakRssBytes() const;
+  int64_t RssBytes() const;
 
  private:
+  // A figure of /proc/PID/status.
+  int64_t StatusBytes(const std::string& name) const;
+
   pid_t pid_ = -1;
   std::string address_;
   std::string admin_;
