@@ -2,6 +2,7 @@
 
 #include <array>
 #include <random>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace lakefs::gateway::testing {
 namespace {
 
 constexpr absl::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuv";
+// From lakeFS's look whether an address was used to its marking as such.
+constexpr std::chrono::microseconds kLookToUse{200};
+
 constexpr size_t kIdSize = 20;  // Characters of 5 bits for 12 bytes.
 
 // An id begins with its time as 4 bytes, most significant first.
@@ -61,6 +65,13 @@ std::string AddressMint::NextId() {
 }
 
 std::string AddressMint::MintPlain() {
+  if (traits_.plain_upload_address) {
+    return Hex(HmacSha256(key_, NextId())).substr(0, 32);
+  }
+  return NextInData();
+}
+
+std::string AddressMint::NextInData() {
   return absl::StrCat("data/", partition_, "/", NextId());
 }
 
@@ -70,7 +81,7 @@ std::string AddressMint::Mint(absl::string_view repository,
   if (traits_.address_form == AddressForm::kToken) {
     return absl::StrCat("data/", TokenOf(repository, branch), "/", NextId());
   }
-  std::string address = MintPlain();
+  std::string address = NextInData();
   if (traits_.address_form == AddressForm::kSignedXid) {
     return absl::StrCat(address, ",", Sign(address, repository, branch, path));
   }
@@ -104,13 +115,17 @@ AddressVerdict AddressMint::Redeem(const std::string& address,
     }
     return TooOld(id) ? AddressVerdict::kExpired : AddressVerdict::kGood;
   }
-  if (traits_.single_use) {
-    absl::MutexLock lock(&mu_);
-    if (unused_.erase(address) == 0 || TooOld(id)) {
-      return AddressVerdict::kBadToken;
-    }
-  }
+  if (!traits_.single_use) return AddressVerdict::kGood;
+  if (!IsUnused(address) || TooOld(id)) return AddressVerdict::kBadToken;
+  std::this_thread::sleep_for(kLookToUse);
+  absl::MutexLock lock(&mu_);
+  unused_.erase(address);
   return AddressVerdict::kGood;
+}
+
+bool AddressMint::IsUnused(const std::string& address) const {
+  absl::MutexLock lock(&mu_);
+  return unused_.contains(address);
 }
 
 std::string AddressMint::Sign(absl::string_view address,

@@ -46,23 +46,26 @@ class AddressMint {
                       absl::string_view branch) const;
 
   // Judges an address, relative to the storage namespace, and uses it up if the
-  // dialect has it so.
+  // dialect has it so: not in one step, so that of two links at once both can
+  // succeed.
   AddressVerdict Redeem(const std::string& address,
                         absl::string_view repository, absl::string_view branch,
                         absl::string_view path);
 
  private:
   std::string NextId();
+  std::string NextInData();
   std::string Sign(absl::string_view address, absl::string_view repository,
                    absl::string_view branch, absl::string_view path) const;
   bool TooOld(absl::string_view id) const;
+  bool IsUnused(const std::string& address) const;
 
   const DialectTraits& traits_;
   const Now now_;
   const std::string key_;
   const std::string partition_;
   std::atomic<uint32_t> counter_{0};
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::set<std::string> unused_ ABSL_GUARDED_BY(mu_);
 };
 

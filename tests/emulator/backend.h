@@ -4,7 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "tests/emulator/address_mint.h"
 #include "tests/emulator/authenticator.h"
 #include "tests/emulator/catalog.h"
@@ -32,9 +35,22 @@ struct Backend {
         .count();
   }
 
-  bool CanPresign() const { return traits.has_presign && store.has_presign(); }
+  bool CanPresign() const {
+    return traits.has_presign && store.has_presign() && options.presign;
+  }
   bool CanMultipart() const {
-    return traits.has_multipart && store.has_multipart();
+    return traits.has_multipart && store.has_multipart() && options.presign;
+  }
+
+  // A URL by which anybody may do `method` at this address for a while.
+  //
+  // Errors: UNIMPLEMENTED with lakeFS's words.
+  absl::StatusOr<std::string> Presign(absl::string_view method,
+                                      const std::string& address) {
+    if (store.has_presign() && !options.presign) {
+      return absl::UnimplementedError("operation not supported");
+    }
+    return store.Presign(method, address);
   }
 
   const EmulatorOptions options;  // `now` is never null here.

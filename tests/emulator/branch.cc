@@ -90,6 +90,14 @@ Branch::WriteResult Branch::Write(const std::string& path,
   return WriteResult::kTooManyTries;
 }
 
+Branch::WriteResult Branch::CreateExactly(const std::string& path,
+                                          EntryPtr entry) {
+  absl::MutexLock no_commit(&commit_mu_);
+  if (Find(path) != nullptr) return WriteResult::kExists;
+  Look().current->Set(path, std::move(entry));
+  return WriteResult::kWritten;
+}
+
 void Branch::WriteDoomed(const std::string& path, EntryPtr entry) {
   auto area = std::make_shared<StagingArea>(/*doomed=*/true);
   area->Set(path, std::move(entry));

@@ -51,6 +51,10 @@ class Branch {
   WriteResult Write(const std::string& path, const EntryPtr& entry,
                     bool if_absent);
 
+  // Writes an entry if there is none. No commit gets in between, and of
+  // callers at once one succeeds, as long as nobody else calls Write.
+  WriteResult CreateExactly(const std::string& path, EntryPtr entry);
+
   // Writes an entry that readers see until the next commit drops it.
   void WriteDoomed(const std::string& path, EntryPtr entry);
 

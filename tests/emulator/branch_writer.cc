@@ -1,8 +1,10 @@
 #include "tests/emulator/branch_writer.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "tests/emulator/lakefs_reply.h"
 
@@ -11,7 +13,26 @@ namespace {
 
 constexpr size_t kLongestPath = 1024;
 
+bool IsWordCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
+}
+
+bool IsBranchName(absl::string_view name) {
+  return !name.empty() && IsWordCharacter(name[0]) &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsWordCharacter(c) || c == '-'; });
+}
+
 }  // namespace
+
+std::optional<HttpResponse> RefuseBranchName(const Call& call,
+                                             absl::string_view argument) {
+  if (IsBranchName(call.route.branch)) return std::nullopt;
+  return LakefsError(
+      call.backend.traits.bad_branch_status,
+      absl::StrCat("argument ", argument,
+                   ": branch id: invalid value: validation error"));
+}
 
 std::optional<HttpResponse> RefuseWrite(const Call& call,
                                         const Repository& repository,
@@ -39,6 +60,7 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
                           path.size(), " is above maximum length (",
                           kLongestPath, ")"));
   }
+  if (auto refused = RefuseBranchName(call, "branch")) return refused;
   if (auto refused = RefuseWrite(call, repository, options)) return refused;
   std::shared_ptr<Branch> branch = repository.FindBranch(call.route.branch);
   if (branch == nullptr) return LakefsError(404, "branch not found");
@@ -49,7 +71,9 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
     branch->WriteDoomed(path, std::move(entry));
     return LakefsError(412, options.exists_message);
   }
-  switch (branch->Write(path, entry, options.if_absent)) {
+  switch (options.if_absent && options.exact
+              ? branch->CreateExactly(path, entry)
+              : branch->Write(path, entry, options.if_absent)) {
     case Branch::WriteResult::kWritten:
       if (entry != nullptr) {
         repository.NoteWritten(path, entry->physical_address);

@@ -14,9 +14,17 @@ struct WriteOptions {
   bool if_absent = false;
   bool force = false;
 
+  // The condition holds, commits or not.
+  bool exact = false;
+
   // lakeFS's words for a path that exists.
   absl::string_view exists_message = "Precondition failed";
 };
+
+// The refusal of a write to a branch of a name that none may have ("main~1"),
+// or nullopt. `argument`: what lakeFS calls it there.
+std::optional<HttpResponse> RefuseBranchName(const Call& call,
+                                             absl::string_view argument);
 
 // The refusal of a write to this branch, or nullopt: read-only repository,
 // missing or protected branch.

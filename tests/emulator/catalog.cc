@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "tests/emulator/digest.h"
 
 namespace lakefs::gateway::testing {
@@ -13,6 +14,11 @@ namespace {
 
 // Older commits can't be read by id any more; each holds a table of its own.
 constexpr size_t kRememberedCommits = 32;
+
+EntryPtr EntryIn(const CommitNode& commit, const std::string& path) {
+  auto it = commit.entries.find(path);
+  return it == commit.entries.end() ? nullptr : it->second;
+}
 
 }  // namespace
 
@@ -89,14 +95,15 @@ CommitPtr Repository::Commit(Branch& branch) {
 
 EntryPtr Repository::FindEntry(absl::string_view ref, const std::string& path,
                                bool& found_ref) const {
+  const bool committed = absl::ConsumeSuffix(&ref, "@");
   std::shared_ptr<Branch> branch = FindBranch(ref);
   found_ref = true;
-  if (branch != nullptr) return branch->Find(path);
+  if (branch != nullptr) {
+    return committed ? EntryIn(*branch->head(), path) : branch->Find(path);
+  }
   absl::MutexLock lock(&mu_);
   for (const auto& [number, commit] : commits_) {
-    if (commit->id != ref) continue;
-    auto it = commit->entries.find(path);
-    return it == commit->entries.end() ? nullptr : it->second;
+    if (commit->id == ref) return EntryIn(*commit, path);
   }
   found_ref = false;
   return nullptr;

@@ -52,8 +52,9 @@ class Repository {
   // Commits a branch; null if there were no changes.
   CommitPtr Commit(Branch& branch);
 
-  // The entry at a branch or one of the last commits, as readers see it.
-  // `found_ref` says whether there is such a ref.
+  // The entry at a branch or one of the last commits, as readers see it; of
+  // "BRANCH@" only what is committed. `found_ref` says whether there is such a
+  // ref.
   EntryPtr FindEntry(absl::string_view ref, const std::string& path,
                      bool& found_ref) const;
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -44,8 +45,19 @@ ssize_t Connection::read(char* ptr, size_t size) {
   }
   size_t n = std::min(size, in_end_ - in_begin_);
   std::memcpy(ptr, in_.data() + in_begin_, n);
+  if (keeps_head_) head_.append(ptr, n);
   in_begin_ += n;
   return static_cast<ssize_t>(n);
+}
+
+void Connection::KeepHead() {
+  keeps_head_ = true;
+  head_.clear();
+}
+
+std::string Connection::TakeHead() {
+  keeps_head_ = false;
+  return std::move(head_);
 }
 
 ssize_t Connection::write(const char* ptr, size_t size) {

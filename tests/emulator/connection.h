@@ -26,6 +26,10 @@ class Connection final : public httplib::Stream {
   void get_local_ip_and_port(std::string& ip, int& port) const override;
   socket_t socket() const override { return socket_; }
 
+  // Keeps what is read from now on, until TakeHead returns it.
+  void KeepHead();
+  std::string TakeHead();
+
   // Sends what was written. Returns false if the peer is gone.
   bool Flush();
 
@@ -57,6 +61,8 @@ class Connection final : public httplib::Stream {
   std::vector<char> in_;
   size_t in_begin_ = 0;
   size_t in_end_ = 0;
+  bool keeps_head_ = false;
+  std::string head_;
   std::string out_;
   bool muted_ = false;
   bool held_back_ = false;

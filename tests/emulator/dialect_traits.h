@@ -23,6 +23,13 @@ enum class CheckedAddresses {
   kInData,       // All below its data/.
 };
 
+// What POST objects makes of If-None-Match: *.
+enum class UploadCondition {
+  kExact,       // Of writers at once exactly one creates the object.
+  kLooksFirst,  // 412 if something stands there; the write itself has none.
+  kRaces,       // As on link: exact, but for the race with commits.
+};
+
 // What a client can tell one dialect by.
 //
 // Source: answers recorded of v0.66, v0.101, v1.21 and v1.84.
@@ -53,6 +60,7 @@ struct DialectTraits {
 
   bool checks_branch_early;  // 404 on getting an address for a missing one.
   bool has_condition;        // If-None-Match: * on link.
+  UploadCondition upload_condition;
   int bad_condition_status;  // For another If-None-Match, where it is known.
   bool loses_writes;         // Commits drop some conditional writes.
   bool has_if_match;         // If-Match is refused with 501, not ignored.
@@ -64,6 +72,8 @@ struct DialectTraits {
   int protected_branch_status;
   int too_many_tries_status;
   int unknown_endpoint_status;
+  int bad_branch_status;       // To writes, of a name that no branch may have.
+  bool plain_upload_address;   // POST objects stores at NAMESPACE/<hex>.
   bool uploads_octet_stream;   // POST objects takes plain bodies.
   bool keeps_upload_metadata;  // x-lakefs-meta-* headers count.
   bool needs_filename;         // POST objects takes no field without one.

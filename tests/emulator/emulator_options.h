@@ -23,6 +23,11 @@ struct EmulatorOptions {
 
   StoreKind store = StoreKind::kS3;
 
+  // Whether lakeFS may presign, where dialect and store can: its settings have
+  // a `disable_pre_signed` for each store. Without, there is no presigned
+  // multipart either.
+  bool presign = true;
+
   // Address that lakeFS and its store listen on, and that their URLs name:
   // IPv4, of this machine.
   std::string host = "127.0.0.1";

@@ -28,6 +28,7 @@ struct Fault {
     kTruncate,     // The operation takes place; half of the reply arrives.
     kGarbage,      // The operation takes place; its reply's body is no JSON.
     kWrongETag,    // The store keeps the bytes and names another ETag.
+    kNoETag,       // The store keeps the bytes and names no ETag at all.
     kCorrupt,  // The store gets one bit of the bytes wrong; its ETag is that
                // of what it keeps, and a Content-MD5 uncovers it.
     kConflictWithLocation,  // Link answers 409 with a fresh StagingLocation.

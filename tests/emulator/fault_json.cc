@@ -27,6 +27,7 @@ constexpr NamedKind kKinds[] = {
     {"truncate", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
     {"wrong_etag", Fault::Kind::kWrongETag},
+    {"no_etag", Fault::Kind::kNoETag},
     {"corrupt", Fault::Kind::kCorrupt},
     {"conflict_with_location", Fault::Kind::kConflictWithLocation},
     {"false_precondition", Fault::Kind::kFalsePrecondition},

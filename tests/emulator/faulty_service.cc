@@ -57,6 +57,11 @@ HttpResponse Spoil(const Fault& fault, HttpResponse reply) {
       reply.headers.erase("Content-MD5");
       reply.headers.erase("x-goog-hash");
       break;
+    case Fault::Kind::kNoETag:
+      for (const char* name : {"Etag", "Content-MD5", "x-goog-hash"}) {
+        reply.headers.erase(name);
+      }
+      break;
     default:
       break;
   }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,10 +33,6 @@ constexpr time_t kNoTimeoutSeconds = 24 * 3600;
 // repeated SYN.
 constexpr int kBacklog = 1024;
 
-// What httplib adds to the headers that came.
-const std::set<absl::string_view> kOfHttplib{"REMOTE_ADDR", "REMOTE_PORT",
-                                             "LOCAL_ADDR", "LOCAL_PORT"};
-
 constexpr char kAnyPath[] = R"([\s\S]*)";
 
 // A body is not reserved for beyond this before its bytes arrive.
@@ -55,18 +52,28 @@ void SplitTarget(HttpRequest& request) {
   }
 }
 
+// The headers of a request as they came, but for blanks at the ends of values:
+// httplib would decode %XX in them.
+std::map<std::string, std::string> HeadersOf(absl::string_view head) {
+  std::map<std::string, std::string> headers;
+  for (absl::string_view line : absl::StrSplit(head, "\r\n")) {
+    const size_t colon = line.find(':');
+    if (colon == absl::string_view::npos) continue;
+    headers.emplace(absl::AsciiStrToLower(line.substr(0, colon)),
+                    absl::StripAsciiWhitespace(line.substr(colon + 1)));
+  }
+  return headers;
+}
+
 // Takes the request out of httplib's hands, with what would make httplib
-// meddle with body and reply (ranges, compression, forms) removed there.
-HttpRequest TakeRequest(httplib::Request& from) {
+// meddle with body and reply (ranges, compression, forms) removed there. `head`
+// is what came before the body.
+HttpRequest TakeRequest(httplib::Request& from, absl::string_view head) {
   HttpRequest to;
   to.method = from.method;
   to.target = from.target;
   SplitTarget(to);
-  for (const auto& [name, value] : from.headers) {
-    if (!kOfHttplib.contains(name)) {
-      to.headers.emplace(absl::AsciiStrToLower(name), value);
-    }
-  }
+  to.headers = HeadersOf(head.substr(std::min(head.size(), head.find('\n'))));
   from.ranges.clear();
   for (const char* name :
        {"Accept-Encoding", "Content-Encoding", "Content-Type", "Range"}) {
@@ -243,11 +250,13 @@ class HttpServer::Engine final : public httplib::Server {
       std::unique_ptr<Exchange> exchange;
       current_ = {&connection, &exchange, HttpResponse::Delivery::kWhole, {}};
       bool closed = false;
-      bool served = process_request(connection, /*close_connection=*/false,
-                                    closed, [&](httplib::Request& request) {
-                                      exchange = std::make_unique<Exchange>(
-                                          TakeRequest(request), connection);
-                                    });
+      connection.KeepHead();
+      bool served = process_request(
+          connection, /*close_connection=*/false, closed,
+          [&](httplib::Request& request) {
+            exchange = std::make_unique<Exchange>(
+                TakeRequest(request, connection.TakeHead()), connection);
+          });
       if (!Deliver(connection) || !served) return;
       bool unread = exchange != nullptr && exchange->HasUnreadBody();
       if (closed || unread) return connection.Linger();

@@ -50,6 +50,8 @@ void Describe(CLI::App& app, Settings& settings) {
   app.add_option("--store", settings.store, "Kind of the object store")
       ->check(CLI::IsMember({"s3", "azure", "gs", "local"}))
       ->capture_default_str();
+  app.add_flag("--presign,!--no-presign", settings.options.presign,
+               "Whether lakeFS hands out presigned URLs, where it can");
   app.add_option("--repository", settings.repositories,
                  "Repository to begin with; may be repeated")
       ->allow_extra_args(false)

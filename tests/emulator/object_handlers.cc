@@ -71,7 +71,7 @@ struct ReadUrl {
 };
 
 ReadUrl PresignRead(const Call& call, const Entry& entry) {
-  auto url = call.backend.store.Presign("GET", entry.physical_address);
+  auto url = call.backend.Presign("GET", entry.physical_address);
   if (url.ok()) return {*url, std::nullopt};
   // 400 here, though getting an address answers 500 for the same reason.
   return {"", LakefsError(400, url.status().message())};

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/emulator/branch_writer.h"
 #include "tests/emulator/json_fields.h"
 #include "tests/emulator/lakefs_reply.h"
 
@@ -100,6 +101,7 @@ HttpResponse GetBranch(const Call& call) {
   auto repository = call.backend.catalog.Find(call.route.repository);
   if (repository == nullptr) return NoRepository();
   auto branch = repository->FindBranch(call.route.branch);
+  if (auto refused = RefuseBranchName(call, "branch")) return *refused;
   if (branch == nullptr) return LakefsError(404, "branch not found");
   return JsonReply(200,
                    {{"id", branch->name()}, {"commit_id", branch->head()->id}});

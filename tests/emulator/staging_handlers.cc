@@ -35,7 +35,7 @@ absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
   if (!backend.traits.has_presign) return location;
   location["presigned_url"] = nullptr;
   if (!presign) return location;
-  absl::StatusOr<std::string> url = backend.store.Presign("PUT", address);
+  absl::StatusOr<std::string> url = backend.Presign("PUT", address);
   if (!url.ok()) return url.status();
   location["presigned_url"] = *url;
   if (backend.traits.has_presign_expiry) {
@@ -95,7 +95,10 @@ HttpResponse GetPhysicalAddress(const Call& call) {
   if (repository == nullptr) return LakefsError(404, "repository not found");
   if (call.backend.traits.checks_branch_early &&
       repository->FindBranch(call.route.branch) == nullptr) {
-    return LakefsError(404, "branch not found");
+    auto refused = RefuseBranchName(call, "branch");
+    if (!refused.has_value()) return LakefsError(404, "branch not found");
+    refused->status = 500;
+    return *refused;
   }
   auto location =
       NewLocation(call, *repository, call.request.Query("presign") == "true");

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "tests/emulator/branch_writer.h"
 #include "tests/emulator/lakefs_reply.h"
+#include "tests/emulator/media_type.h"
 #include "tests/emulator/object_handlers.h"
 #include "tests/emulator/staging_handlers.h"
 
@@ -17,6 +18,7 @@ namespace lakefs::gateway::testing {
 namespace {
 
 constexpr absl::string_view kMetadataPrefix = "x-lakefs-meta-";
+constexpr absl::string_view kInternalPrefix = "x-lakefs-internal-";
 
 // The object in an upload's body, or the refusal of a body that has none.
 struct Upload {
@@ -47,6 +49,8 @@ Upload UploadIn(const Call& call) {
             LakefsError(500, "request Content-Type isn't multipart/form-data")};
   }
   if (type.empty()) type = "application/octet-stream";
+  const absl::Status parsed = CheckMediaType(type);
+  if (!parsed.ok()) return {{}, "", LakefsError(500, parsed.message())};
   return {std::move(call.request.content), type, std::nullopt};
 }
 
@@ -65,6 +69,8 @@ std::map<std::string, std::string> MetadataOf(const HttpRequest& request) {
     absl::string_view key = name;
     if (absl::ConsumePrefix(&key, kMetadataPrefix)) {
       metadata[std::string(key)] = value;
+    } else if (absl::ConsumePrefix(&key, kInternalPrefix)) {
+      metadata[absl::StrCat("::lakefs::", key)] = value;
     }
   }
   return metadata;
@@ -85,6 +91,7 @@ HttpResponse UploadObject(const Call& call) {
   auto repository = backend.catalog.Find(call.route.repository);
   if (repository == nullptr) return LakefsError(404, "repository not found");
   auto branch = repository->FindBranch(call.route.branch);
+  if (auto refused = RefuseBranchName(call, "name")) return *refused;
   if (branch == nullptr) {
     return LakefsError(
         404, absl::StrCat("branch '", call.route.branch, "' not found"));
@@ -99,6 +106,10 @@ HttpResponse UploadObject(const Call& call) {
   if (options.if_absent && branch->Find(path) != nullptr) {
     return LakefsError(412, options.exists_message);
   }
+  if (backend.traits.upload_condition == UploadCondition::kLooksFirst) {
+    options.if_absent = false;
+  }
+  options.exact = backend.traits.upload_condition == UploadCondition::kExact;
   Upload upload = UploadIn(call);
   if (upload.refusal.has_value()) return *upload.refusal;
   Entry entry;

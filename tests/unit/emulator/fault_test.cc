@@ -127,6 +127,16 @@ int EndOfConnection(const std::string& endpoint) {
   return end;
 }
 
+TEST_F(FaultTest, AStoreMayNameNoETag) {
+  Break("storePut", Kind::kNoETag);
+  json staging;
+  Answer put = Put("a", "hello", staging);
+  EXPECT_EQ(put.status, 200);
+  EXPECT_FALSE(put.headers.contains("etag"));
+  EXPECT_EQ(client_->Link("a", staging).status, 200);
+  EXPECT_EQ(emulator_.ReadObject("repo", "main", "a"), "hello");
+}
+
 TEST_F(FaultTest, ResetsAreRealResets) {
   EXPECT_EQ(EndOfConnection(emulator_.endpoint()), 0);
   Break("healthCheck", Kind::kResetBefore);
