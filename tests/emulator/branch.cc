@@ -1,41 +1,32 @@
 #include "tests/emulator/branch.h"
 
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
+
+#include "absl/time/time.h"
 
 namespace lakefs::gateway::testing {
 namespace {
 
-using std::chrono::microseconds;
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kMaxTries = 3;
 
-// How long lakeFS's key-value store takes for the steps of a write and of a
-// commit. With them 8 writers and 2 committers in a loop meet false conflicts
-// about as often as with a real server (contract: 16 to 20 % of conditional
-// writes, 7 to 9 % lost).
-constexpr microseconds kLookUp{350};      // Branch read -> entry written.
-constexpr microseconds kWriteBack{200};   // Entry written -> branch read again.
-constexpr microseconds kSealToRead{100};  // Area sealed -> area read.
-constexpr microseconds kReadToDrop{6000};  // Area read -> area dropped.
+// Two commits begun in this time are a loop of them.
+constexpr milliseconds kCommitsAreOn{500};
 
-// Writes take that time only while somebody commits: nobody can tell otherwise,
-// and tests without commits stay fast.
-constexpr std::chrono::milliseconds kCommitsAreOn{50};
+// A write that is to meet a commit waits so long for it, and a commit for such
+// writes.
+constexpr milliseconds kPatience{500};
+
+// What lakeFS takes to write the commit down, with all that readers can see in
+// the meantime.
+constexpr milliseconds kReadToDrop{6};
 
 // A write to an area sealed so long ago has looked again by now.
 constexpr std::chrono::seconds kStale{2};
-
-// Sleeps between half and one and a half of `typical`.
-void Pause(microseconds typical) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<int64_t> range(typical.count() / 2,
-                                               typical.count() * 3 / 2);
-  std::this_thread::sleep_for(microseconds(range(random)));
-}
 
 bool SameObjects(const std::map<std::string, EntryPtr>& a,
                  const std::map<std::string, EntryPtr>& b) {
@@ -43,10 +34,6 @@ bool SameObjects(const std::map<std::string, EntryPtr>& a,
       a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
         return x.first == y.first && x.second->IsSameObject(*y.second);
       });
-}
-
-steady_clock::rep Now() {
-  return steady_clock::now().time_since_epoch().count();
 }
 
 // Takes what was written to the areas, newest first, into the commit.
@@ -66,28 +53,32 @@ void Merge(const Areas& areas, CommitNode& commit) {
 
 }  // namespace
 
-Branch::Branch(std::string name, CommitPtr head, bool loses_writes)
+Branch::Branch(std::string name, CommitPtr head)
     : name_(std::move(name)),
-      loses_writes_(loses_writes),
       now_{std::make_shared<StagingArea>(), {}, std::move(head)} {}
 
 Branch::WriteResult Branch::Write(const std::string& path,
-                                  const EntryPtr& entry, bool if_absent) {
-  bool commits_are_on =
-      steady_clock::duration(Now() - last_commit_.load()) < kCommitsAreOn;
+                                  const EntryPtr& entry, bool if_absent,
+                                  const RaceOdds& odds) {
+  const Fall fall = Draw(odds);
+  AreaPtr late;
+  WriteResult result = WriteResult::kTooManyTries;
   for (int attempt = 1; attempt <= kMaxTries; ++attempt) {
-    bool pause = commits_are_on && attempt == 1;
     AreaPtr area = Look().current;
-    if (pause) Pause(kLookUp);
-    if (!if_absent) {
-      area->Set(path, entry);
-    } else if (Find(path) != nullptr || !area->SetIfAbsent(path, entry)) {
-      return WriteResult::kExists;
+    const bool meets = attempt == 1;
+    if (meets && fall == Fall::kAfterRead) AwaitRead(late = area);
+    if (!Put(*area, path, entry, if_absent)) {
+      result = WriteResult::kExists;
+      break;
     }
-    if (pause) Pause(kWriteBack);
-    if (Look().current == area) return WriteResult::kWritten;
+    if (meets && fall == Fall::kBeforeRead) AwaitSeal(area);
+    if (Look().current == area) {
+      result = WriteResult::kWritten;
+      break;
+    }
   }
-  return WriteResult::kTooManyTries;
+  if (late != nullptr) EndLate(*late);
+  return result;
 }
 
 Branch::WriteResult Branch::CreateExactly(const std::string& path,
@@ -96,6 +87,43 @@ Branch::WriteResult Branch::CreateExactly(const std::string& path,
   if (Find(path) != nullptr) return WriteResult::kExists;
   Look().current->Set(path, std::move(entry));
   return WriteResult::kWritten;
+}
+
+bool Branch::Put(StagingArea& area, const std::string& path,
+                 const EntryPtr& entry, bool if_absent) const {
+  if (if_absent) {
+    return Find(path) == nullptr && area.SetIfAbsent(path, entry);
+  }
+  area.Set(path, entry);
+  return true;
+}
+
+Branch::Fall Branch::Draw(const RaceOdds& odds) {
+  absl::MutexLock lock(&mu_);
+  if (steady_clock::now() - last_but_one_ > kCommitsAreOn) return Fall::kBeside;
+  const double drawn = std::uniform_real_distribution<double>(0, 1)(dice_);
+  if (drawn < odds.lost) return Fall::kAfterRead;
+  return drawn < odds.lost + odds.kept ? Fall::kBeforeRead : Fall::kBeside;
+}
+
+void Branch::AwaitSeal(const AreaPtr& area) {
+  absl::MutexLock lock(&mu_);
+  auto sealed = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return now_.current != area;
+  };
+  mu_.AwaitWithTimeout(absl::Condition(&sealed), absl::FromChrono(kPatience));
+}
+
+void Branch::AwaitRead(const AreaPtr& area) {
+  absl::MutexLock lock(&mu_);
+  ++area->late_writes;
+  mu_.AwaitWithTimeout(absl::Condition(&area->was_read),
+                       absl::FromChrono(kPatience));
+}
+
+void Branch::EndLate(StagingArea& area) {
+  absl::MutexLock lock(&mu_);
+  --area.late_writes;
 }
 
 void Branch::WriteDoomed(const std::string& path, EntryPtr entry) {
@@ -132,20 +160,18 @@ std::map<std::string, EntryPtr> Branch::ReadAll() const {
 
 CommitPtr Branch::Commit(std::string id) {
   absl::MutexLock one_at_a_time(&commit_mu_);
-  last_commit_ = Now();
   View view = Seal();
-  Pause(kSealToRead);
   auto next = std::make_shared<CommitNode>();
   next->id = std::move(id);
   next->entries = view.head->entries;
   Merge(view.sealed, *next);
+  LetLateWrites(view.sealed);
   if (SameObjects(next->entries, view.head->entries)) {
     DropStale();
     return nullptr;
   }
-  Pause(kReadToDrop);
+  std::this_thread::sleep_for(kReadToDrop);
   DropSealed(view.sealed, next);
-  last_commit_ = Now();
   return next;
 }
 
@@ -159,16 +185,29 @@ Branch::View Branch::Look() const {
 // Returns the branch as it was, with its current area among the sealed ones.
 Branch::View Branch::Seal() {
   absl::MutexLock lock(&mu_);
-  sealed_at_[now_.current.get()] = steady_clock::now();
+  last_but_one_ = std::exchange(last_commit_, steady_clock::now());
+  sealed_at_[now_.current.get()] = last_commit_;
   now_.sealed.insert(now_.sealed.begin(), now_.current);
   now_.current = std::make_shared<StagingArea>();
   return now_;
 }
 
-void Branch::DropSealed(const std::vector<AreaPtr>& areas,
-                        const std::shared_ptr<CommitNode>& head) {
+// The areas have been read: writes that fall after it may go on, and are let
+// through before anything is dropped.
+void Branch::LetLateWrites(const std::vector<AreaPtr>& areas) {
   absl::MutexLock lock(&mu_);
-  if (!loses_writes_) Merge(areas, *head);
+  for (const AreaPtr& area : areas) area->was_read = true;
+  auto none = [&areas] {
+    return std::all_of(areas.begin(), areas.end(), [](const AreaPtr& area) {
+      return area->late_writes == 0;
+    });
+  };
+  mu_.AwaitWithTimeout(absl::Condition(&none), absl::FromChrono(kPatience));
+}
+
+void Branch::DropSealed(const std::vector<AreaPtr>& areas,
+                        const CommitPtr& head) {
+  absl::MutexLock lock(&mu_);
   now_.head = head;
   std::erase_if(now_.sealed, [&areas](const AreaPtr& area) {
     return area->doomed() ||

@@ -1,15 +1,16 @@
 // A branch: its last commit, and what was written since.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "tests/emulator/entry.h"
+#include "tests/emulator/race_odds.h"
 #include "tests/emulator/staging_area.h"
 
 namespace lakefs::gateway::testing {
@@ -42,14 +43,14 @@ class Branch {
  public:
   enum class WriteResult { kWritten, kExists, kTooManyTries };
 
-  // With `loses_writes`, commits drop what was written after they read.
-  Branch(std::string name, CommitPtr head, bool loses_writes = true);
+  Branch(std::string name, CommitPtr head);
 
   const std::string& name() const { return name_; }
 
-  // Writes an entry, or deletes the path if it is null.
+  // Writes an entry, or deletes the path if it is null. Where the branch is
+  // committed in a loop, `odds` say how often a commit gets in between.
   WriteResult Write(const std::string& path, const EntryPtr& entry,
-                    bool if_absent);
+                    bool if_absent, const RaceOdds& odds = {});
 
   // Writes an entry if there is none. No commit gets in between, and of
   // callers at once one succeeds, as long as nobody else calls Write.
@@ -71,6 +72,7 @@ class Branch {
 
  private:
   using AreaPtr = std::shared_ptr<StagingArea>;
+  using Instant = std::chrono::steady_clock::time_point;
 
   // The branch as one look at it shows it.
   struct View {
@@ -79,21 +81,30 @@ class Branch {
     CommitPtr head;
   };
 
+  // Where in a commit a write falls.
+  enum class Fall { kBeside, kBeforeRead, kAfterRead };
+
   View Look() const;
   static EntryPtr FindIn(const View& view, const std::string& path);
+  Fall Draw(const RaceOdds& odds);
+  bool Put(StagingArea& area, const std::string& path, const EntryPtr& entry,
+           bool if_absent) const;
+  void AwaitSeal(const AreaPtr& area);
+  void AwaitRead(const AreaPtr& area);
+  void EndLate(StagingArea& area);
   View Seal();
-  void DropSealed(const std::vector<AreaPtr>& areas,
-                  const std::shared_ptr<CommitNode>& head);
+  void LetLateWrites(const std::vector<AreaPtr>& areas);
+  void DropSealed(const std::vector<AreaPtr>& areas, const CommitPtr& head);
   void DropStale();
 
   const std::string name_;
-  const bool loses_writes_;
   absl::Mutex commit_mu_;  // Held by the one commit that is running.
   mutable absl::Mutex mu_;
   View now_ ABSL_GUARDED_BY(mu_);
-  std::map<const StagingArea*, std::chrono::steady_clock::time_point> sealed_at_
-      ABSL_GUARDED_BY(mu_);
-  std::atomic<std::chrono::steady_clock::rep> last_commit_{0};
+  std::map<const StagingArea*, Instant> sealed_at_ ABSL_GUARDED_BY(mu_);
+  Instant last_commit_ ABSL_GUARDED_BY(mu_);
+  Instant last_but_one_ ABSL_GUARDED_BY(mu_);
+  std::minstd_rand dice_ ABSL_GUARDED_BY(mu_);  // Falls alike in every run.
 };
 
 }  // namespace lakefs::gateway::testing

@@ -73,7 +73,7 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
   }
   switch (options.if_absent && options.exact
               ? branch->CreateExactly(path, entry)
-              : branch->Write(path, entry, options.if_absent)) {
+              : branch->Write(path, entry, options.if_absent, options.race)) {
     case Branch::WriteResult::kWritten:
       if (entry != nullptr) {
         repository.NoteWritten(path, entry->physical_address);

@@ -7,6 +7,7 @@
 #include "tests/emulator/backend.h"
 #include "tests/emulator/entry.h"
 #include "tests/emulator/http_message.h"
+#include "tests/emulator/race_odds.h"
 
 namespace lakefs::gateway::testing {
 
@@ -16,6 +17,7 @@ struct WriteOptions {
 
   // The condition holds, commits or not.
   bool exact = false;
+  RaceOdds race;
 
   // lakeFS's words for a path that exists.
   absl::string_view exists_message = "Precondition failed";

@@ -23,17 +23,14 @@ EntryPtr EntryIn(const CommitNode& commit, const std::string& path) {
 }  // namespace
 
 Repository::Repository(std::string name, std::string storage_namespace,
-                       std::string default_branch, int64_t creation_date,
-                       bool loses_writes)
+                       std::string default_branch, int64_t creation_date)
     : name_(std::move(name)),
       storage_namespace_(std::move(storage_namespace)),
       default_branch_(std::move(default_branch)),
-      creation_date_(creation_date),
-      loses_writes_(loses_writes) {
+      creation_date_(creation_date) {
   auto first = std::make_shared<CommitNode>();
   first->id = NextCommitId();
-  branches_[default_branch_] =
-      std::make_shared<Branch>(default_branch_, first, loses_writes_);
+  branches_[default_branch_] = std::make_shared<Branch>(default_branch_, first);
   commits_[remembered_++] = std::move(first);
 }
 
@@ -50,8 +47,7 @@ std::shared_ptr<Branch> Repository::CreateBranch(absl::string_view name,
   absl::MutexLock lock(&mu_);
   std::shared_ptr<Branch>& slot = branches_[std::string(name)];
   if (slot == nullptr) {
-    slot = std::make_shared<Branch>(std::string(name), from->head(),
-                                    loses_writes_);
+    slot = std::make_shared<Branch>(std::string(name), from->head());
   }
   return slot;
 }

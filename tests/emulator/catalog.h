@@ -21,8 +21,7 @@ class Repository {
  public:
   // With the branch `default_branch` on an empty first commit.
   Repository(std::string name, std::string storage_namespace,
-             std::string default_branch, int64_t creation_date,
-             bool loses_writes = true);
+             std::string default_branch, int64_t creation_date);
 
   const std::string& name() const { return name_; }
   const std::string& storage_namespace() const { return storage_namespace_; }
@@ -66,7 +65,6 @@ class Repository {
   const std::string storage_namespace_;
   const std::string default_branch_;
   const int64_t creation_date_;
-  const bool loses_writes_;
   std::atomic<bool> read_only_{false};
   std::atomic<int64_t> last_commit_{0};
   mutable absl::Mutex mu_;

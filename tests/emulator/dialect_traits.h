@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "tests/emulator/emulator_options.h"
+#include "tests/emulator/race_odds.h"
 
 namespace lakefs::gateway::testing {
 
@@ -62,7 +63,8 @@ struct DialectTraits {
   bool has_condition;        // If-None-Match: * on link.
   UploadCondition upload_condition;
   int bad_condition_status;  // For another If-None-Match, where it is known.
-  bool loses_writes;         // Commits drop some conditional writes.
+  RaceOdds link_race;        // With commits in a loop.
+  RaceOdds upload_race;      // The same of POST objects.
   bool has_if_match;         // If-Match is refused with 501, not ignored.
   bool has_mtime;            // `mtime` of link counts.
   bool cleans_checksum;      // Strips quotes, and refuses an empty one.

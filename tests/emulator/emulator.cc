@@ -187,7 +187,7 @@ void Emulator::CreateRepository(absl::string_view repository) {
   Backend& backend = parts_->backend;
   backend.catalog.Add(std::make_shared<Repository>(
       std::string(repository), backend.store.NamespaceOf(repository), "main",
-      backend.NowSeconds(), backend.traits.loses_writes));
+      backend.NowSeconds()));
 }
 
 void Emulator::CreateBranch(absl::string_view repository,

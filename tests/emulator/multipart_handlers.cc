@@ -129,9 +129,9 @@ HttpResponse CompletePresignMultipartUpload(const Call& call) {
   std::string path = call.request.Query("path");
   json stats = StatsOf(path, entry);
   // The store has put the object together by now, whatever the branch says.
-  if (auto refused =
-          WriteEntry(call, *upload.repository, path,
-                     std::make_shared<const Entry>(std::move(entry)), {})) {
+  if (auto refused = WriteEntry(call, *upload.repository, path,
+                                std::make_shared<const Entry>(std::move(entry)),
+                                {.race = call.backend.traits.link_race})) {
     return *refused;
   }
   stats["physical_address"] = Relative(*upload.repository, upload.address);

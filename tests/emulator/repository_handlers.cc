@@ -61,7 +61,7 @@ HttpResponse CreateRepository(const Call& call) {
   }
   auto repository = std::make_shared<Repository>(
       name, storage_namespace, default_branch.empty() ? "main" : default_branch,
-      call.backend.NowSeconds(), call.backend.traits.loses_writes);
+      call.backend.NowSeconds());
   repository->set_read_only(BoolField(body, "read_only"));
   if (!call.backend.catalog.Add(repository)) {
     return LakefsError(409, "error creating repository: not unique");

@@ -52,6 +52,11 @@ class StagingArea {
 
   bool doomed() const { return doomed_; }
 
+  // The branch's, under its mutex: whether a commit has read this area, and how
+  // many writes that are to fall after it are not over yet.
+  bool was_read = false;
+  int late_writes = 0;
+
  private:
   const bool doomed_;
   mutable absl::Mutex mu_;

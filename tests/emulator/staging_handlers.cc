@@ -157,6 +157,7 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
     return JsonReply(409, *location);
   }
   WriteOptions options;
+  options.race = call.backend.traits.link_race;
   if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
   json body = json::parse(call.request.body, nullptr, false);
   if (!FitsInt64(body["size_bytes"])) {

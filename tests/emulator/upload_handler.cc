@@ -109,6 +109,7 @@ HttpResponse UploadObject(const Call& call) {
   if (backend.traits.upload_condition == UploadCondition::kLooksFirst) {
     options.if_absent = false;
   }
+  options.race = backend.traits.upload_race;
   options.exact = backend.traits.upload_condition == UploadCondition::kExact;
   Upload upload = UploadIn(call);
   if (upload.refusal.has_value()) return *upload.refusal;

@@ -129,7 +129,7 @@ int EndOfConnection(const std::string& endpoint) {
 
 TEST_F(FaultTest, AStoreMayNameNoETag) {
   Break("storePut", Kind::kNoETag);
-  json staging;
+  nlohmann::json staging;
   Answer put = Put("a", "hello", staging);
   EXPECT_EQ(put.status, 200);
   EXPECT_FALSE(put.headers.contains("etag"));
