@@ -156,7 +156,7 @@ constexpr DialectTraits kV1_84 = {
     .upload_condition = UploadCondition::kRaces,
     .bad_condition_status = 501,
     .link_race = {.kept = 0.1, .lost = 0.08},
-    .upload_race = {.kept = 0.1, .lost = 0.04},
+    .upload_race = {.kept = 0.115, .lost = 0.04},
     .has_if_match = true,
     .has_mtime = true,
     .cleans_checksum = true,
