@@ -27,18 +27,40 @@ std::string ChecksumOf(absl::string_view etag) {
   return std::string(etag.substr(1, etag.size() - 2));
 }
 
-HttpResponse RefusalOf(SigV4::Verdict verdict, absl::string_view resource) {
+// How S3 says what is wrong with a signature; MinIO's status where they differ.
+struct Refusal {
+  int status;
+  absl::string_view code;
+  absl::string_view message;
+};
+
+constexpr absl::string_view kNotSigned =
+    "There were headers present in the request which were not signed";
+
+Refusal RefusalOf(SigV4::Verdict verdict) {
   switch (verdict) {
     case SigV4::Verdict::kExpired:
-      return S3ErrorReply(403, "AccessDenied", "Request has expired", resource);
+      return {403, "AccessDenied", "Request has expired"};
+    case SigV4::Verdict::kNotYet:
+      return {403, "AccessDenied", "Request is not valid yet"};
     case SigV4::Verdict::kMissing:
-      return S3ErrorReply(403, "AccessDenied", "Access Denied.", resource);
+      return {403, "AccessDenied", "Access Denied."};
+    case SigV4::Verdict::kSkewed:
+      return {403, "RequestTimeTooSkewed",
+              "The difference between the request time and the server's time "
+              "is too large."};
+    case SigV4::Verdict::kNoPayload:
+      return {400, "InvalidRequest",
+              "Missing required header for this request: "
+              "x-amz-content-sha256"};
+    case SigV4::Verdict::kNamedOnly:
+      return {400, "AccessDenied", kNotSigned};
+    case SigV4::Verdict::kSentOnly:
+      return {403, "AccessDenied", kNotSigned};
     default:
-      return S3ErrorReply(
-          403, "SignatureDoesNotMatch",
-          "The request signature we calculated does not match the signature "
-          "you provided. Check your key and signing method.",
-          resource);
+      return {403, "SignatureDoesNotMatch",
+              "The request signature we calculated does not match the "
+              "signature you provided. Check your key and signing method."};
   }
 }
 
@@ -171,7 +193,10 @@ std::string S3Store::OperationOf(const HttpRequest& request) const {
 HttpResponse S3Store::Handle(HttpRequest& request) {
   std::string path = PercentDecode(request.path, /*plus_is_space=*/false);
   SigV4::Verdict verdict = signer_.Verify(request, request.arrived);
-  if (verdict != SigV4::Verdict::kGood) return RefusalOf(verdict, path);
+  if (verdict != SigV4::Verdict::kGood) {
+    const Refusal refusal = RefusalOf(verdict);
+    return S3ErrorReply(refusal.status, refusal.code, refusal.message, path);
+  }
   std::string key = path.substr(1);
   const std::string& method = request.method;
   if (method == "GET" || method == "HEAD") return GetObject(key, request);

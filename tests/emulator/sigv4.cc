@@ -1,9 +1,12 @@
 #include "tests/emulator/sigv4.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -19,8 +22,11 @@ constexpr absl::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr absl::string_view kFormat = "%E4Y%m%dT%H%M%SZ";
 constexpr absl::string_view kUnsigned = "UNSIGNED-PAYLOAD";
 
-// S3 refuses header signatures made further than this from its own time.
+// S3 refuses signatures made further than this from its own time.
 constexpr std::chrono::minutes kMaxSkew{15};
+
+// And URLs that are to be good for longer than this: a week.
+constexpr std::chrono::seconds kLongestLifetime{7 * 24 * 3600};
 
 std::string ScopeOf(absl::string_view date_time) {
   return absl::StrCat(date_time.substr(0, 8), "/us-east-1/s3/aws4_request");
@@ -48,10 +54,39 @@ std::string CanonicalRequest(const HttpRequest& request,
       absl::StrCat(request.method, "\n", CanonicalPath(request.path), "\n",
                    CanonicalQuery(request.query), "\n");
   for (absl::string_view name : absl::StrSplit(signed_headers, ';')) {
-    absl::StrAppend(&text, name, ":",
-                    absl::StripAsciiWhitespace(request.Header(name)), "\n");
+    // Blanks within a value count as one.
+    std::string value = request.Header(name);
+    absl::RemoveExtraAsciiWhitespace(&value);
+    absl::StrAppend(&text, name, ":", value, "\n");
   }
   return absl::StrCat(text, "\n", signed_headers, "\n", payload);
+}
+
+// Whether a request that is signed in its header, or else in its URL, must
+// sign this header if it has it. Of a URL's type S3 makes no demands.
+bool MustBeSigned(absl::string_view name, bool in_header) {
+  return name == "host" || absl::StartsWith(name, "x-amz-") ||
+         (name == "content-type" && in_header);
+}
+
+// What is wrong with the list of signed headers, or kGood.
+SigV4::Verdict CheckSigned(const HttpRequest& request,
+                           absl::string_view signed_headers, bool in_header) {
+  const std::vector<std::string> names = absl::StrSplit(signed_headers, ';');
+  // S3 puts them in order before it signs, so that any other order is wrong.
+  if (!std::is_sorted(names.begin(), names.end())) {
+    return SigV4::Verdict::kMismatch;
+  }
+  for (const std::string& name : names) {
+    if (!request.headers.contains(name)) return SigV4::Verdict::kNamedOnly;
+  }
+  for (const auto& [name, value] : request.headers) {
+    if (MustBeSigned(name, in_header) &&
+        !std::binary_search(names.begin(), names.end(), name)) {
+      return SigV4::Verdict::kSentOnly;
+    }
+  }
+  return SigV4::Verdict::kGood;
 }
 
 // Whether the body has this digest. A discarded one is believed to.
@@ -91,13 +126,13 @@ std::string SigV4::Presign(absl::string_view method, absl::string_view host,
                       "&X-Amz-Signature=", signature);
 }
 
-std::string SigV4::Authorization(const HttpRequest& request) const {
-  constexpr absl::string_view kSigned = "host;x-amz-content-sha256;x-amz-date";
+std::string SigV4::Authorization(const HttpRequest& request,
+                                 absl::string_view signed_headers) const {
   std::string date_time = request.Header("x-amz-date");
   std::string canonical = CanonicalRequest(
-      request, kSigned, request.Header("x-amz-content-sha256"));
+      request, signed_headers, request.Header("x-amz-content-sha256"));
   return absl::StrCat(kAlgorithm, " Credential=", access_key_id_, "/",
-                      ScopeOf(date_time), ", SignedHeaders=", kSigned,
+                      ScopeOf(date_time), ", SignedHeaders=", signed_headers,
                       ", Signature=", Signature(canonical, date_time));
 }
 
@@ -117,14 +152,21 @@ SigV4::Verdict SigV4::VerifyQuery(const HttpRequest& request, Time now) const {
   if (request.Query("X-Amz-Algorithm") != kAlgorithm ||
       request.Query("X-Amz-Credential") != credential ||
       !absl::ParseTime(kFormat, date_time, &made, nullptr) ||
-      !absl::SimpleAtoi(request.Query("X-Amz-Expires"), &lifetime)) {
+      !absl::SimpleAtoi(request.Query("X-Amz-Expires"), &lifetime) ||
+      lifetime > kLongestLifetime.count()) {
     return Verdict::kMismatch;
   }
   if (absl::FromChrono(now) > made + absl::Seconds(lifetime)) {
     return Verdict::kExpired;
   }
-  std::string canonical = CanonicalRequest(
-      request, request.Query("X-Amz-SignedHeaders"), kUnsigned);
+  if (absl::FromChrono(now) < made - absl::FromChrono(kMaxSkew)) {
+    return Verdict::kNotYet;
+  }
+  const std::string signed_headers = request.Query("X-Amz-SignedHeaders");
+  const Verdict headers =
+      CheckSigned(request, signed_headers, /*in_header=*/false);
+  if (headers != Verdict::kGood) return headers;
+  std::string canonical = CanonicalRequest(request, signed_headers, kUnsigned);
   return Signature(canonical, date_time) == request.Query("X-Amz-Signature")
              ? Verdict::kGood
              : Verdict::kMismatch;
@@ -150,9 +192,13 @@ SigV4::Verdict SigV4::VerifyHeader(const HttpRequest& request, Time now) const {
   }
   absl::Duration age = absl::FromChrono(now) - made;
   if (absl::AbsDuration(age) > absl::FromChrono(kMaxSkew)) {
-    return Verdict::kExpired;
+    return Verdict::kSkewed;
   }
   std::string payload = request.Header("x-amz-content-sha256");
+  if (payload.empty()) return Verdict::kNoPayload;
+  const Verdict headers =
+      CheckSigned(request, fields["SignedHeaders"], /*in_header=*/true);
+  if (headers != Verdict::kGood) return headers;
   if (payload != kUnsigned && !IsSha256Of(payload, request)) {
     return Verdict::kMismatch;
   }

@@ -10,13 +10,25 @@
 
 namespace lakefs::gateway::testing {
 
-// Signs as S3 does it, in the region us-east-1.
+// Signs as S3 does it, in the region us-east-1, and is as strict as S3 when it
+// checks.
 //
-// Source: AWS General Reference, "Signature Version 4 signing process", and
-// "Authenticating Requests: Using Query Parameters" of the S3 API.
+// Source: AWS General Reference, "Signature Version 4 signing process",
+// "Authenticating Requests: Using Query Parameters" of the S3 API; answers of
+// MinIO to headers that are named and not sent.
 class SigV4 {
  public:
-  enum class Verdict { kGood, kMissing, kMismatch, kExpired };
+  enum class Verdict {
+    kGood,
+    kMissing,    // There is no signature.
+    kMismatch,   // It is of another request.
+    kExpired,    // The URL's time is over.
+    kNotYet,     // The URL's time has not begun.
+    kSkewed,     // The request's date is too far from the store's.
+    kNoPayload,  // x-amz-content-sha256 is missing.
+    kNamedOnly,  // A header is named as signed and was not sent.
+    kSentOnly,   // A header that has to be signed was sent and is not named.
+  };
   using Time = std::chrono::system_clock::time_point;
 
   SigV4(std::string access_key_id, std::string secret_access_key);
@@ -30,8 +42,10 @@ class SigV4 {
                       std::chrono::seconds lifetime) const;
 
   // The Authorization header for a request with its host, x-amz-date and
-  // x-amz-content-sha256; signs these and no others.
-  std::string Authorization(const HttpRequest& request) const;
+  // x-amz-content-sha256; signs the headers that are named and no others.
+  std::string Authorization(const HttpRequest& request,
+                            absl::string_view signed_headers =
+                                "host;x-amz-content-sha256;x-amz-date") const;
 
   // Checks a request that was signed in its query or in its Authorization
   // header, with the clock at `now`.

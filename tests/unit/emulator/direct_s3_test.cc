@@ -39,10 +39,92 @@ TEST(SigV4HeaderTest, KnowsASignatureOfAnotherSigner) {
   std::chrono::system_clock::time_point then{
       std::chrono::seconds(1'369'353'600)};
   EXPECT_EQ(signer.Verify(request, then), SigV4::Verdict::kGood);
+  EXPECT_EQ(signer.Verify(request, then + std::chrono::minutes(15)),
+            SigV4::Verdict::kGood);
   EXPECT_EQ(signer.Verify(request, then + std::chrono::minutes(16)),
-            SigV4::Verdict::kExpired);
+            SigV4::Verdict::kSkewed);
+  EXPECT_EQ(signer.Verify(request, then - std::chrono::minutes(16)),
+            SigV4::Verdict::kSkewed);
   request.headers["range"] = "bytes=0-8";
   EXPECT_EQ(signer.Verify(request, then), SigV4::Verdict::kMismatch);
+}
+
+// A request that is signed as a header's names are given, and may be changed
+// before it is checked.
+class SigV4StrictTest : public ::testing::Test {
+ protected:
+  SigV4StrictTest() {
+    request_.method = "PUT";
+    request_.path = "/lake/a%2Cb";
+    request_.headers = {{"host", "127.0.0.1:9000"},
+                        {"x-amz-content-sha256", kUnsigned},
+                        {"x-amz-date", "20130524T000000Z"}};
+  }
+
+  SigV4::Verdict Check(const std::string& names) {
+    request_.headers["authorization"] = signer_.Authorization(request_, names);
+    return Verify();
+  }
+
+  SigV4::Verdict Verify() { return signer_.Verify(request_, kThen); }
+
+  static constexpr std::chrono::system_clock::time_point kThen{
+      std::chrono::seconds(1'369'353'600)};
+  static constexpr char kAll[] = "host;x-amz-content-sha256;x-amz-date";
+  const SigV4 signer_{"id", "secret"};
+  HttpRequest request_;
+};
+
+TEST_F(SigV4StrictTest, WhatIsNamedMustBeSent) {
+  EXPECT_EQ(Check(kAll), SigV4::Verdict::kGood);
+  EXPECT_EQ(Check("content-type;host;x-amz-content-sha256;x-amz-date"),
+            SigV4::Verdict::kNamedOnly);
+  EXPECT_EQ(Check("expect;host;x-amz-content-sha256;x-amz-date"),
+            SigV4::Verdict::kNamedOnly);
+}
+
+TEST_F(SigV4StrictTest, HostTypeAndAmazonsHeadersMustBeNamedIfSent) {
+  EXPECT_EQ(Check("x-amz-content-sha256;x-amz-date"),
+            SigV4::Verdict::kSentOnly);
+  EXPECT_EQ(Check("host;x-amz-date"), SigV4::Verdict::kSentOnly);
+  request_.headers["content-type"] = "text/csv";
+  EXPECT_EQ(Check(kAll), SigV4::Verdict::kSentOnly);
+  EXPECT_EQ(Check("content-type;host;x-amz-content-sha256;x-amz-date"),
+            SigV4::Verdict::kGood);
+  request_.headers.erase("content-type");
+  request_.headers["x-amz-acl"] = "private";
+  EXPECT_EQ(Check(kAll), SigV4::Verdict::kSentOnly);
+  request_.headers.erase("x-amz-acl");
+  request_.headers["range"] = "bytes=0-1";
+  EXPECT_EQ(Check(kAll), SigV4::Verdict::kGood);
+}
+
+TEST_F(SigV4StrictTest, NamesAreInOrder) {
+  EXPECT_EQ(Check("x-amz-content-sha256;x-amz-date;host"),
+            SigV4::Verdict::kMismatch);
+}
+
+TEST_F(SigV4StrictTest, BlanksInAValueCountAsOne) {
+  request_.headers["x-amz-meta-a"] = "b   c";
+  EXPECT_EQ(Check("host;x-amz-content-sha256;x-amz-date;x-amz-meta-a"),
+            SigV4::Verdict::kGood);
+  request_.headers["x-amz-meta-a"] = "b c";
+  EXPECT_EQ(Verify(), SigV4::Verdict::kGood);
+  request_.headers["x-amz-meta-a"] = "bc";
+  EXPECT_EQ(Verify(), SigV4::Verdict::kMismatch);
+}
+
+TEST_F(SigV4StrictTest, APathCountsAsItIsMeant) {
+  EXPECT_EQ(Check(kAll), SigV4::Verdict::kGood);
+  request_.path = "/lake/a,b";
+  EXPECT_EQ(Verify(), SigV4::Verdict::kGood);
+  request_.path = "/lake/a%252Cb";
+  EXPECT_EQ(Verify(), SigV4::Verdict::kMismatch);
+}
+
+TEST_F(SigV4StrictTest, ThePayloadMustBeSpokenOf) {
+  request_.headers.erase("x-amz-content-sha256");
+  EXPECT_EQ(Check("host;x-amz-date"), SigV4::Verdict::kNoPayload);
 }
 
 class DirectS3Test : public EmulatorFixture {
@@ -60,12 +142,14 @@ class DirectS3Test : public EmulatorFixture {
       }
     }
     request.headers = {
+        {"content-type", "text/plain"},
         {"host", host},
         {"x-amz-content-sha256", payload},
         {"x-amz-date",
          absl::FormatTime("%Y%m%dT%H%M%SZ", absl::Now(), absl::UTCTimeZone())}};
     ApiClient::Headers headers = request.headers;
-    headers["Authorization"] = signer_.Authorization(request);
+    headers["Authorization"] = signer_.Authorization(
+        request, "content-type;host;x-amz-content-sha256;x-amz-date");
     return ApiClient::Send(
         method,
         absl::StrCat(emulator_.store_endpoint(), request.path,
@@ -116,6 +200,34 @@ TEST_F(DirectS3Test, RefusesWithoutASignature) {
       "PUT", emulator_.store_endpoint() + "/lake/repo/data/direct", "x");
   EXPECT_EQ(bare.status, 403);
   EXPECT_THAT(bare.body, HasSubstr("<Code>AccessDenied</Code>"));
+}
+
+// What a client that signs headers it does not send, or the other way round, is
+// told.
+TEST_F(DirectS3Test, SaysWhichWayTheSignedHeadersAreWrong) {
+  HttpRequest request;
+  request.method = "PUT";
+  request.path = path_;
+  request.headers = {
+      {"host", emulator_.store_endpoint().substr(7)},
+      {"x-amz-content-sha256", kUnsigned},
+      {"x-amz-date",
+       absl::FormatTime("%Y%m%dT%H%M%SZ", absl::Now(), absl::UTCTimeZone())}};
+  const std::string url = emulator_.store_endpoint() + path_;
+  ApiClient::Headers headers = request.headers;
+  headers["Authorization"] = signer_.Authorization(
+      request, "content-type;expect;host;x-amz-content-sha256;x-amz-date");
+  Answer named = ApiClient::Send("PUT", url, "x", headers);
+  EXPECT_EQ(named.status, 400);
+  headers["Authorization"] = signer_.Authorization(request);
+  headers["Content-Type"] = "text/csv";
+  Answer sent = ApiClient::Send("PUT", url, "x", headers);
+  EXPECT_EQ(sent.status, 403);
+  for (const Answer& answer : {named, sent}) {
+    EXPECT_THAT(answer.body, HasSubstr("<Code>AccessDenied</Code>"));
+    EXPECT_THAT(answer.body, HasSubstr("There were headers present in the "
+                                       "request which were not signed"));
+  }
 }
 
 TEST_F(DirectS3Test, PutsAnObjectTogetherFromParts) {

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "tests/emulator/digest.h"
 #include "tests/emulator/sigv4.h"
 #include "tests/unit/emulator/emulator_fixture.h"
@@ -71,8 +72,43 @@ TEST(SigV4Test, KnowsASignatureOfAnotherSigner) {
   system_clock::time_point then{seconds(1'369'353'600)};
   EXPECT_EQ(signer.Verify(request, then), SigV4::Verdict::kGood);
   EXPECT_EQ(signer.Verify(request, then + hours(25)), SigV4::Verdict::kExpired);
+  EXPECT_EQ(signer.Verify(request, then - minutes(15)), SigV4::Verdict::kGood);
+  EXPECT_EQ(signer.Verify(request, then - minutes(16)),
+            SigV4::Verdict::kNotYet);
   request.method = "PUT";
   EXPECT_EQ(signer.Verify(request, then), SigV4::Verdict::kMismatch);
+}
+
+TEST_F(PresignTest, AmazonsHeadersMustBeSignedAndATypeNeedNotBe) {
+  const std::string url = client_->Mint("a", true)["presigned_url"];
+  Answer refused = ApiClient::Send("PUT", url, "x", {{"x-amz-acl", "private"}});
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, ::testing::HasSubstr("were not signed"));
+  EXPECT_EQ(
+      ApiClient::Send("PUT", url, "x", {{"Content-Type", "text/csv"}}).status,
+      200);
+}
+
+TEST(SigV4Test, AUrlIsGoodForAWeekAtMost) {
+  SigV4 signer("id", "secret");
+  const system_clock::time_point now{seconds(1'795'407'860)};
+  for (const auto& [lifetime, verdict] :
+       {std::pair(seconds(hours(7 * 24)), SigV4::Verdict::kGood),
+        std::pair(seconds(hours(7 * 24)) + seconds(1),
+                  SigV4::Verdict::kMismatch)}) {
+    const std::string url = signer.Presign("PUT", "h", "/a", {}, now, lifetime);
+    HttpRequest request;
+    request.method = "PUT";
+    request.path = "/a";
+    request.headers["host"] = "h";
+    for (absl::string_view pair :
+         absl::StrSplit(url.substr(url.find('?') + 1), '&')) {
+      std::pair<std::string, std::string> kv =
+          absl::StrSplit(pair, absl::MaxSplits('=', 1));
+      request.query[kv.first] = PercentDecode(kv.second, false);
+    }
+    EXPECT_EQ(signer.Verify(request, now), verdict) << lifetime.count();
+  }
 }
 
 TEST_F(PresignTest, PutKeepsTheBytesAndNamesTheirMd5) {
