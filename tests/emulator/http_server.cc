@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -53,14 +54,15 @@ void SplitTarget(HttpRequest& request) {
 }
 
 // The headers of a request as they came, but for blanks at the ends of values:
-// httplib would decode %XX in them.
+// httplib would decode %XX in them. `head` begins with the request line.
 std::map<std::string, std::string> HeadersOf(absl::string_view head) {
   std::map<std::string, std::string> headers;
-  for (absl::string_view line : absl::StrSplit(head, "\r\n")) {
-    const size_t colon = line.find(':');
+  std::vector<absl::string_view> lines = absl::StrSplit(head, "\r\n");
+  for (size_t i = 1; i < lines.size(); ++i) {
+    const size_t colon = lines[i].find(':');
     if (colon == absl::string_view::npos) continue;
-    headers.emplace(absl::AsciiStrToLower(line.substr(0, colon)),
-                    absl::StripAsciiWhitespace(line.substr(colon + 1)));
+    headers.emplace(absl::AsciiStrToLower(lines[i].substr(0, colon)),
+                    absl::StripAsciiWhitespace(lines[i].substr(colon + 1)));
   }
   return headers;
 }
@@ -73,7 +75,7 @@ HttpRequest TakeRequest(httplib::Request& from, absl::string_view head) {
   to.method = from.method;
   to.target = from.target;
   SplitTarget(to);
-  to.headers = HeadersOf(head.substr(std::min(head.size(), head.find('\n'))));
+  to.headers = HeadersOf(head);
   from.ranges.clear();
   for (const char* name :
        {"Accept-Encoding", "Content-Encoding", "Content-Type", "Range"}) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/emulator/fault_json.h"
 #include "tests/unit/emulator/emulator_fixture.h"
@@ -104,29 +106,6 @@ TEST_F(FaultTest, LateHasTheEffectWhenTheConnectionIsGone) {
   EXPECT_TRUE(Exists("a"));
 }
 
-// How a connection ends after one request: 0 in order, else errno.
-int EndOfConnection(const std::string& endpoint) {
-  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
-  EXPECT_EQ(
-      connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
-      0);
-  const std::string request =
-      "GET /api/v1/healthcheck HTTP/1.1\r\nHost: x\r\n"
-      "Connection: close\r\n\r\n";
-  EXPECT_EQ(send(socket, request.data(), request.size(), 0),
-            static_cast<ssize_t>(request.size()));
-  char buffer[1024];
-  ssize_t got;
-  while ((got = recv(socket, buffer, sizeof(buffer), 0)) > 0) continue;
-  int end = got == 0 ? 0 : errno;
-  close(socket);
-  return end;
-}
-
 TEST_F(FaultTest, AStoreMayNameNoETag) {
   Break("storePut", Kind::kNoETag);
   nlohmann::json staging;
@@ -135,6 +114,56 @@ TEST_F(FaultTest, AStoreMayNameNoETag) {
   EXPECT_FALSE(put.headers.contains("etag"));
   EXPECT_EQ(client_->Link("a", staging).status, 200);
   EXPECT_EQ(emulator_.ReadObject("repo", "main", "a"), "hello");
+}
+
+// What comes back of a request that is sent as it stands, and how the
+// connection ends: 0 in order, else errno.
+struct Talk {
+  std::string reply;
+  int end = 0;
+};
+
+Talk TalkTo(const std::string& endpoint, const std::string& request) {
+  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
+  EXPECT_EQ(
+      connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  EXPECT_EQ(send(socket, request.data(), request.size(), 0),
+            static_cast<ssize_t>(request.size()));
+  Talk talk;
+  char buffer[1024];
+  ssize_t got;
+  while ((got = recv(socket, buffer, sizeof(buffer), 0)) > 0) {
+    talk.reply.append(buffer, static_cast<size_t>(got));
+  }
+  talk.end = got == 0 ? 0 : errno;
+  close(socket);
+  return talk;
+}
+
+int EndOfConnection(const std::string& endpoint) {
+  return TalkTo(endpoint,
+                "GET /api/v1/healthcheck HTTP/1.1\r\nHost: x\r\n"
+                "Connection: close\r\n\r\n")
+      .end;
+}
+
+TEST_F(FaultTest, TheFirstHeaderCountsLikeTheOthers) {
+  const EmulatorOptions keys;
+  const std::string basic = absl::Base64Escape(
+      absl::StrCat(keys.access_key_id, ":", keys.secret_access_key));
+  EXPECT_THAT(TalkTo(emulator_.endpoint(),
+                     absl::StrCat("GET /api/v1/config HTTP/1.1\r\n"
+                                  "Authorization: Basic ",
+                                  basic,
+                                  "\r\nHost: x\r\n"
+                                  "Connection: close\r\n\r\n"))
+                  .reply,
+              ::testing::StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(FaultTest, ResetsAreRealResets) {
