@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <optional>
 
 #include "absl/random/bit_gen_ref.h"
@@ -36,6 +37,10 @@ struct Persistence {
 inline constexpr Persistence kForBytes{
     .at_least = std::chrono::milliseconds(60'000),
     .when_spent = WhenSpent::kWaitLong};
+
+// For a question whose answer is needed, however long that takes.
+inline constexpr Persistence kUntilOver{.attempts =
+                                            std::numeric_limits<int>::max()};
 
 // Calls `attempt`, which does no harm when it is repeated, until it succeeds or
 // fails for good: then the last failure, with the verdict in its details.

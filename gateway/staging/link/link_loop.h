@@ -1,87 +1,18 @@
 // Links an object to its path, and finds out what became of it.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
+#include <chrono>
 
 #include "absl/random/bit_gen_ref.h"
 #include "gateway/base/backoff.h"
 #include "gateway/base/call_context.h"
 #include "gateway/lakefs/lakefs_api.h"
 #include "gateway/staging/link/link_gate.h"
+#include "gateway/staging/link/link_request.h"
 #include "gateway/staging/link/outcome.h"
+#include "gateway/staging/link/undecided_link.h"
 
 namespace lakefs::gateway {
-
-// What is linked, and to where. The address and the checksum are the
-// placement's, since they change from round to round.
-struct LinkRequest {
-  ObjectPath object;
-  int64_t size_bytes = 0;
-  UserMetadata user_metadata;
-  std::string content_type;
-  std::optional<WallTime> mtime;
-  bool force = false;
-  bool if_absent = false;
-};
-
-// A multipart upload whose parts the store has acknowledged.
-struct StoredMultipart {
-  MultipartUpload upload;
-  std::vector<StoredPart> parts;
-};
-
-// The object's bytes, acknowledged by the store at an address.
-struct Placement {
-  StagingLocation location;
-  std::string checksum;
-  // Set if the parts are yet to be put together. Then the first link is
-  // lakeFS's complete, which does both.
-  std::optional<StoredMultipart> multipart;
-  // Whether the address can be linked again after a link that failed. Where it
-  // cannot (v0.90 to v1.21), a stat may be believed instead.
-  bool relinkable = true;
-  // When lakeFS takes the address no more.
-  TimePoint link_before = TimePoint::max();
-};
-
-// Brings the bytes to `where`, or to an address of its own getting if lakeFS
-// named none. An error ends the upload. Empty if who links has no bytes: then
-// what needs another address fails.
-using Place = std::function<absl::StatusOr<Placement>(
-    const std::optional<StagingLocation>& where)>;
-
-// What stood at the path when the upload began. Unless it is known, an object
-// of another's counts as older than ours, and is overwritten when a link is
-// repeated.
-struct Before {
-  bool known = false;
-  std::optional<ObjectStats> object;
-};
-
-// A link whose outcome could not be found out: all that it takes to go on, the
-// bytes excepted.
-struct UndecidedLink {
-  LinkRequest request;
-  Before before;
-  Placement placement;                    // of the last link
-  std::map<std::string, Placement> ours;  // by address, all of the call
-  int rounds = 1;
-  bool visible = false;         // ours stood there when last looked
-  bool unproven_bytes = false;  // linked on the word of a lost complete
-  bool lost = false;            // an attempt whose answer is unknown
-  bool dropped = false;         // the placement's parts, by an abort of ours
-
-  int64_t SizeInMemory() const;  // bytes, about
-};
-
-// The same for an object that stands at the path and is known to be this
-// request's, by a mark in its metadata.
-UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
-                          const ServerConfig& server);
 
 struct LinkOptions {
   // Addresses that are tried, the first included.

@@ -12,7 +12,7 @@
 
 namespace lakefs::gateway {
 
-struct UndecidedLink;  // link_loop.h
+struct UndecidedLink;  // undecided_link.h
 
 enum class Outcome {
   kCommitted,     // stored and linked, and the link was proven

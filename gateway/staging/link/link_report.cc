@@ -1,0 +1,94 @@
+// How a link ends.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/error.h"
+#include "gateway/staging/link/link_run.h"
+
+namespace lakefs::gateway {
+
+LinkReport LinkRun::Committed(ObjectStats stats) const {
+  return {.outcome = Outcome::kCommitted,
+          .object = std::move(stats),
+          .rounds = link_.rounds,
+          .rescue = rescue_};
+}
+
+LinkReport LinkRun::Superseded() const {
+  return {.outcome = Outcome::kSuperseded,
+          .object = OurStats(),
+          .rounds = link_.rounds};
+}
+
+LinkReport LinkRun::AlreadyExists() const {
+  LinkReport report{
+      .status = MakeError(
+          absl::StatusCode::kAlreadyExists,
+          absl::StrCat(ToString(link_.request.object), " exists already"),
+          Reason::kObjectExists),
+      .outcome = Outcome::kNotCommitted,
+      .object = path_.seen(),
+      .rounds = link_.rounds};
+  if (link_.lost) {
+    // It may have stood there before the other, or come when the other goes.
+    report.outcome = Outcome::kUnknown;
+    report.undecided = std::make_shared<const UndecidedLink>(link_);
+  }
+  return report;
+}
+
+LinkReport LinkRun::CannotTell(const absl::Status& why) {
+  failure_ = why;
+  return Failed(failure_);
+}
+
+// Nothing more is tried. What was lost on the way may still take effect.
+LinkReport LinkRun::Failed(absl::Status status) const {
+  LinkReport report{.status = std::move(status),
+                    .outcome = Outcome::kNotCommitted,
+                    .rounds = link_.rounds};
+  if (ReasonOf(report.status) == Reason::kLinkConflict) {
+    report.try_here = try_here_;
+  }
+  if (!context_.Over().ok()) report.status = OverWithLastError();
+  if (!link_.MayStand()) return report;
+  report.outcome = Outcome::kUnknown;
+  report.undecided = std::make_shared<const UndecidedLink>(link_);
+  if (!absl::IsDeadlineExceeded(report.status) &&
+      !absl::IsCancelled(report.status)) {
+    ErrorDetails details = DetailsOf(report.status);
+    details.reason = Reason::kOutcomeUnknown;
+    report.status = MakeError(
+        absl::StatusCode::kUnknown,
+        absl::StrCat("it could not be found out whether ",
+                     ToString(link_.request.object),
+                     " was linked; the last error: ", report.status.message()),
+        details);
+  }
+  return report;
+}
+
+absl::Status LinkRun::OverWithLastError() const {
+  const absl::Status over = context_.Over();
+  if (over.ok() || failure_.code() == over.code()) return failure_;
+  ErrorDetails details = DetailsOf(failure_);
+  details.reason = ReasonOf(over);
+  return MakeError(
+      over.code(),
+      absl::StrCat(over.message(), "; the last error: ", failure_.message()),
+      details);
+}
+
+ObjectStats LinkRun::OurStats() const {
+  const LinkRequest& request = link_.request;
+  const WallTime mtime = request.mtime.value_or(context_.clock().WallNow());
+  return {.path = request.object.path,
+          .physical_address = link_.placement.location.physical_address,
+          .checksum = link_.placement.checksum,
+          .size_bytes = request.size_bytes,
+          .mtime = EpochSeconds(mtime),
+          .user_metadata = request.user_metadata,
+          .content_type = request.content_type};
+}
+
+}  // namespace lakefs::gateway

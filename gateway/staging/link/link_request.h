@@ -1,0 +1,61 @@
+// What is linked, and where its bytes are.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "gateway/base/clock.h"
+#include "gateway/lakefs/types.h"
+
+namespace lakefs::gateway {
+
+// What is linked, and to where. The address and the checksum are the
+// placement's, since they change from round to round.
+struct LinkRequest {
+  ObjectPath object;
+  int64_t size_bytes = 0;
+  UserMetadata user_metadata;
+  std::string content_type;
+  std::optional<WallTime> mtime;
+  bool force = false;
+  bool if_absent = false;
+};
+
+// A multipart upload whose parts the store has acknowledged.
+struct StoredMultipart {
+  MultipartUpload upload;
+  std::vector<StoredPart> parts;
+};
+
+// The object's bytes, acknowledged by the store at an address.
+struct Placement {
+  StagingLocation location;
+  std::string checksum;
+  // Set if the parts are yet to be put together. Then the first link is
+  // lakeFS's complete, which does both.
+  std::optional<StoredMultipart> multipart;
+  // Whether the address can be linked again after a link that failed. Where it
+  // cannot (v0.90 to v1.21), a stat may be believed instead.
+  bool relinkable = true;
+  // When lakeFS takes the address no more.
+  TimePoint link_before = TimePoint::max();
+};
+
+// Brings the bytes to `where`, or to an address of its own getting if lakeFS
+// named none. An error ends the upload. Empty if who links has no bytes: then
+// what needs another address fails.
+using Place = std::function<absl::StatusOr<Placement>(
+    const std::optional<StagingLocation>& where)>;
+
+// What stood at the path when the upload began. Unless it is known, an object
+// of another's counts as older than ours, and is overwritten when a link is
+// repeated.
+struct Before {
+  bool known = false;
+  std::optional<ObjectStats> object;
+};
+
+}  // namespace lakefs::gateway

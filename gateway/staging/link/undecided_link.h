@@ -1,0 +1,36 @@
+// What is known of a link before its outcome is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "gateway/staging/link/link_request.h"
+
+namespace lakefs::gateway {
+
+// A link whose outcome is not known: all that it takes to go on, the bytes
+// excepted.
+struct UndecidedLink {
+  LinkRequest request;
+  Before before;
+  Placement placement;                    // of the last link
+  std::map<std::string, Placement> ours;  // by address, all of the call
+  int rounds = 1;
+  bool visible = false;         // ours stood there when last looked
+  bool unproven_bytes = false;  // linked on the word of a lost complete
+  bool lost = false;            // an attempt whose answer is unknown
+  bool dropped = false;         // the placement's parts, by an abort of ours
+
+  // Whether something of ours may stand at the path, or may yet come there.
+  bool MayStand() const { return lost || visible; }
+
+  int64_t SizeInMemory() const;  // bytes, about
+};
+
+// The same for an object that stands at the path and is known to be this
+// request's, by a mark in its metadata.
+UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
+                          const ServerConfig& server);
+
+}  // namespace lakefs::gateway
