@@ -223,8 +223,9 @@ int Run(const Settings& settings) {
                                                        : "--credentials-file=",
                      credentials.status().message())));
   }
-  RestClient lakefs({.endpoint = settings.lakefs_endpoint}, http,
-                    **credentials);
+  RestClient lakefs({.endpoint = settings.lakefs_endpoint,
+                     .local_root = settings.local_store},
+                    http, **credentials);
   const StoreOptions store_options{.content_md5 = settings.content_md5};
   PresignedStore store(http, store_options);
   const std::unique_ptr<ObjectStore> direct_s3 =

@@ -51,6 +51,8 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .part_urls =
           unknown ? config.has_storage_list : version >= std::pair(1, 55),
       .form_upload = !unknown && version < std::pair(1, 0),
+      .conditional_upload =
+          unknown || version >= std::pair(1, 12) || version < std::pair(0, 67),
       .link_deadline = link_deadline,
       .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)
                        ? 1'000
@@ -93,6 +95,22 @@ bool IsShownAs(absl::string_view address, absl::string_view shown) {
   }
   // What stood before it is the root, with which it begins.
   return !shown.empty() && absl::StartsWith(address, absl::StrCat(shown, "/"));
+}
+
+std::string WithRootOnce(absl::string_view shown, absl::string_view root) {
+  while (absl::ConsumeSuffix(&root, "/")) {
+  }
+  absl::string_view rest = shown;
+  const bool twice =
+      !root.empty() && absl::ConsumePrefix(&rest, kLocalScheme) &&
+      absl::ConsumePrefix(&rest, root) && absl::ConsumePrefix(&rest, root) &&
+      absl::StartsWith(rest, "/");
+  // Between the root and data/ there is the namespace.
+  const size_t data = rest.rfind("/data/");
+  if (!twice || data == 0 || data == absl::string_view::npos) {
+    return std::string(shown);
+  }
+  return absl::StrCat(kLocalScheme, root, rest);
 }
 
 bool ShowsAddress(absl::string_view shown) {

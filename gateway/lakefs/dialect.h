@@ -29,6 +29,9 @@ struct Dialect {
   bool part_urls = false;
   // uploadObject takes the bytes only as multipart/form-data (before v1.0).
   bool form_upload = false;
+  // If-None-Match: * on uploadObject is heeded. Up to v0.66, on PostgreSQL, it
+  // creates exactly once; from there to v1.11 it overwrites.
+  bool conditional_upload = false;
   // How long after it was given out an address can be linked, if there is a
   // limit: 6 h, and 24 h from v1.80 on.
   std::optional<std::chrono::hours> link_deadline;
@@ -59,6 +62,12 @@ bool IsSignedAddress(absl::string_view physical_address);
 // `address`. A local store's address, "local:///ROOT/lake/data/x", is shown
 // with the root twice. Source: seen of v1.21.0 and v1.84.0.
 bool IsShownAs(absl::string_view address, absl::string_view shown);
+
+// The address that a stat shows, with the root of the local store once: a link
+// of "local:///ROOT/lake/data/x" is shown as "local:///ROOT/ROOT/lake/data/x".
+// A namespace may begin as the root does: "local:///ROOT/ROOT/data/x" is of
+// "local://ROOT", and stays. With no `root`, or on another store, as it is.
+std::string WithRootOnce(absl::string_view shown, absl::string_view root);
 
 // Whether an object can be linked again by the address that a stat shows. On a
 // local store that may be one without bytes.

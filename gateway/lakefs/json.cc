@@ -180,6 +180,12 @@ std::optional<std::string> ParseStorageNamespace(absl::string_view text) {
   return name;
 }
 
+std::optional<bool> ParseReadOnly(absl::string_view text) {
+  const json body = Parse(text);
+  if (!body.is_object()) return std::nullopt;
+  return GetBool(body, "read_only").value_or(false);
+}
+
 std::optional<LoginAnswer> ParseLogin(absl::string_view text) {
   const json reply = Parse(text);
   std::optional<std::string> token;

@@ -31,6 +31,9 @@ std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
 // `storage_namespace` of a Repository.
 std::optional<std::string> ParseStorageNamespace(absl::string_view text);
 
+// `read_only` of a Repository; false where it lacks.
+std::optional<bool> ParseReadOnly(absl::string_view text);
+
 // What login answers.
 struct LoginAnswer {
   std::string token;  // a secret

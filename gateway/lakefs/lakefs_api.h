@@ -54,6 +54,11 @@ class LakefsApi {
   virtual absl::StatusOr<std::string> GetStorageNamespace(
       const CallContext& context, absl::string_view repository) = 0;
 
+  // Whether the repository is read-only, so that lakeFS refuses every write to
+  // it that is not forced; false where the release knows no such thing.
+  virtual absl::StatusOr<bool> IsReadOnly(const CallContext& context,
+                                          absl::string_view repository) = 0;
+
   virtual absl::StatusOr<StagingLocation> GetPhysicalAddress(
       const CallContext& context, const ObjectPath& object, bool presign) = 0;
 
@@ -66,6 +71,11 @@ class LakefsApi {
   // What stands at the path of the branch, nothing if there is no object (nor,
   // since the server does not tell them apart, a branch).
   virtual absl::StatusOr<std::optional<ObjectStats>> StatObject(
+      const CallContext& context, const ObjectPath& object) = 0;
+
+  // What is committed at the path: the same of the branch's last commit, which
+  // shows nothing that is staged or about to be committed (BRANCH@).
+  virtual absl::StatusOr<std::optional<ObjectStats>> StatCommitted(
       const CallContext& context, const ObjectPath& object) = 0;
 
   // Begins a presigned multipart upload, with the URLs of its first `parts`

@@ -8,6 +8,7 @@
 #include "gateway/base/error.h"
 #include "gateway/http/reply_time.h"
 #include "gateway/lakefs/answers.h"
+#include "gateway/lakefs/dialect.h"
 #include "gateway/lakefs/json.h"
 
 namespace lakefs::gateway {
@@ -38,22 +39,25 @@ std::string OfUpload(const ObjectPath& object, const MultipartUpload& upload,
                                        PercentEncode(upload.upload_id), tail));
 }
 
-// The object as readers see it, by `kind`: "/objects", "/objects/stat".
-std::string OnRef(const ObjectPath& object, absl::string_view kind) {
+// The object as readers of the branch see it, or with `committed` of its last
+// commit, by `kind`: "/objects", "/objects/stat".
+std::string OnRef(const ObjectPath& object, absl::string_view kind,
+                  bool committed = false) {
   return absl::StrCat(RepositoryPath(object.repository), "/refs/",
-                      PercentEncode(object.branch), kind,
+                      PercentEncode(object.branch), committed ? "@" : "", kind,
                       "?path=", PercentEncode(object.path));
 }
 
-// The body as the one file of a form.
-HttpBody AsForm(HttpBody body, const std::string& boundary) {
+// The body as the one file of a form, of the type that the object gets.
+HttpBody AsForm(HttpBody body, const std::string& boundary,
+                const std::string& content_type) {
   return {.size_bytes = std::nullopt,
           .read = [read = std::move(body.read),
                    head = absl::StrCat(
                        "--", boundary,
                        "\r\nContent-Disposition: form-data; name=\"content\"; "
-                       "filename=\"content\"\r\nContent-Type: "
-                       "application/octet-stream\r\n\r\n"),
+                       "filename=\"content\"\r\nContent-Type: ",
+                       content_type, "\r\n\r\n"),
                    tail = absl::StrCat("\r\n--", boundary, "--\r\n"),
                    ended = false](std::span<char> buffer) mutable
           -> absl::StatusOr<size_t> {
@@ -132,6 +136,7 @@ RestClient::RestClient(const RestClientOptions& options, HttpClient& http,
                        Credentials& credentials)
     : base_(ApiBase(options.endpoint)),
       timeout_(options.timeout),
+      local_root_(options.local_root),
       http_(http),
       credentials_(credentials) {}
 
@@ -225,6 +230,16 @@ absl::StatusOr<std::string> RestClient::GetStorageNamespace(
   return UnreadableAnswer("getRepository", *response);
 }
 
+absl::StatusOr<bool> RestClient::IsReadOnly(const CallContext& context,
+                                            absl::string_view repository) {
+  const auto response = SendOk(
+      context,
+      Request("getRepository", HttpMethod::kGet, RepositoryPath(repository)));
+  if (!response.ok()) return response.status();
+  if (const auto read_only = ParseReadOnly(response->body)) return *read_only;
+  return UnreadableAnswer("getRepository", *response);
+}
+
 absl::StatusOr<StagingLocation> RestClient::GetPhysicalAddress(
     const CallContext& context, const ObjectPath& object, bool presign) {
   const auto response =
@@ -277,12 +292,26 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
 
 absl::StatusOr<std::optional<ObjectStats>> RestClient::StatObject(
     const CallContext& context, const ObjectPath& object) {
-  const auto response = Send(context, Request("statObject", HttpMethod::kGet,
-                                              OnRef(object, "/objects/stat")));
+  return Stat(context, OnRef(object, "/objects/stat"));
+}
+
+absl::StatusOr<std::optional<ObjectStats>> RestClient::StatCommitted(
+    const CallContext& context, const ObjectPath& object) {
+  return Stat(context, OnRef(object, "/objects/stat", /*committed=*/true));
+}
+
+absl::StatusOr<std::optional<ObjectStats>> RestClient::Stat(
+    const CallContext& context, const std::string& path) {
+  const auto response =
+      Send(context, Request("statObject", HttpMethod::kGet, path));
   if (!response.ok()) return response.status();
   if (SaysAbsent(*response)) return std::nullopt;
   if (!response->Succeeded()) return AnswerToStatus("statObject", *response);
-  if (auto stats = ParseObjectStats(response->body)) return stats;
+  if (auto stats = ParseObjectStats(response->body)) {
+    stats->physical_address =
+        WithRootOnce(stats->physical_address, local_root_);
+    return stats;
+  }
   return UnreadableAnswer("statObject", *response);
 }
 
@@ -379,7 +408,8 @@ absl::StatusOr<ObjectStats> RestClient::UploadObject(
                                  ? "application/octet-stream"
                                  : options.content_type;
   if (!options.form_boundary.empty()) {
-    request.stream = AsForm(*std::move(request.stream), options.form_boundary);
+    request.stream =
+        AsForm(*std::move(request.stream), options.form_boundary, content_type);
     content_type =
         absl::StrCat("multipart/form-data; boundary=", options.form_boundary);
   }

@@ -16,6 +16,10 @@ struct RestClientOptions {
   // lakeFS answers in milliseconds; a commit of a large branch can hold a link
   // up for seconds.
   std::chrono::milliseconds timeout{30'000};
+
+  // The folder of a local store as lakeFS names it, or empty if it is not
+  // known: see WithRootOnce.
+  std::string local_root;
 };
 
 // The base of lakeFS's API at an endpoint, ending in "/api/v1".
@@ -37,6 +41,8 @@ class RestClient final : public LakefsApi {
                          absl::string_view branch) override;
   absl::StatusOr<std::string> GetStorageNamespace(
       const CallContext& context, absl::string_view repository) override;
+  absl::StatusOr<bool> IsReadOnly(const CallContext& context,
+                                  absl::string_view repository) override;
   absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext& context,
                                                      const ObjectPath& object,
                                                      bool presign) override;
@@ -45,6 +51,8 @@ class RestClient final : public LakefsApi {
                                  const StagingMetadata& metadata,
                                  bool if_absent) override;
   absl::StatusOr<std::optional<ObjectStats>> StatObject(
+      const CallContext& context, const ObjectPath& object) override;
+  absl::StatusOr<std::optional<ObjectStats>> StatCommitted(
       const CallContext& context, const ObjectPath& object) override;
   absl::StatusOr<MultipartUpload> CreatePresignMultipartUpload(
       const CallContext& context, const ObjectPath& object, int parts) override;
@@ -73,6 +81,8 @@ class RestClient final : public LakefsApi {
   // A request to `path` below the base, not yet authorized.
   HttpRequest Request(absl::string_view operation, HttpMethod method,
                       absl::string_view path) const;
+  absl::StatusOr<std::optional<ObjectStats>> Stat(const CallContext& context,
+                                                  const std::string& path);
   // The answer, whatever its status; a 401 only if fresh credentials were
   // refused too.
   absl::StatusOr<HttpResponse> Send(const CallContext& context,
@@ -83,6 +93,7 @@ class RestClient final : public LakefsApi {
 
   const std::string base_;
   const std::chrono::milliseconds timeout_;
+  const std::string local_root_;
   HttpClient& http_;
   Credentials& credentials_;
 };

@@ -12,14 +12,16 @@ namespace lakefs::gateway::testing {
 
 // Answers of links and stats come off scripts, in order; a call for which there
 // is none fails the test by a reason that no test expects. All calls are noted
-// as short lines, such as "link A if-absent", "stat", "branch".
+// as short lines, such as "link A if-absent", "stat", "stat@", "branch".
 class FakeLakefs final : public LakefsApi {
  public:
   using Stats = absl::StatusOr<std::optional<ObjectStats>>;
 
   std::deque<LinkAnswer> links;
   std::deque<Stats> stats;
+  std::deque<Stats> committed;  // of BRANCH@
   absl::Status branch;
+  absl::StatusOr<bool> read_only = false;
   std::deque<absl::StatusOr<StagingLocation>> addresses;
   std::deque<absl::StatusOr<ObjectStats>> uploads;
   std::deque<absl::StatusOr<MultipartUpload>> multiparts;
@@ -57,6 +59,11 @@ class FakeLakefs final : public LakefsApi {
     Note("namespace");
     return storage_namespace;
   }
+  absl::StatusOr<bool> IsReadOnly(const CallContext&,
+                                  absl::string_view) override {
+    Note("read-only?");
+    return read_only;
+  }
   absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext&,
                                                      const ObjectPath&,
                                                      bool) override {
@@ -77,6 +84,10 @@ class FakeLakefs final : public LakefsApi {
   Stats StatObject(const CallContext&, const ObjectPath&) override {
     Note("stat");
     return Take(stats);
+  }
+  Stats StatCommitted(const CallContext&, const ObjectPath&) override {
+    Note("stat@");
+    return Take(committed);
   }
   absl::StatusOr<MultipartUpload> CreatePresignMultipartUpload(
       const CallContext&, const ObjectPath&, int parts) override {

@@ -158,5 +158,30 @@ TEST(DialectTest, ALocalStoresAddressIsShownWithItsRootTwice) {
   EXPECT_FALSE(ShowsAddress("local:///srv/lake/data/x"));
 }
 
+TEST(DialectTest, TheRootOfALocalStoreIsShownOnce) {
+  const auto once = [](const std::string& shown) {
+    return WithRootOnce(shown, "/datax");
+  };
+  EXPECT_EQ(once("local:///datax/datax/lake/data/a/b"),
+            "local:///datax/lake/data/a/b");
+  EXPECT_EQ(once("local:///datax/lake/data/a/b"),
+            "local:///datax/lake/data/a/b");
+  // Of the namespace local://datax.
+  EXPECT_EQ(once("local:///datax/datax/data/a/b"),
+            "local:///datax/datax/data/a/b");
+  EXPECT_EQ(once("local:///datax/datax/datax/data/a/b"),
+            "local:///datax/datax/data/a/b");
+  // What went through lakeFS before v1.0.
+  EXPECT_EQ(once("local:///datax/datax/0123"), "local:///datax/datax/0123");
+  EXPECT_EQ(once("local:///datax/dataxy/data/a/b"),
+            "local:///datax/dataxy/data/a/b");
+  EXPECT_EQ(once("s3://datax/datax/lake/data/a/b"),
+            "s3://datax/datax/lake/data/a/b");
+  EXPECT_EQ(WithRootOnce("local:///datax/datax/lake/data/a", "/datax/"),
+            "local:///datax/lake/data/a");
+  EXPECT_EQ(WithRootOnce("local:///a/a/lake/data/a", ""),
+            "local:///a/a/lake/data/a");
+}
+
 }  // namespace
 }  // namespace lakefs::gateway

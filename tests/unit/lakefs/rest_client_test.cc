@@ -124,6 +124,39 @@ TEST_F(RestClientTest, AMissingObjectIsNothingAndAMissingRepositoryAnError) {
               StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(RestClientTest, WhatIsCommittedIsAskedOfTheBranchsLastCommit) {
+  http_.Answer(200, kStats);
+  http_.Answer(404, R"({"message":"not found"})");
+  const auto stats = client_.StatCommitted(context_, {"repo", "main", "p"});
+  ASSERT_THAT(stats, IsOk());
+  EXPECT_EQ((*stats)->physical_address, "data/x");
+  EXPECT_EQ(http_.requests[0].url,
+            "http://h:1/api/v1/repositories/repo/refs/main@/objects/"
+            "stat?path=p");
+  EXPECT_THAT(client_.StatCommitted(context_, object_),
+              IsOkAndHolds(Eq(std::nullopt)));
+}
+
+TEST_F(RestClientTest, AStatShowsTheRootOfALocalStoreOnce) {
+  RestClient client({.endpoint = "http://h:1", .local_root = "/root"}, http_,
+                    keys_);
+  http_.Answer(200, R"({"path":"p","checksum":"5d","mtime":1,)"
+                    R"("physical_address":"local:///root/root/lake/data/a"})");
+  const auto stats = client.StatObject(context_, object_);
+  ASSERT_THAT(stats, IsOk());
+  EXPECT_EQ((*stats)->physical_address, "local:///root/lake/data/a");
+}
+
+TEST_F(RestClientTest, ARepositoryThatDoesNotTellIsNotReadOnly) {
+  http_.Answer(200, R"({"id":"repo","read_only":true})");
+  http_.Answer(200, R"({"id":"repo"})");
+  http_.Answer(403, R"({"message":"no"})");
+  EXPECT_THAT(client_.IsReadOnly(context_, "repo"), IsOkAndHolds(true));
+  EXPECT_THAT(client_.IsReadOnly(context_, "repo"), IsOkAndHolds(false));
+  EXPECT_THAT(client_.IsReadOnly(context_, "repo"),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
 TEST_F(RestClientTest, ServersWithoutConfigAreAskedInTwoSteps) {
   http_.Answer(500, R"({"message":"invalid API endpoint"})");
   http_.Answer(200, R"({"blockstore_type":"s3"})");
@@ -226,6 +259,21 @@ TEST_F(RestClientTest, AnUploadCarriesMetadataAsHeaders) {
   EXPECT_EQ(HeaderOf(sent, "Content-Type"), "text/x");
   EXPECT_EQ(HeaderOf(sent, "If-None-Match"), "*");
   EXPECT_THAT(sent.url, HasSubstr("&force=true"));
+}
+
+// As releases before v1.0 take it: the type of the part is the object's.
+TEST_F(RestClientTest, AFormCarriesTheObjectsType) {
+  http_.Answer(201, kStats);
+  EXPECT_THAT(
+      client_.UploadObject(context_, object_,
+                           {.content_type = "text/x", .form_boundary = "edge"},
+                           BodyOf("hello")),
+      IsOk());
+  const HttpRequest& sent = http_.requests[0];
+  EXPECT_EQ(HeaderOf(sent, "Content-Type"),
+            "multipart/form-data; boundary=edge");
+  EXPECT_THAT(sent.body,
+              HasSubstr("\r\nContent-Type: text/x\r\n\r\nhello\r\n--edge--"));
 }
 
 TEST_F(RestClientTest, MetadataThatHeadersWouldChangeIsRefusedUnsent) {
