@@ -11,12 +11,13 @@ namespace lakefs::gateway {
 
 Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
                      WorkerPool& pool, const UploadRequest& request,
-                     bool ask_branch)
+                     bool is_large)
     : lakefs_(lakefs), request_(request) {
   // The task may outlive this call: all that it uses but lakeFS is a copy.
-  question_->task = std::packaged_task<Answers()>(
-      [context, &lakefs, object = request.object, ask_branch] {
-        return Ask(context, lakefs, object, ask_branch);
+  question_->task =
+      std::packaged_task<Answers()>([context, &lakefs, object = request.object,
+                                     is_large, force = request.force] {
+        return Ask(context, lakefs, object, is_large, force);
       });
   asked_ = question_->task.get_future();
   const auto ask = [question = question_] { question->AskIfNobodyDoes(); };
@@ -52,13 +53,18 @@ const Before& Preflight::GetBefore(const CallContext& context,
 }
 
 Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
-                                  const ObjectPath& object, bool ask_branch) {
+                                  const ObjectPath& object, bool is_large,
+                                  bool force) {
   Answers answers{.stats = lakefs.StatObject(context, object)};
   const bool absent = answers.stats.ok() && !answers.stats->has_value();
   // An object on the branch proves the branch.
-  if (ask_branch && absent) {
+  if (is_large && absent) {
     answers.branch =
         lakefs.GetBranch(context, object.repository, object.branch);
+  }
+  if (is_large && !force) {
+    answers.read_only =
+        lakefs.IsReadOnly(context, object.repository).value_or(false);
   }
   return answers;
 }
@@ -83,6 +89,14 @@ void Preflight::Take(Answers answers) {
       refusal_ = NotCommitted(status);
       return;
     }
+  }
+  if (answers.read_only) {
+    refusal_ = NotCommitted(MakeError(
+        absl::StatusCode::kPermissionDenied,
+        absl::StrCat("repository ", request_.object.repository,
+                     " is read-only; header.force writes to it all the same"),
+        Reason::kPermissionDenied));
+    return;
   }
   if (request_.if_absent && before_.object) {
     refusal_ = NotCommitted(

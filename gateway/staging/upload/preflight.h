@@ -17,8 +17,12 @@
 namespace lakefs::gateway {
 
 // Asks lakeFS what stands at the path and, where the object is large or of
-// unknown size, whether the branch exists: newer servers hand out addresses for
-// a missing branch and refuse the link when all bytes are up.
+// unknown size, whether the branch exists and can be written to: servers hand
+// out addresses for a read-only repository, newer ones for a missing branch
+// too, and refuse the link when all bytes are up.
+//
+// What may not be asked is no hindrance: who may write need not be allowed to
+// read.
 //
 // Threads: for one thread; the questions are asked on the pool's.
 class Preflight {
@@ -26,7 +30,7 @@ class Preflight {
   // Starts to ask. If the pool is full, asks here, and blocks until answered.
   // `request` must outlive this.
   Preflight(const CallContext& context, LakefsApi& lakefs, WorkerPool& pool,
-            const UploadRequest& request, bool ask_branch);
+            const UploadRequest& request, bool is_large);
 
   // Why the upload cannot succeed, if that is known by now. Does not block.
   std::optional<LinkReport> Refusal();
@@ -49,6 +53,7 @@ class Preflight {
  private:
   struct Answers {
     absl::Status branch;
+    bool read_only = false;  // the repository
     absl::StatusOr<std::optional<ObjectStats>> stats;
   };
   // Asked once, by whoever comes first; the pool may come when nobody waits any
@@ -61,7 +66,7 @@ class Preflight {
     }
   };
   static Answers Ask(const CallContext& context, LakefsApi& lakefs,
-                     const ObjectPath& object, bool ask_branch);
+                     const ObjectPath& object, bool is_large, bool force);
   void TakeIfAnswered();
   void Take(Answers answers);
 

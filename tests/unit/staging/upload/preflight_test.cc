@@ -30,7 +30,7 @@ TEST_F(PreflightTest, WhatIsAskedOnThePoolIsAskedOnce) {
   const Before& before = preflight.GetBefore();
   EXPECT_TRUE(before.known);
   EXPECT_EQ(before.object->physical_address, "A");
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "read-only?"));
 }
 
 TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
@@ -45,7 +45,7 @@ TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
     EXPECT_FALSE(preflight.GetBefore().object.has_value());
   }
   go.Notify();
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "read-only?"));
 }
 
 TEST_F(PreflightTest, AMissingBranchIsTold) {
@@ -55,6 +55,35 @@ TEST_F(PreflightTest, AMissingBranchIsTold) {
       MakeError(absl::StatusCode::kNotFound, "no branch", Reason::kNotFound);
   Preflight preflight(context_, lakefs_, pool, request_, true);
   EXPECT_THAT(preflight.Refusal()->status, HasReason(Reason::kNotFound));
+}
+
+TEST_F(PreflightTest, AReadOnlyRepositoryIsTold) {
+  WorkerPool pool(0, 0);
+  lakefs_.read_only = true;
+  lakefs_.stats.emplace_back(std::nullopt);
+  Preflight preflight(context_, lakefs_, pool, request_, true);
+  EXPECT_THAT(preflight.Refusal()->status,
+              HasReason(Reason::kPermissionDenied));
+
+  UploadRequest forced = request_;
+  forced.force = true;
+  lakefs_.stats.emplace_back(std::nullopt);
+  EXPECT_FALSE(Preflight(context_, lakefs_, pool, forced, true).Refusal());
+  lakefs_.stats.emplace_back(std::nullopt);
+  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, false).Refusal())
+      << "a small object asks as much as it costs";
+}
+
+TEST_F(PreflightTest, WhatMayNotBeAskedIsNoHindrance) {
+  WorkerPool pool(0, 0);
+  const absl::Status no = MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied);
+  lakefs_.read_only = no;
+  lakefs_.branch = no;
+  lakefs_.stats.emplace_back(std::nullopt);
+  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, true).Refusal());
+  lakefs_.stats.emplace_back(no);
+  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, true).Refusal());
 }
 
 class BusyPreflightTest : public PreflightTest {
@@ -73,7 +102,7 @@ class BusyPreflightTest : public PreflightTest {
 TEST_F(BusyPreflightTest, WhoIsAboutToLinkAsksAgain) {
   for (int i = 0; i < 3; ++i) Busy();
   lakefs_.stats.emplace_back(ObjectStats{.physical_address = "A"});
-  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  Preflight preflight(call_, lakefs_, pool_, request_, false);
   EXPECT_FALSE(preflight.GetBefore().known);
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat")) << "the pool does not wait";
   EXPECT_FALSE(preflight.Refusal());
@@ -86,7 +115,7 @@ TEST_F(BusyPreflightTest, WhoIsAboutToLinkAsksAgain) {
 
 TEST_F(BusyPreflightTest, OnlyAFewTimesAndNotPastTheCall) {
   for (int i = 0; i < 20; ++i) Busy();
-  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  Preflight preflight(call_, lakefs_, pool_, request_, false);
   EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
   EXPECT_EQ(lakefs_.calls.size(), 7U);
   lakefs_.calls.clear();
@@ -98,7 +127,7 @@ TEST_F(BusyPreflightTest, OnlyAFewTimesAndNotPastTheCall) {
 TEST_F(BusyPreflightTest, ARefusalIsNotAskedAgain) {
   lakefs_.stats.emplace_back(MakeError(absl::StatusCode::kPermissionDenied,
                                        "no", Reason::kPermissionDenied));
-  Preflight preflight(call_, lakefs_, pool_, request_, true);
+  Preflight preflight(call_, lakefs_, pool_, request_, false);
   EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
   EXPECT_FALSE(preflight.Refusal()) << "writing may be allowed all the same";
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
