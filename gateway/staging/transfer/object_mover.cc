@@ -8,6 +8,7 @@
 #include "gateway/lakefs/dialect.h"
 #include "gateway/objectstore/url_expiry.h"
 #include "gateway/staging/repeat.h"
+#include "gateway/staging/transfer/hear_out.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -290,7 +291,18 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   link_before_ = LinkBefore(*location, began_);
   auto begun = Repeat(
       context_, deps_.store_budget, random_,
-      [&] { return Store().BeginParts(context_, *location, part_bytes); },
+      [&] {
+        using Begun = std::unique_ptr<PartedUpload>;
+        return HearOut<Begun>(
+            context_, deps_.background,
+            [&store = Store(), location = *location,
+             part_bytes](const CallContext& own) {
+              return store.BeginParts(own, location, part_bytes);
+            },
+            [](const CallContext& own, const Begun& upload) {
+              return upload->Abort(own);
+            });
+      },
       kForBytes);
   if (!begun.ok()) return begun.status();
   PartedUpload& upload = **begun;

@@ -11,6 +11,7 @@
 #include "gateway/base/error.h"
 #include "gateway/objectstore/url_expiry.h"
 #include "gateway/staging/repeat.h"
+#include "gateway/staging/transfer/hear_out.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -48,7 +49,16 @@ absl::StatusOr<std::unique_ptr<PresignedMultipart>> PresignedMultipart::Begin(
   auto upload = Repeat(
       context, deps.lakefs_budget, random,
       [&] {
-        return deps.lakefs.CreatePresignMultipartUpload(context, object, urls);
+        LakefsApi& lakefs = deps.lakefs;
+        return HearOut<MultipartUpload>(
+            context, deps.pool,
+            [&lakefs, object, urls](const CallContext& own) {
+              return lakefs.CreatePresignMultipartUpload(own, object, urls);
+            },
+            [&lakefs, object](const CallContext& own,
+                              const MultipartUpload& begun) {
+              return lakefs.AbortPresignMultipartUpload(own, object, begun);
+            });
       },
       kForBytes);
   if (!upload.ok()) return upload.status();

@@ -22,7 +22,7 @@ struct MultipartDependencies {
   LakefsApi& lakefs;
   ObjectStore& store;
   RetryBudget& lakefs_budget;
-  WorkerPool& pool;  // for URLs that are asked for ahead
+  WorkerPool& pool;  // for the begin, and URLs that are asked for ahead
 };
 
 // Parts of one object at presigned URLs. Where lakeFS gives out URLs one at a

@@ -191,6 +191,8 @@ TEST_F(PresignedMultipartTest, AnAbortIsLakefssOwn) {
 
 TEST_F(PresignedMultipartTest, UrlsAreAskedForAheadUpToTheLastPart) {
   WorkerPool pool(1, 1);
+  RealClock clock;
+  const CallContext context(clock, clock.Now() + minutes(1), "test");
   lakefs_.part_urls = {"u3", "u4", "u5"};
   lakefs_.multiparts.push_back(
       MultipartUpload{.physical_address = "A", .presigned_urls = {"u1", "u2"}});
@@ -202,11 +204,11 @@ TEST_F(PresignedMultipartTest, UrlsAreAskedForAheadUpToTheLastPart) {
       ++asked;
     };
     auto multipart =
-        *PresignedMultipart::Begin(context_, {lakefs_, store_, budget_, pool},
+        *PresignedMultipart::Begin(context, {lakefs_, store_, budget_, pool},
                                    object_, one_by_one_, 4, random_);
     Rope bytes;
     bytes.Append("x");
-    EXPECT_THAT(multipart->PutPart(context_, 1, bytes), IsOk());
+    EXPECT_THAT(multipart->PutPart(context, 1, bytes), IsOk());
     const auto all = [&]()
                          ABSL_SHARED_LOCKS_REQUIRED(mu) { return asked == 3; };
     absl::MutexLock lock(&mu);
