@@ -32,7 +32,7 @@ LinkRun::Ended LinkRun::AfterStoreRefused() {
 LinkRun::Ended LinkRun::FinishByLink() {
   const absl::StatusOr<Sight> sight = path_.Look(context_);
   if (!sight.ok()) return CannotTell(sight.status());
-  if (*sight == Sight::kOurs) return ProveOurs();
+  if (*sight == Sight::kOurs) return ProveOurs("lost_answer");
   if (*sight == Sight::kAnothers) return AfterAnothers();
   link_.placement.multipart.reset();
   link_.unproven_bytes = true;

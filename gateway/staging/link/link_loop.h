@@ -24,6 +24,16 @@ struct LinkOptions {
   std::chrono::milliseconds reserve{2'000};
   // For finding out after the call has ended with a link in flight.
   std::chrono::milliseconds find_out{5'000};
+  // How long the commit is waited for that decides about an entry of ours. The
+  // slowest of a hundred took 141 ms; a branch of millions of changes takes
+  // longer.
+  std::chrono::milliseconds commit_patience{10'000};
+  // The same where it is not known of any commit. An entry that stands so long,
+  // and no commit takes, is believed.
+  std::chrono::milliseconds settled_after{1'000};
+  // How long is looked for what was sent through lakeFS, got no answer, and
+  // cannot be sent again: lakeFS may still be storing it.
+  std::chrono::milliseconds look_on{10'000};
   // Between a link that is sent and the end of its address's life.
   std::chrono::milliseconds expiry_margin{30'000};
   BackoffOptions backoff;
@@ -35,34 +45,48 @@ struct LinkOptions {
 //  answer            | stat shows      | then
 //  ------------------+-----------------+---------------------------------------
 //  200               |                 | COMMITTED
-//  409, after a lost | A               | back off, link A again
+//  409, after a lost | A               | back off, prove A
 //    link            | another's       | as for lost
 //                    | else            | back off, link A again; at the second
 //                    |                 |   409, as below: the lost link is
 //                    |                 |   refused like these
 //  409, a location   |                 | bytes there, link at once
 //  409               |                 | back off, new address
-//  412               | A               | link A without the condition: its 200
-//                    |                 |   is the proof, the stat is not
+//  412               | A               | prove A: the stat does not
 //                    | nothing         | link A with the condition
 //                    | another's       | ALREADY_EXISTS
-//  lost, 5xx, 429,   | A               | link A again, without the condition
+//  lost, 5xx, 429,   | A               | prove A
 //    423             | as before       | back off, link A again
 //                    | another's       | SUPERSEDED; if_absent: ALREADY_EXISTS
-//  400 expired, used | A               | COMMITTED; if it was seen under a 412
-//                    |                 |   and could not be proven: UNKNOWN
+//  400 expired, used | A               | by commit
 //                    | another's       | as for lost, if one was lost before
 //                    | else            | new address
-//  400 else          |                 | NOT_FOUND if the branch is missing,
+//  400 else          | A, before       | by commit: A is not signed
+//                    |                 | NOT_FOUND if the branch is missing,
 //                    |                 |   else NOT_COMMITTED
 //  never left        |                 | back off, link A again
 //  anything else     |                 | NOT_COMMITTED
 //
+// To prove A is to link it again without the condition: the 200 is the proof.
+// Where A can be linked no more (releases that take an address once; what went
+// through lakeFS), A stays if its write had no condition. Else a commit that
+// got in between keeps it or drops it, and that is seen:
+//
+//  BRANCH shows      | BRANCH@ shows   | then
+//  ------------------+-----------------+---------------------------------------
+//                    | A               | COMMITTED
+//  nothing           |                 | lost: new address, with the condition
+//  another's         |                 | ALREADY_EXISTS, UNKNOWN
+//  A                 | else            | look again, for 10 s at most. UNKNOWN
+//                    |                 |   then after a 412, which says that a
+//                    |                 |   commit is under way; else A is
+//                    |                 |   believed after one second
+//
 // A complete is a link without a condition, with these rows of its own:
 //
-//  lost, 5xx         | A               | link A: its parts are together
+//  lost, 5xx         | A               | prove A: its parts are together
 //                    | else            | as above, but complete again
-//  NoSuchUpload,     | A               | link A
+//  NoSuchUpload,     | A               | prove A
 //    after a lost    | another's       | SUPERSEDED
 //    complete        | else            | it has done the store's half: link A,
 //                    |                 |   then read a byte back before
@@ -75,11 +99,20 @@ struct LinkOptions {
 //                    |                 |   ours, when a call is resumed
 //  InvalidPart       |                 | the store has lost a part: new address
 //
-// On releases that take an address once, a stat that shows A is believed; after
-// a 412, a second one a second later, and if that shows another's the outcome
-// is UNKNOWN. After a lost link A is linked again all the same: it may still
-// come, and only if A turns out to be used up, and a second stat does not show
-// it, is a new address taken. After a 412, A is used up for certain.
+// An upload through lakeFS is a link that brings its bytes along. A is what
+// carries the call's mark, and a new address is to send the bytes once more:
+//
+//  201, another size |                 | DATA_LOSS, UNKNOWN
+//  lost, before the  |                 | never left: lakeFS writes nothing that
+//    last byte left  |                 |   has not come to its end
+//  lost, and the     | else            | look on, for 10 s at most; then
+//  UNKNOWN
+//    bytes are gone  |                 |
+//
+// On releases that take an address once, A is linked again all the same after a
+// lost link: it may still come, and only if A turns out to be used up, and a
+// second stat does not show it, is a new address taken. After a 412, A is used
+// up for certain.
 //
 // NOT_COMMITTED becomes UNKNOWN where an earlier link was lost, ALREADY_EXISTS
 // or not: it may have taken effect before another's, or may still. A 412 over
@@ -88,7 +121,8 @@ struct LinkOptions {
 //
 // Rounds are bounded, and the whole lives inside the deadline of the call. If
 // that ends with a link in flight, the loop still looks what became of it, on
-// time of its own, but links nothing that it does not see.
+// time of its own, but links nothing that it does not see. What stays UNKNOWN
+// is decided later by the same rows.
 //
 // An address is never linked past its life: it counts as expired before.
 //

@@ -31,10 +31,23 @@ LinkReport LinkRun::AlreadyExists() const {
       .rounds = link_.rounds};
   if (link_.lost) {
     // It may have stood there before the other, or come when the other goes.
-    report.outcome = Outcome::kUnknown;
-    report.undecided = std::make_shared<const UndecidedLink>(link_);
+    LeaveUndecided(report);
   }
   return report;
+}
+
+// lakeFS has taken it, and has other bytes than were sent.
+LinkReport LinkRun::WrongSize() const {
+  return {
+      .status = failure_, .outcome = Outcome::kUnknown, .rounds = link_.rounds};
+}
+
+// The bytes end with the call.
+void LinkRun::LeaveUndecided(LinkReport& report) const {
+  auto undecided = std::make_shared<UndecidedLink>(link_);
+  undecided->placement.send = nullptr;
+  report.outcome = Outcome::kUnknown;
+  report.undecided = std::move(undecided);
 }
 
 LinkReport LinkRun::CannotTell(const absl::Status& why) {
@@ -52,8 +65,7 @@ LinkReport LinkRun::Failed(absl::Status status) const {
   }
   if (!context_.Over().ok()) report.status = OverWithLastError();
   if (!link_.MayStand()) return report;
-  report.outcome = Outcome::kUnknown;
-  report.undecided = std::make_shared<const UndecidedLink>(link_);
+  LeaveUndecided(report);
   if (!absl::IsDeadlineExceeded(report.status) &&
       !absl::IsCancelled(report.status)) {
     ErrorDetails details = DetailsOf(report.status);

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "gateway/base/clock.h"
-#include "gateway/lakefs/types.h"
+#include "gateway/lakefs/lakefs_api.h"
 
 namespace lakefs::gateway {
 
@@ -30,6 +30,11 @@ struct StoredMultipart {
   std::vector<StoredPart> parts;
 };
 
+// Sends the object's bytes through lakeFS, once; lakeFS stores and links them
+// in one. Tells `request` how many they are.
+using SendThrough = std::function<LinkAnswer(
+    const CallContext& context, LinkRequest& request, bool if_absent)>;
+
 // The object's bytes, acknowledged by the store at an address.
 struct Placement {
   StagingLocation location;
@@ -37,9 +42,16 @@ struct Placement {
   // Set if the parts are yet to be put together. Then the first link is
   // lakeFS's complete, which does both.
   std::optional<StoredMultipart> multipart;
-  // Whether the address can be linked again after a link that failed. Where it
-  // cannot (v0.90 to v1.21), a stat may be believed instead.
+  // Set if the bytes are with the caller yet, and go through lakeFS: then the
+  // link is an upload by `send`, and what became of it is known by a mark in
+  // the user metadata, since there is no address beforehand.
+  bool through_lakefs = false;
+  SendThrough send;
+  // Whether the address can be linked again after a link that failed. Those of
+  // v0.90 to v1.21 cannot, nor those of what went through lakeFS.
   bool relinkable = true;
+  // Whether it is of an earlier call with the same request_id.
+  bool earlier = false;
   // When lakeFS takes the address no more.
   TimePoint link_before = TimePoint::max();
 };

@@ -9,10 +9,8 @@
 namespace lakefs::gateway {
 namespace {
 
-// From the first look at a path to the second, where an address is used up. By
+// From the first look at a path to the second, where an address is used up by
 // nobody who can be seen: lakeFS takes the address first, and writes then.
-// Under a 412, by an entry of ours: of 183 seen once under v1.21.0, 3 were
-// dropped.
 constexpr std::chrono::seconds kSecondLook{1};
 
 // Some of the call's time is kept for finding out.
@@ -47,34 +45,47 @@ LinkReport LinkRun::Run(Placement placement) {
 
 LinkReport LinkRun::Resume(bool look_only) {
   look_only_ = look_only;
-  failure_ =
-      MakeError(absl::StatusCode::kUnavailable, "an earlier link got no answer",
-                Reason::kUpstreamConnectionLost);
-  if (auto report = AfterLostAnswer()) return *std::move(report);
-  return Loop();
+  failure_ = link_.lost ? MakeError(absl::StatusCode::kUnavailable,
+                                    "an earlier link got no answer",
+                                    Reason::kUpstreamConnectionLost)
+                        : LostToCommit();
+  Ended ended = link_.lost ? AfterLostAnswer() : AfterPreconditionFailed();
+  return ended ? *std::move(ended) : Loop();
 }
 
 LinkReport LinkRun::Loop() {
   while (true) {
-    auto pass = gate_.Enter(context_);
-    if (!pass.ok()) {
-      if (failure_.ok()) failure_ = pass.status();
+    const absl::StatusOr<LinkAnswer> answer = Attempt();
+    if (!answer.ok()) {
+      if (failure_.ok()) failure_ = answer.status();
       return Failed(failure_);
     }
-    const LinkAnswer answer = Attempt();
-    pass->Done(answer.stats.status());
-    if (answer.stats.ok()) {
+    if (answer->stats.ok()) {
       budget_.Succeeded();
-      if (auto report = AfterSuccess(*answer.stats)) return *std::move(report);
+      if (auto report = AfterSuccess(*answer->stats)) return *std::move(report);
     } else {
-      failure_ = answer.stats.status();
-      if (auto report = AfterFailure(answer)) return *std::move(report);
+      failure_ = answer->stats.status();
+      if (auto report = AfterFailure(*answer)) return *std::move(report);
     }
     if (++links_ == options_.max_links) return Failed(failure_);
   }
 }
 
-LinkAnswer LinkRun::Attempt() {
+// An error if the call is over before its turn comes.
+absl::StatusOr<LinkAnswer> LinkRun::Attempt() {
+  link_.conditional |= conditional_;
+  // No others wait for one that takes as long as its caller sends.
+  if (const SendThrough& send = link_.placement.send) {
+    return send(context_, link_.request, conditional_);
+  }
+  auto pass = gate_.Enter(context_);
+  if (!pass.ok()) return pass.status();
+  LinkAnswer answer = Send();
+  pass->Done(answer.stats.status());
+  return answer;
+}
+
+LinkAnswer LinkRun::Send() {
   const Placement& placement = link_.placement;
   const LinkRequest& request = link_.request;
   if (context_.clock().Now() >=
@@ -120,9 +131,12 @@ LinkRun::Ended LinkRun::AfterFailure(const LinkAnswer& answer) {
     case Reason::kUpstreamRejected:
       return AfterRejection();
     case Reason::kUpstreamUnreachable:
-      return BackOff();
+      if (auto ended = BackOff()) return ended;
+      return SameAgain();
     case Reason::kStoreRejected:
       return AfterStoreRefused();
+    case Reason::kSizeMismatch:
+      return absl::IsDataLoss(failure_) ? WrongSize() : Failed(failure_);
     default:
       return Ambiguous(failure_) ? AfterLostAnswer() : Failed(failure_);
   }
@@ -137,14 +151,14 @@ LinkRun::Ended LinkRun::AfterConflict(
     if (*sight == Sight::kOurs) {
       // One call never links two objects.
       if (auto ended = BackOff()) return ended;
-      return ProveOurs();
+      return ProveOurs(rescue_);
     }
     if (link_.lost && *sight == Sight::kAnothers) return AfterAnothers();
     // The lost one may still come; if lakeFS refuses this address twice, it
     // refuses that one too.
     if (link_.lost && !look_only_ && !std::exchange(refused_, true)) {
       if (auto ended = BackOff()) return ended;
-      return kLinkAgain;
+      return SameAgain();
     }
   }
   if (!try_here && place_) {
@@ -160,10 +174,10 @@ LinkRun::Ended LinkRun::AfterPreconditionFailed() {
   switch (*sight) {
     case Sight::kOurs:
       // A commit got in between. The entry may stand in a staging area that is
-      // about to be dropped, so seeing it proves nothing.
-      rescue_ = "false_precondition";
-      doubtful_ = true;
-      return link_.placement.relinkable ? ProveOurs() : LookOnceMore();
+      // about to be dropped, so seeing it proves nothing. (Where an attempt was
+      // lost, that one may have met the condition instead.)
+      link_.doubtful |= !link_.lost;
+      return ProveOurs("false_precondition");
     case Sight::kNothing:
       return AfterLostWrite();
     case Sight::kBefore:
@@ -176,6 +190,7 @@ LinkRun::Ended LinkRun::AfterPreconditionFailed() {
 // Commits do that once or twice; more often it is something else.
 LinkRun::Ended LinkRun::AfterLostWrite() {
   rescue_ = "lost_write";
+  failure_ = LostToCommit();
   if (++lost_writes_ > 2) {
     failure_ = MakeError(absl::StatusCode::kAborted,
                          absl::StrCat("lakeFS says again and again that ",
@@ -184,7 +199,7 @@ LinkRun::Ended LinkRun::AfterLostWrite() {
                          Reason::kLinkConflict);
     if (auto ended = BackOff()) return ended;
   }
-  return LinkAgain(link_.request.if_absent);
+  return LinkAgain();
 }
 
 LinkRun::Ended LinkRun::AfterLostAnswer() {
@@ -195,17 +210,19 @@ LinkRun::Ended LinkRun::AfterLostAnswer() {
     if (!sight.ok()) return CannotTell(sight.status());
     switch (*sight) {
       case Sight::kOurs:
-        rescue_ = "lost_answer";
-        return ProveOurs();
+        return ProveOurs("lost_answer");
       case Sight::kBefore:
       case Sight::kNothing:
         if (link_.request.if_absent && path_.seen()) return AlreadyExists();
         if (auto ended = BackOff()) return ended;
-        if (look_only_) continue;
+        if (look_only_) {
+          if (context_.clock().Now() < look_until_) continue;
+          return Failed(failure_);
+        }
         // The same address, even where it may be burnt: the lost link may
         // still come, and of an address only one can.
         conditional_ = link_.request.if_absent;
-        return kLinkAgain;
+        return SameAgain();
       case Sight::kAnothers:
         return AfterAnothers();
     }
@@ -229,57 +246,59 @@ LinkRun::Ended LinkRun::AfterUnusableAddress() {
   }
   if (!sight.ok()) return CannotTell(sight.status());
   if (*sight == Sight::kOurs) {
-    // What was seen under a 412, or has no proven bytes, is no more certain
-    // for an address that cannot prove it any longer.
-    if (link_.placement.relinkable && (doubtful_ || link_.unproven_bytes)) {
-      return Failed(failure_);
-    }
+    // That its bytes are there is no more certain.
+    if (link_.unproven_bytes) return Failed(failure_);
     rescue_ = "used_address";
-    return Committed(*path_.seen());
+    return AwaitCommit();
   }
   if (link_.lost && *sight == Sight::kAnothers) return AfterAnothers();
   return NewRound(std::nullopt);
 }
 
-// A 400 about the address's signature can mean that the branch is missing.
+// A 400 about the address's signature can mean that the branch is missing; or,
+// where ours was seen at it, that the address has none.
 LinkRun::Ended LinkRun::AfterRejection() {
+  if (link_.visible && !link_.unproven_bytes) return AwaitCommit();
   const ObjectPath& object = link_.request.object;
   const absl::Status branch =
       lakefs_.GetBranch(context_, object.repository, object.branch);
   return Failed(ReasonOf(branch) == Reason::kNotFound ? branch : failure_);
 }
 
-// A link of what is seen, whose 200 is the proof.
-LinkRun::Ended LinkRun::ProveOurs() {
+// A link of what is seen, whose 200 is the proof. To see what an earlier call
+// has linked rescues nothing.
+LinkRun::Ended LinkRun::ProveOurs(absl::string_view rescue) {
   link_.placement = link_.ours.at(path_.seen()->physical_address);
-  if (!link_.placement.relinkable) return Committed(*path_.seen());
+  if (link_.placement.earlier) {
+    link_.doubtful = false;
+  } else {
+    rescue_ = rescue;
+  }
+  if (!link_.placement.relinkable) return AwaitCommit();
   link_.placement.multipart.reset();  // an entry comes after its object
   conditional_ = false;
   return kLinkAgain;
 }
 
-// An address that cannot prove it any longer: by then the commit is over, and
-// what it drops is gone.
-LinkRun::Ended LinkRun::LookOnceMore() {
-  if (!context_.Sleep(kSecondLook).ok()) return Failed(failure_);
-  const absl::StatusOr<Sight> sight = path_.Look(context_);
-  if (!sight.ok()) return CannotTell(sight.status());
-  if (*sight == Sight::kOurs) return ProveOurs();
-  if (*sight != Sight::kNothing) {
-    // Ours stood there, and what became of it cannot be told.
-    link_.lost = true;
-    return AlreadyExists();
-  }
-  rescue_ = "lost_write";
-  return NewRound(std::nullopt);
-}
-
 // Links the same address again or, where it is burnt, another.
-LinkRun::Ended LinkRun::LinkAgain(bool conditional) {
+LinkRun::Ended LinkRun::LinkAgain() {
   if (look_only_) return Failed(failure_);
   if (!link_.placement.relinkable) return NewRound(std::nullopt);
-  conditional_ = conditional;
+  conditional_ = link_.request.if_absent;
   return kLinkAgain;
+}
+
+// The same attempt once more.
+LinkRun::Ended LinkRun::SameAgain() {
+  if (link_.placement.through_lakefs) return NewRound(std::nullopt);
+  return kLinkAgain;
+}
+
+// What was lost may still come, and its bytes cannot be sent again.
+LinkRun::Ended LinkRun::LookOn() {
+  look_only_ = true;
+  look_until_ = context_.clock().Now() + options_.look_on;
+  return AfterLostAnswer();
 }
 
 LinkRun::Ended LinkRun::NewRound(const std::optional<StagingLocation>& where) {
@@ -290,6 +309,7 @@ LinkRun::Ended LinkRun::NewRound(const std::optional<StagingLocation>& where) {
   }
   absl::StatusOr<Placement> placement = place_(where);
   if (!placement.ok()) {
+    if (link_.placement.through_lakefs && link_.lost) return LookOn();
     // That the bytes cannot be had again says less than why they are needed.
     const bool lost = (absl::IsDataLoss(failure_) ||
                        ReasonOf(failure_) == Reason::kLinkAddressExpired) &&
@@ -314,6 +334,7 @@ LinkRun::Ended LinkRun::BackOff() {
 void LinkRun::Adopt(Placement placement) {
   link_.placement = std::move(placement);
   link_.dropped = false;
+  if (link_.placement.through_lakefs) return;
   link_.ours[link_.placement.location.physical_address] = link_.placement;
 }
 

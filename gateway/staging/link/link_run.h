@@ -12,7 +12,8 @@ namespace lakefs::gateway {
 
 // The loop of LinkLoop. Each After… is a row of the table in link_loop.h: it
 // returns the report, or nothing to link again. The rows of a complete are in
-// complete_rows.cc, the reports in link_report.cc.
+// complete_rows.cc, those by which a commit decides in commit_rows.cc, the
+// reports in link_report.cc.
 //
 // Threads: one.
 class LinkRun {
@@ -36,7 +37,8 @@ class LinkRun {
   static constexpr std::nullopt_t kLinkAgain = std::nullopt;
 
   LinkReport Loop();
-  LinkAnswer Attempt();
+  absl::StatusOr<LinkAnswer> Attempt();
+  LinkAnswer Send();
   StagingMetadata Metadata() const;
 
   Ended AfterSuccess(const ObjectStats& stats);
@@ -49,6 +51,10 @@ class LinkRun {
   Ended AfterUnusableAddress();
   Ended AfterRejection();
 
+  // commit_rows.cc
+  Ended AwaitCommit();
+  absl::Status LostToCommit() const;
+
   // complete_rows.cc
   Ended AfterStoreRefused();
   Ended FinishByLink();
@@ -58,9 +64,10 @@ class LinkRun {
   absl::Status Undone(absl::Status status);
 
   // What the rows lead to.
-  Ended ProveOurs();
-  Ended LookOnceMore();
-  Ended LinkAgain(bool conditional);
+  Ended ProveOurs(absl::string_view rescue);
+  Ended LinkAgain();
+  Ended SameAgain();
+  Ended LookOn();
   Ended NewRound(const std::optional<StagingLocation>& where);
   Ended BackOff();
   void Adopt(Placement placement);
@@ -69,9 +76,11 @@ class LinkRun {
   LinkReport Committed(ObjectStats stats) const;
   LinkReport Superseded() const;
   LinkReport AlreadyExists() const;
+  LinkReport WrongSize() const;
   LinkReport CannotTell(const absl::Status& why);
   LinkReport Failed(absl::Status status) const;
   absl::Status OverWithLastError() const;
+  void LeaveUndecided(LinkReport& report) const;
   ObjectStats OurStats() const;
 
   LakefsApi& lakefs_;
@@ -91,9 +100,9 @@ class LinkRun {
   std::optional<StagingLocation> try_here_;
   bool refused_ = false;    // by a 409, since one was lost
   bool undo_lost_ = false;  // an answer to what takes an entry away
-  bool doubtful_ = false;   // a 412 was met by an entry of ours
   int lost_writes_ = 0;     // 412s with nothing to be seen
   bool look_only_ = false;
+  TimePoint look_until_ = TimePoint::max();
   absl::string_view rescue_;
 };
 

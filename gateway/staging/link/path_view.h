@@ -30,17 +30,22 @@ class PathView {
   // Stats the path.
   absl::StatusOr<Sight> Look(const CallContext& context);
 
-  // The object that the last look has shown.
+  // Stats what is committed at the path. The object, if that is ours.
+  absl::StatusOr<std::optional<ObjectStats>> LookCommitted(
+      const CallContext& context);
+
+  // The object that the last Look has shown.
   const std::optional<ObjectStats>& seen() const { return seen_; }
 
   // Reads of the object at the path whether it has bytes.
   absl::StatusOr<bool> ReadBack(const CallContext& context);
 
  private:
-  void NameAsLinked();
-  void AdoptEarlier();
+  bool Recognize(ObjectStats& stats);
+  bool IsOfThisCall(const ObjectStats& stats) const;
   bool IsEarlier(const ObjectStats& stats) const;
-  Sight Classify() const;
+  void Adopt(const ObjectStats& stats, bool earlier);
+  Sight Classify();
 
   LakefsApi& lakefs_;
   RetryBudget& budget_;

@@ -4,10 +4,28 @@
 
 namespace lakefs::gateway {
 
-bool CameBySame(const UserMetadata& a, const UserMetadata& b) {
-  const auto in_a = a.find(kRequestIdKey);
-  const auto in_b = b.find(kRequestIdKey);
+namespace {
+
+bool SameMark(const UserMetadata& a, const UserMetadata& b, const char* key) {
+  const auto in_a = a.find(key);
+  const auto in_b = b.find(key);
   return in_a != a.end() && in_b != b.end() && in_a->second == in_b->second;
+}
+
+}  // namespace
+
+bool CameBySame(const UserMetadata& a, const UserMetadata& b) {
+  return SameMark(a, b, kRequestIdKey);
+}
+
+bool SameUpload(const UserMetadata& a, const UserMetadata& b) {
+  return SameMark(a, b, kUploadIdKey);
+}
+
+bool SameMetadata(UserMetadata a, UserMetadata b) {
+  a.erase(kUploadIdKey);
+  b.erase(kUploadIdKey);
+  return a == b;
 }
 
 bool SameHeader(const UploadRequest& a, const UploadRequest& b) {
@@ -29,12 +47,7 @@ UserMetadata MarkedMetadata(const UploadRequest& request) {
 }
 
 bool SameHeader(const UploadRequest& request, const ObjectStats& stats) {
-  UserMetadata metadata = MarkedMetadata(request);
-  if (const auto nonce = stats.user_metadata.find(kUploadIdKey);
-      nonce != stats.user_metadata.end()) {
-    metadata.insert(*nonce);
-  }
-  return metadata == stats.user_metadata &&
+  return SameMetadata(MarkedMetadata(request), stats.user_metadata) &&
          (!request.size_bytes || !stats.size_bytes ||
           *request.size_bytes == *stats.size_bytes) &&
          (request.content_type.empty() ||

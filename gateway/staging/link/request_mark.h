@@ -10,8 +10,8 @@ namespace lakefs::gateway {
 // request_id an object came by.
 inline constexpr char kRequestIdKey[] = "lakefs-staging-request-id";
 
-// User metadata that tells one attempt of THROUGH_LAKEFS from all others, since
-// there is no address beforehand.
+// User metadata that tells what one call has sent through lakeFS from all else,
+// since there is no address beforehand.
 inline constexpr char kUploadIdKey[] = "lakefs-staging-upload-id";
 
 // The user metadata of the object: the caller's, and the request_id.
@@ -23,6 +23,12 @@ bool CameBy(const UploadRequest& request, const ObjectStats& stats);
 
 // Whether both were linked by calls with the same request_id.
 bool CameBySame(const UserMetadata& a, const UserMetadata& b);
+
+// Whether both were sent through lakeFS by the same call.
+bool SameUpload(const UserMetadata& a, const UserMetadata& b);
+
+// Whether both are the same but for what tells calls through lakeFS apart.
+bool SameMetadata(UserMetadata a, UserMetadata b);
 
 // Whether both ask for the same object, under the same conditions.
 bool SameHeader(const UploadRequest& a, const UploadRequest& b);

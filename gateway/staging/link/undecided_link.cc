@@ -22,11 +22,14 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
   // Whatever else comes to stand there has come after it.
   UndecidedLink link{.request = std::move(request),
                      .before = {.known = true},
-                     .visible = true};
+                     .visible = true,
+                     .lost = true};
+  link.conditional = link.request.if_absent;
   link.request.size_bytes = stats.size_bytes.value_or(0);
   link.request.mtime = FromEpochSeconds(stats.mtime);
   link.placement = {.location = {.physical_address = stats.physical_address},
-                    .checksum = stats.checksum};
+                    .checksum = stats.checksum,
+                    .earlier = true};
   // A stat shows none, and any will do.
   const bool wants_token = !server.pre_sign_support.has_value();
   if (wants_token) link.placement.location.token = "any";

@@ -21,6 +21,12 @@ struct UndecidedLink {
   bool unproven_bytes = false;  // linked on the word of a lost complete
   bool lost = false;            // an attempt whose answer is unknown
   bool dropped = false;         // the placement's parts, by an abort of ours
+  // A write of ours was under the condition, or may have been: only such an
+  // entry can be dropped by a commit.
+  bool conditional = false;
+  // Ours was met by a 412 that only a commit can have made: that commit keeps
+  // the entry, or drops it.
+  bool doubtful = false;
 
   // Whether something of ours may stand at the path, or may yet come there.
   bool MayStand() const { return lost || visible; }

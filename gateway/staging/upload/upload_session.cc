@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/lakefs/dialect.h"
 #include "gateway/staging/link/request_mark.h"
 #include "gateway/staging/repeat.h"
 #include "gateway/staging/upload/preflight.h"
@@ -70,8 +71,6 @@ struct UploadSession::Addresses {
 
 UploadSession::UploadSession(UploadDependencies dependencies)
     : deps_(dependencies),
-      through_lakefs_(deps_.mover.lakefs, deps_.link_loop,
-                      deps_.mover.lakefs_budget),
       finding_out_ends_(deps_.clock, TimePoint::max(), "finding out") {}
 
 UploadReport UploadSession::Run(const CallContext& context,
@@ -129,7 +128,7 @@ absl::StatusOr<KnownUpload> UploadSession::Find(
     FindOut(context.WithDeadline(until), request_id, upload.report.link,
             random);
   } else if (!upload.running && link.outcome == Outcome::kUnknown) {
-    // It went through lakeFS, and only its mark can tell.
+    // Nothing is kept of it, and only its mark can tell.
     auto found = FindAtPath(context, request_id, upload.object, random);
     if (found.ok()) return found;
   }
@@ -154,11 +153,11 @@ absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
   if (!*stats || !CameBy(request, **stats)) return unknown;
   const auto server = deps_.server_info.Get(context, random);
   if (!server.ok()) return server.status();
-  const UndecidedLink link =
-      UndecidedOf({.object = *object,
-                   .user_metadata = (*stats)->user_metadata,
-                   .content_type = (*stats)->content_type},
-                  **stats, *server);
+  UndecidedLink link = UndecidedOf({.object = *object,
+                                    .user_metadata = (*stats)->user_metadata,
+                                    .content_type = (*stats)->content_type},
+                                   **stats, *server);
+  link.conditional = true;  // for all that is known
   return KnownUpload{
       .object = *object,
       .report = {.link = deps_.link_loop.FindOut(context, link, random)}};
@@ -216,18 +215,19 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
     }
     return report;
   }
-  if (upload.earlier) return Resume(upload, *server);
+  if (upload.earlier) {
+    return upload.earlier->plan == Plan::kThroughLakefs
+               ? ResumeThroughLakefs(upload, *server)
+               : Resume(upload, *server);
+  }
   const auto plan = ChoosePlan(
       *server, NeedsLink(request),
       {request.size_bytes.value_or(0), request.size_bytes.has_value()},
       deps_.mover.plan);
   if (!plan.ok()) return NotCommitted(plan.status());
   upload.plan = *plan;
-  if (*plan == Plan::kThroughLakefs) {
-    return through_lakefs_.Run(upload.context, request, *server, upload.reader,
-                               upload.random);
-  }
-  return MoveAndLink(upload, *server);
+  return *plan == Plan::kThroughLakefs ? SendThroughLakefs(upload, *server)
+                                       : MoveAndLink(upload, *server);
 }
 
 LinkReport UploadSession::MoveAndLink(Upload& upload,
@@ -284,6 +284,42 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
       !addresses.all.contains(report.object->physical_address);
   Settle(mover, addresses, report);
   upload.bytes_resent = mover.bytes_resent();
+  return report;
+}
+
+// What stands at the path is looked at first: the bytes and the link are one
+// here.
+LinkReport UploadSession::SendThroughLakefs(Upload& upload,
+                                            const ServerConfig& server) {
+  const UploadRequest& request = upload.request;
+  if (auto s = ThroughLakefs::Check(request, server); !s.ok()) {
+    return NotCommitted(s);
+  }
+  Preflight preflight(upload.context, deps_.mover.lakefs,
+                      deps_.mover.background, request,
+                      /*ask_branch=*/false);
+  Before before = preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
+                                      upload.random);
+  if (const auto& earlier = preflight.Earlier()) {
+    upload.earlier_stands = true;
+    return ProveEarlier(upload, server, *earlier);
+  }
+  if (auto refusal = preflight.Refusal()) return *std::move(refusal);
+  // Where metadata are dropped, ours cannot be told from another's that came
+  // since. So another's counts as older, and ours is sent until lakeFS says
+  // that it has it.
+  if (DialectOf(server).form_upload) before = {};
+  const std::string upload_id = ThroughLakefs::NewUploadId(upload.random);
+  ThroughLakefs through(deps_.mover.lakefs, server, upload.reader, upload_id);
+  LinkRequest link = LinkRequestOf(request, request.size_bytes.value_or(0));
+  link.user_metadata[kUploadIdKey] = upload_id;
+  LinkReport report = deps_.link_loop.Run(
+      upload.context, link, before, through.First(),
+      [&](const std::optional<StagingLocation>&) { return through.Again(); },
+      upload.random);
+  upload.earlier_stands =
+      report.status.ok() && report.object && CameBy(request, *report.object) &&
+      !SameUpload(link.user_metadata, report.object->user_metadata);
   return report;
 }
 
@@ -350,6 +386,28 @@ LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
   return report;
 }
 
+LinkReport UploadSession::ResumeThroughLakefs(Upload& upload,
+                                              const ServerConfig& server) {
+  const UndecidedLink& undecided = *upload.earlier->link.undecided;
+  upload.plan = Plan::kThroughLakefs;
+  const auto check_whole = [&] {
+    const Integrity& came = upload.reader.integrity();
+    const auto& crc32c = upload.earlier->crc32c;
+    return came.crc32c() == crc32c.value_or(came.crc32c()) ? absl::OkStatus()
+                                                           : OtherHeader();
+  };
+  const auto id = undecided.request.user_metadata.find(kUploadIdKey);
+  ThroughLakefs through(deps_.mover.lakefs, server, upload.reader,
+                        id != undecided.request.user_metadata.end()
+                            ? id->second
+                            : ThroughLakefs::NewUploadId(upload.random),
+                        check_whole);
+  return deps_.link_loop.Resume(
+      upload.context, undecided,
+      [&](const std::optional<StagingLocation>&) { return through.Again(); },
+      upload.random);
+}
+
 // Links again what stands at the path by an earlier call with the same
 // request_id, on another replica maybe: it may stand in a staging area that is
 // about to be dropped.
@@ -359,7 +417,10 @@ LinkReport UploadSession::ProveEarlier(const Upload& upload,
   if (!SameHeader(upload.request, stats)) return NotCommitted(OtherHeader());
   const UndecidedLink link =
       UndecidedOf(LinkRequestOf(upload.request, 0), stats, server);
-  return deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
+  LinkReport report =
+      deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
+  report.rescue = {};  // the earlier call's, if it was one
+  return report;
 }
 
 }  // namespace lakefs::gateway

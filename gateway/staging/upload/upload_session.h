@@ -82,7 +82,9 @@ class UploadSession {
                        const UploadReport* earlier, absl::BitGenRef random);
   LinkReport RunPlan(Upload& upload);
   LinkReport MoveAndLink(Upload& upload, const ServerConfig& server);
+  LinkReport SendThroughLakefs(Upload& upload, const ServerConfig& server);
   LinkReport Resume(Upload& upload, const ServerConfig& server);
+  LinkReport ResumeThroughLakefs(Upload& upload, const ServerConfig& server);
   static void Settle(ObjectMover& mover, const Addresses& addresses,
                      LinkReport& report);
   std::optional<ObjectStats> ByNow(const Upload& upload);
@@ -95,7 +97,6 @@ class UploadSession {
                LinkReport& report, absl::BitGenRef random);
 
   const UploadDependencies deps_;
-  ThroughLakefs through_lakefs_;
   std::atomic<int> finding_out_{0};
   const CallContext finding_out_ends_;
 };

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "gateway/staging/link/link_loop.h"
 #include "gateway/staging/link/request_mark.h"
 #include "tests/testing/fake_body.h"
 #include "tests/testing/fake_clock.h"
@@ -24,22 +25,32 @@ class ThroughLakefsTest : public ::testing::Test {
   }
   LinkReport Run() {
     PartReader reader(context_, request_, source_, memory_, spool_, progress_);
-    return through_.Run(context_, request_, lakefs_.config, reader, random_);
+    ThroughLakefs through(lakefs_, lakefs_.config, reader, "id");
+    LinkRequest link{.object = request_.object,
+                     .user_metadata = MarkedMetadata(request_),
+                     .force = request_.force,
+                     .if_absent = request_.if_absent};
+    link.user_metadata[kUploadIdKey] = "id";
+    return loop_.Run(
+        context_, link, before_, through.First(),
+        [&](const std::optional<StagingLocation>&) { return through.Again(); },
+        random_);
+  }
+  absl::Status Check() const {
+    return ThroughLakefs::Check(request_, lakefs_.config);
   }
   ObjectStats Entry(const std::string& upload_id) {
     return {.path = "p",
-            .physical_address = "local:///x",
+            .physical_address = "s3://bucket/data/" + upload_id,
             .checksum = "5d",
             .size_bytes = 5,
             .user_metadata = {{kUploadIdKey, upload_id}}};
   }
-  // What a stat shows once the upload has run: an entry with its own mark.
-  void StatShowsOurs() {
-    lakefs_.on_call = [this](const std::string& line) {
-      if (line != "stat") return;
-      lakefs_.stats.push_back(
-          Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
-    };
+  void Stat(std::optional<ObjectStats> stats) {
+    lakefs_.stats.push_back(std::move(stats));
+  }
+  void Committed(std::optional<ObjectStats> stats) {
+    lakefs_.committed.push_back(std::move(stats));
   }
   void UploadFails(Reason reason) {
     lakefs_.uploads.push_back(
@@ -53,19 +64,20 @@ class ThroughLakefsTest : public ::testing::Test {
   FakeLakefs lakefs_;
   LinkGate gate_;
   LinkLoop loop_{lakefs_, budget_, gate_};
-  ThroughLakefs through_{lakefs_, loop_, budget_};
   FakeBody source_;
   MemoryBudget memory_{16 << 20};
   Spool spool_{{}};
   UploadProgress progress_;
   UploadRequest request_{.object = {"repo", "main", "p"}};
+  Before before_{.known = true};
 };
 
 TEST_F(ThroughLakefsTest, TheBytesArriveMarkedAsOurs) {
   lakefs_.uploads.push_back(Entry("x"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
   EXPECT_EQ(lakefs_.uploaded, "hello");
-  EXPECT_EQ(lakefs_.upload_options.user_metadata.at(kUploadIdKey).size(), 32U);
+  EXPECT_EQ(lakefs_.upload_options.user_metadata.at(kUploadIdKey), "id");
+  EXPECT_EQ(ThroughLakefs::NewUploadId(random_).size(), 32U);
 }
 
 TEST_F(ThroughLakefsTest, AWrongWholeBreaksTheRequestOff) {
@@ -83,38 +95,89 @@ TEST_F(ThroughLakefsTest, AnIncompleteUploadIsNotCommitted) {
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
 }
 
-TEST_F(ThroughLakefsTest, ALostAnswerOverOursIsProvenByALink) {
+TEST_F(ThroughLakefsTest, ALostAnswerOverOursIsCommitted) {
   UploadFails(Reason::kUpstreamConnectionLost);
-  StatShowsOurs();
-  lakefs_.links.push_back({.stats = Entry("x")});
+  Stat(Entry("id"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat", "link local:///x"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat"));
 }
 
-TEST_F(ThroughLakefsTest, ALostAnswerThatShowsNothingIsUnknown) {
+TEST_F(ThroughLakefsTest, ALostAnswerThatShowsNothingIsSentAgain) {
   UploadFails(Reason::kUpstreamConnectionLost);
-  lakefs_.stats.push_back(std::nullopt);
+  Stat(std::nullopt);
+  lakefs_.uploads.push_back(Entry("id"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.rounds, 2);
+  EXPECT_EQ(lakefs_.uploaded, "hellohello");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat", "upload"));
+}
+
+TEST_F(ThroughLakefsTest, ALostAnswerOverAnothersThatCameSinceIsSuperseded) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  Stat(Entry("another"));
+  EXPECT_EQ(Run().outcome, Outcome::kSuperseded);
+}
+
+TEST_F(ThroughLakefsTest, OursThatCameCutOffIsNotOurs) {
+  UploadFails(Reason::kUpstreamConnectionLost);
+  ObjectStats entry = Entry("id");
+  entry.size_bytes = 4;
+  Stat(entry);
+  EXPECT_EQ(Run().outcome, Outcome::kSuperseded);
+}
+
+// A large one, whose caller cannot send it again.
+TEST_F(ThroughLakefsTest, WhatCannotBeSentAgainIsLookedForForAWhile) {
+  source_.events.clear();
+  const std::string data(3 << 20, 'x');
+  source_.Send(data, 1 << 20);
+  UploadFails(Reason::kUpstreamConnectionLost);
+  for (int i = 0; i < 3; ++i) Stat(std::nullopt);
+  ObjectStats entry = Entry("id");
+  entry.size_bytes = data.size();
+  Stat(entry);
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("upload", "stat", "stat", "stat", "stat"));
+}
+
+TEST_F(ThroughLakefsTest, WhatNeverComesIsUnknownAfterSomeSeconds) {
+  source_.events.clear();
+  source_.Send(std::string(3 << 20, 'x'), 1 << 20);
+  UploadFails(Reason::kUpstreamConnectionLost);
+  for (int i = 0; i < 100; ++i) Stat(std::nullopt);
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnknown));
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  EXPECT_GE(clock_.Elapsed(), seconds(10));
+  EXPECT_LT(clock_.Elapsed(), seconds(25));
+  ASSERT_TRUE(report.undecided);
+  EXPECT_FALSE(report.undecided->placement.send) << "its call is over";
 }
 
-TEST_F(ThroughLakefsTest, AFalse412OverOursIsProvenByALink) {
+TEST_F(ThroughLakefsTest, AFalse412OverOursIsProvenByTheCommit) {
   request_.if_absent = true;
   UploadFails(Reason::kObjectExists);
-  StatShowsOurs();
-  lakefs_.links.push_back({.stats = Entry("x")});
+  Stat(Entry("id"));
+  Committed(Entry("id"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.rescue, "false_precondition");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat", "stat@"));
+}
+
+TEST_F(ThroughLakefsTest, WhatACommitDropsIsSentAgainUnderTheCondition) {
+  request_.if_absent = true;
+  UploadFails(Reason::kObjectExists);
+  Stat(Entry("id"));
+  Committed(std::nullopt);
+  Stat(std::nullopt);
+  Committed(std::nullopt);
+  lakefs_.uploads.push_back(Entry("id"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-}
-
-TEST_F(ThroughLakefsTest, AFalse412ThatCannotBeProvenIsUnknown) {
-  request_.if_absent = true;
-  UploadFails(Reason::kObjectExists);
-  StatShowsOurs();
-  lakefs_.links.push_back(
-      {.stats = MakeError(absl::StatusCode::kInvalidArgument, "unsigned",
-                          Reason::kUpstreamRejected)});
-  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_EQ(lakefs_.uploaded, "hellohello");
+  EXPECT_TRUE(lakefs_.upload_options.if_absent);
 }
 
 TEST_F(ThroughLakefsTest, A412OverAnothersIsAlreadyExists) {
@@ -206,13 +269,13 @@ TEST_F(ThroughLakefsTest, ACreateIsSentUnderTheCondition) {
   EXPECT_TRUE(lakefs_.upload_options.force);
 }
 
-TEST_F(ThroughLakefsTest, WhatWasNotSentToItsEndIsNotLookedFor) {
+TEST_F(ThroughLakefsTest, WhatItsCallerBrokeOffIsNotLookedFor) {
   source_.events.clear();
   source_.Send(std::string(3 << 20, 'x'), 1 << 20);
-  source_.events.back() = MakeError(absl::StatusCode::kUnavailable, "broken",
-                                    Reason::kUpstreamConnectionLost);
+  source_.events.back() = MakeError(absl::StatusCode::kInvalidArgument, "",
+                                    Reason::kIncompleteUpload);
   const LinkReport report = Run();
-  EXPECT_FALSE(report.status.ok());
+  EXPECT_THAT(report.status, HasReason(Reason::kIncompleteUpload));
   EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
   EXPECT_THAT(lakefs_.calls, ElementsAre("upload"));
 }
@@ -226,26 +289,6 @@ TEST_F(ThroughLakefsTest, WhatIsShorterInTheEndThanWhatWasSentIsUnknown) {
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
 }
 
-TEST_F(ThroughLakefsTest, WhatIsUnknownIsNotSentAgain) {
-  UploadFails(Reason::kUpstreamConnectionLost);
-  lakefs_.stats.push_back(std::nullopt);
-  Run();
-  EXPECT_THAT(lakefs_.calls, ElementsAre("upload", "stat"));
-}
-
-TEST_F(ThroughLakefsTest, AStatThatFailsIsAskedAgain) {
-  UploadFails(Reason::kUpstreamConnectionLost);
-  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "busy",
-                                    Reason::kUpstreamUnavailable));
-  lakefs_.on_call = [this](const std::string& line) {
-    if (line != "stat" || lakefs_.calls.size() < 2) return;
-    lakefs_.stats.push_back(
-        Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
-  };
-  lakefs_.links.push_back({.stats = Entry("x")});
-  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-}
-
 TEST_F(ThroughLakefsTest, AStatThatAlwaysFailsLeavesItUnknown) {
   request_.if_absent = true;
   UploadFails(Reason::kObjectExists);
@@ -256,84 +299,43 @@ TEST_F(ThroughLakefsTest, AStatThatAlwaysFailsLeavesItUnknown) {
 
 TEST_F(ThroughLakefsTest, WhatCameWhenTheCallWasOverIsFoundOut) {
   UploadFails(Reason::kUpstreamConnectionLost);
-  lakefs_.stats.push_back(MakeError(absl::StatusCode::kUnavailable, "busy",
-                                    Reason::kUpstreamUnavailable));
   lakefs_.on_call = [this](const std::string& line) {
     if (line == "upload") clock_.Advance(seconds(60));
-    if (line != "stat") return;
-    lakefs_.stats.push_back(
-        Entry(lakefs_.upload_options.user_metadata.at(kUploadIdKey)));
+    if (line == "stat") Stat(Entry("id"));
   };
-  lakefs_.links.push_back({.stats = Entry("x")});
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
 }
 
-TEST_F(ThroughLakefsTest, AProofThatIsRefusedLeavesItUnknown) {
-  UploadFails(Reason::kUpstreamConnectionLost);
-  StatShowsOurs();
-  lakefs_.links.push_back(
-      {.stats = MakeError(absl::StatusCode::kPermissionDenied, "no",
-                          Reason::kPermissionDenied)});
-  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
-}
-
-// Before v1.22 and on local stores, where no link takes the address back.
-TEST_F(ThroughLakefsTest, WhatStandsThereUnconditionallyNeedsNoProof) {
-  UploadFails(Reason::kUpstreamConnectionLost);
-  StatShowsOurs();
-  lakefs_.links.push_back(
-      {.stats = MakeError(absl::StatusCode::kInvalidArgument, "unsigned",
-                          Reason::kUpstreamRejected)});
-  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-}
-
-// By a repeated call, on another replica.
-class RepeatedThroughLakefsTest : public ThroughLakefsTest {
- protected:
-  RepeatedThroughLakefsTest() { request_.request_id = "r"; }
-  ObjectStats Marked() {
-    ObjectStats entry = Entry("of an earlier call");
-    entry.user_metadata[kRequestIdKey] = "r";
-    return entry;
+// What it goes by would not be there when it is looked for.
+TEST_F(ThroughLakefsTest, WhatTheServerWouldDropIsRefused) {
+  const auto refused = [this](const std::string& version, UploadRequest what) {
+    request_ = std::move(what);
+    lakefs_.config.version = version;
+    return ReasonOf(Check()) == Reason::kUpstreamUnimplemented &&
+           absl::IsFailedPrecondition(Check());
+  };
+  const UploadRequest mtime{.mtime = WallTime(seconds(1))};
+  const UploadRequest metadata{.user_metadata = {{"k", "v"}}};
+  const UploadRequest id{.request_id = "r"};
+  const UploadRequest create{.if_absent = true};
+  const UploadRequest typed{.content_type = "text/x"};
+  for (const char* old : {"0.66.0", "0.101.0"}) {
+    EXPECT_TRUE(refused(old, mtime)) << old;
+    EXPECT_TRUE(refused(old, metadata)) << old;
+    EXPECT_TRUE(refused(old, id)) << old;
+    EXPECT_FALSE(refused(old, typed)) << old;
   }
-};
-
-TEST_F(RepeatedThroughLakefsTest, WhatStandsThereIsProvenAndNotSentAgain) {
-  lakefs_.stats.push_back(Marked());
-  lakefs_.links.push_back({.stats = Marked()});
-  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "link local:///x"));
-}
-
-TEST_F(RepeatedThroughLakefsTest, AnotherHeaderIsRefused) {
-  request_.content_type = "text/x";
-  lakefs_.stats.push_back(Marked());
-  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
-}
-
-TEST_F(RepeatedThroughLakefsTest, NothingIsSentUntilItIsKnownWhatStandsThere) {
-  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
-                                    Reason::kPermissionDenied));
-  EXPECT_EQ(Run().outcome, Outcome::kNotCommitted);
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
-}
-
-TEST_F(RepeatedThroughLakefsTest, WhatTheOtherCallHasWrittenMeanwhileIsOurs) {
-  request_.if_absent = true;
-  lakefs_.stats.push_back(std::nullopt);
-  UploadFails(Reason::kObjectExists);
-  lakefs_.stats.push_back(Marked());
-  lakefs_.links.push_back({.stats = Marked()});
-  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_THAT(lakefs_.calls,
-              ElementsAre("stat", "upload", "stat", "link local:///x"));
-}
-
-TEST_F(ThroughLakefsTest, AnMtimeThatWouldBeLostIsRefusedUnsent) {
-  request_.mtime = WallTime(seconds(1));
-  EXPECT_THAT(Run().status, StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_TRUE(lakefs_.calls.empty());
+  for (const char* recent : {"1.0.0", "1.21.0", "1.84.0", "dev"}) {
+    EXPECT_TRUE(refused(recent, mtime)) << recent;
+    EXPECT_FALSE(refused(recent, metadata)) << recent;
+    EXPECT_FALSE(refused(recent, id)) << recent;
+  }
+  for (const char* overwrites : {"0.67.0", "0.101.0", "1.0.0", "1.11.1"}) {
+    EXPECT_TRUE(refused(overwrites, create)) << overwrites;
+  }
+  for (const char* creates : {"0.66.0", "1.12.0", "1.84.0", "dev"}) {
+    EXPECT_FALSE(refused(creates, create)) << creates;
+  }
 }
 
 }  // namespace

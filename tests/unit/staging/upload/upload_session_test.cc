@@ -440,20 +440,175 @@ TEST_F(UploadSessionTest, WhatIsUndecidedStaysSoWhileTheServerIsNotKnown) {
   EXPECT_EQ(store_.puts, 1);
 }
 
-TEST_F(UploadSessionTest, WhatWentThroughLakefsIsFoundByItsMark) {
-  lakefs_.config = {.version = "1.84.0", .blockstore_type = "local"};
+// Where nothing is presigned.
+class ThroughLakefsSessionTest : public UploadSessionTest {
+ protected:
+  ThroughLakefsSessionTest() {
+    lakefs_.config = {.version = "1.84.0",
+                      .blockstore_type = "s3",
+                      .pre_sign_support = false};
+  }
+  void LosesUpload() {
+    lakefs_.uploads.push_back(MakeError(absl::StatusCode::kUnavailable, "lost",
+                                        Reason::kUpstreamConnectionLost));
+  }
+  // What the present call has sent, as a stat shows it.
+  ObjectStats Sent() {
+    ObjectStats entry = Entry('S', "r");
+    entry.physical_address = "s3://bucket/data/unsigned";
+    entry.user_metadata = lakefs_.upload_options.user_metadata;
+    return entry;
+  }
+};
+
+TEST_F(ThroughLakefsSessionTest, ThePathIsLookedAtBeforeTheBytesGo) {
   UploadSession session(Deps());
-  lakefs_.uploads.push_back(MakeError(absl::StatusCode::kUnavailable, "lost",
-                                      Reason::kUpstreamConnectionLost));
+  lakefs_.uploads.push_back(Entry('U', "r"));
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config", "stat", "upload"));
+
+  lakefs_.calls.clear();
+  request_.if_absent = true;
+  stands_ = Entry('X', "another");
+  EXPECT_THAT(Run(session, "s").link.status,
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(ThroughLakefsSessionTest, WhatTheServerWouldDropIsRefusedUnread) {
+  lakefs_.config.version = "0.101.0";
+  UploadSession session(Deps());
+  EXPECT_THAT(Run(session, "r").link.status,
+              HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config"));
+}
+
+TEST_F(ThroughLakefsSessionTest, WhatStaysUnknownIsFoundByItsMark) {
+  UploadSession session(Deps());
+  LosesUpload();
+  hook_ = [this](const std::string& line) {
+    if (line == "upload") clock_.Advance(kCall);
+  };
   EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kUnknown);
+  hook_ = nullptr;
   auto known = Find(session, "r");
   ASSERT_THAT(known, IsOk());
   EXPECT_EQ(known->report.link.outcome, Outcome::kUnknown);
-  stands_ = Entry('E', "r");
-  Links('E');
+  stands_ = Sent();
   known = Find(session, "r");
   ASSERT_THAT(known, IsOk());
   EXPECT_EQ(known->report.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Count("upload"), 1);
+}
+
+TEST_F(ThroughLakefsSessionTest, WhatStaysUnknownIsSentAgainByARepetition) {
+  UploadSession session(Deps());
+  LosesUpload();
+  hook_ = [this](const std::string& line) {
+    if (line == "upload") clock_.Advance(kCall);
+  };
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kUnknown);
+  hook_ = nullptr;
+  const UserMetadata first = lakefs_.upload_options.user_metadata;
+  lakefs_.uploads.push_back(Entry('U', "r"));
+  const UploadReport again = Run(session, "r");
+  EXPECT_EQ(again.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(again.plan, Plan::kThroughLakefs);
+  EXPECT_EQ(lakefs_.upload_options.user_metadata, first) << "both are ours";
+}
+
+TEST_F(ThroughLakefsSessionTest, OtherBytesAreNotSentInTheirPlace) {
+  UploadSession session(Deps());
+  LosesUpload();
+  hook_ = [this](const std::string& line) {
+    if (line == "upload") clock_.Advance(kCall);
+  };
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kUnknown);
+  hook_ = nullptr;
+  const UploadReport again = Run(session, "r", "HELLO");
+  EXPECT_EQ(again.link.outcome, Outcome::kUnknown);
+  EXPECT_EQ(lakefs_.uploaded, "hello");
+}
+
+// As a commit that takes long does it.
+TEST_F(ThroughLakefsSessionTest, ADoubtIsTheSameToARepetitionAndToWhoAsks) {
+  request_.if_absent = true;
+  UploadSession session(Deps());
+  lakefs_.uploads.push_back(MakeError(absl::StatusCode::kAlreadyExists, "412",
+                                      Reason::kObjectExists));
+  std::optional<ObjectStats> committed;
+  hook_ = [&](const std::string& line) {
+    if (line == "upload") stands_ = Sent();
+    if (line == "stat@") lakefs_.committed.push_back(committed);
+  };
+  // The mark is known when the body goes.
+  lakefs_.on_call = [this, before = lakefs_.on_call](const std::string& line) {
+    if (line == "stat" && Count("upload") > 0 && stands_) stands_ = Sent();
+    before(line);
+  };
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kUnknown);
+  EXPECT_EQ(Find(session, "r")->report.link.outcome, Outcome::kUnknown);
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kUnknown);
+  EXPECT_EQ(Find(session, "r")->report.link.outcome, Outcome::kUnknown);
+  committed = Sent();
+  EXPECT_EQ(Find(session, "r")->report.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Count("upload"), 1);
+}
+
+// By the same call, on another replica.
+TEST_F(ThroughLakefsSessionTest, WhatAnotherReplicaHasWrittenIsNotSentAgain) {
+  UploadSession session(Deps());
+  stands_ = Entry('E', "r");
+  stands_->physical_address = "s3://bucket/data/unsigned";
+  stands_->user_metadata[kUploadIdKey] = "of the other";
+  const UploadReport report = Run(session, "r");
+  EXPECT_EQ(report.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.link.rescue, "");
+  EXPECT_FALSE(report.crc32c);
+  EXPECT_EQ(Count("upload"), 0);
+}
+
+TEST_F(ThroughLakefsSessionTest, AnotherHeaderOfTheSameIdIsRefused) {
+  UploadSession session(Deps());
+  stands_ = Entry('E', "r");
+  request_.content_type = "text/x";
+  EXPECT_THAT(Run(session, "r").link.status,
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(Count("upload"), 0);
+}
+
+TEST_F(ThroughLakefsSessionTest, WhatAnotherReplicaWritesMeanwhileIsOurs) {
+  request_.if_absent = true;
+  UploadSession session(Deps());
+  lakefs_.uploads.push_back(MakeError(absl::StatusCode::kAlreadyExists, "412",
+                                      Reason::kObjectExists));
+  hook_ = [&](const std::string& line) {
+    if (line == "upload") {
+      stands_ = Entry('E', "r");
+      stands_->user_metadata[kUploadIdKey] = "of the other";
+    }
+    if (line == "stat@") lakefs_.committed.push_back(stands_);
+  };
+  const UploadReport report = Run(session, "r");
+  EXPECT_EQ(report.link.outcome, Outcome::kCommitted);
+  EXPECT_FALSE(report.crc32c);
+  EXPECT_EQ(Count("upload"), 1);
+}
+
+// The look is a help, and no condition.
+TEST_F(ThroughLakefsSessionTest, WhoMayNotReadMayWrite) {
+  for (const bool presigns : {false, true}) {
+    lakefs_.config.pre_sign_support = presigns;
+    clock_.Advance(std::chrono::minutes(10));
+    UploadSession session(Deps());
+    lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                      Reason::kPermissionDenied));
+    lakefs_.uploads.push_back(Entry('U', ""));
+    Links('A');
+    EXPECT_EQ(Run(session, "").link.outcome, Outcome::kCommitted) << presigns;
+  }
 }
 
 TEST_F(UploadSessionTest, WhatFailedForCertainRunsAnew) {
