@@ -271,6 +271,10 @@ const Server kServers[] = {
     {"Azure", {.store = StoreKind::kAzure}},
     {"Google", {.store = StoreKind::kGcs}},
     {"ThroughLakefs", {.store = StoreKind::kLocal}, /*may_link_again=*/true},
+    {"ThroughLakefsUnsigned", {.presign = false}, true},
+    {"ThroughLakefsV1_21",
+     {.dialect = Dialect::kV1_21, .presign = false},
+     true},
 };
 
 class CampaignTest : public ::testing::TestWithParam<Server> {};

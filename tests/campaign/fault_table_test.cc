@@ -105,6 +105,8 @@ const EmulatorOptions kV0_66{.dialect = Dialect::kV0_66};
 const EmulatorOptions kAzure{.store = StoreKind::kAzure};
 const EmulatorOptions kGoogle{.store = StoreKind::kGcs};
 const EmulatorOptions kLocal{.store = StoreKind::kLocal};
+const EmulatorOptions kUnsigned{.presign = false};
+const EmulatorOptions kSingleUse{.dialect = Dialect::kV1_21, .presign = false};
 
 // A complete that has worked, of which nothing is to be seen: its object is
 // linked by itself, and read back.
@@ -149,6 +151,9 @@ const Way kWays[] = {
      Access::kLocalFile},
     {"Local_through_lakefs", kLocal, 1000, false, kThrough},
     {"Local_through_lakefs_if_absent", kLocal, 1000, true, kThrough},
+    {"V1_84_through_lakefs", kUnsigned, 1000, false, kThrough},
+    {"V1_84_through_lakefs_if_absent", kUnsigned, 1000, true, kThrough},
+    {"V1_21_through_lakefs_if_absent", kSingleUse, 1000, true, kThrough},
     {"Proof_of_a_false_412",
      {},
      1000,
@@ -192,9 +197,6 @@ struct Row {
   const char* said;
 };
 const Row kOnce[] = {
-    // The bytes go by once; what became of them shows only by a stat, and not
-    // at all before v1.0, which keeps no metadata of an upload.
-    {"through_lakefs", "uploadObject", "", "CNU"},
     // The address is burnt, and the parts are gone with it: the caller has to
     // start over.
     {"V1_21_multipart", "completePresignMultipartUpload", "", "CNU"},
@@ -375,8 +377,12 @@ class Worker {
     return certain ? 'N' : 'U';
   }
   void Check(const std::string& path, char said) {
-    EXPECT_LE(emulator_.AddressesLinked("quickstart", path).size(),
-              way_.over_old ? 2U : 1U);
+    // What is lost on its way through lakeFS is sent again, and comes to
+    // another address when it comes late.
+    if (way_.operations != kThrough) {
+      EXPECT_LE(emulator_.AddressesLinked("quickstart", path).size(),
+                way_.over_old ? 2U : 1U);
+    }
     const auto there = emulator_.ReadObject("quickstart", "main", path);
     if (said == 'C') {
       EXPECT_TRUE(there == data_) << "said to be there";

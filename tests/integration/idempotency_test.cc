@@ -2,6 +2,7 @@
 // and its outcome can be asked for.
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -306,24 +307,65 @@ TEST(OutcomeTest, AMultipartThatStayedUnknownHarmsNothingWhenItIsRepeated) {
   EXPECT_EQ(stage.Count("deleteObject"), 0);
 }
 
-TEST(OutcomeTest, WhatWentThroughLakefsAndWasLostIsLookedForAgain) {
-  Stage stage({.store = StoreKind::kLocal});
+// It is larger than what is held, and its caller cannot send it again.
+TEST(OutcomeTest, WhatWasLostThroughLakefsIsLookedForUntilItComes) {
+  Stage stage({.presign = false});
+  const std::string data = Bytes(3 * kMiB);
   Fault late;
   late.operation = "uploadObject";
   late.kind = Fault::Kind::kLate;
   late.delay = seconds(1);
   stage.emulator.AddFault(late);
-  const CallEnd end = Upload(*stage.stub, Header("r"), "data");
-  ASSERT_TRUE(end.failure);
-  EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
-  Answer answer;
-  for (int i = 0; i < 200; ++i) {
-    answer = Ask(*stage.stub, "r");
-    if (answer.response.outcome() == pb::OUTCOME_COMMITTED) break;
-    std::this_thread::sleep_for(milliseconds(50));
-  }
-  EXPECT_EQ(answer.response.outcome(), pb::OUTCOME_COMMITTED);
+  const CallEnd end = Upload(*stage.stub, Header("r"), data);
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.outcome(), pb::OUTCOME_COMMITTED);
+  EXPECT_EQ(stage.Count("uploadObject"), 1);
+  EXPECT_TRUE(stage.Read("o") == data);
+}
+
+// A small one is held, and sent again.
+TEST(OutcomeTest, WhatIsHeldAndWasLostThroughLakefsIsSentAgain) {
+  Stage stage({.presign = false});
+  stage.Break("uploadObject", Fault::Kind::kResetBefore);
+  const CallEnd end = Upload(*stage.stub, Header("r", true), "data");
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.rounds(), 2);
   EXPECT_EQ(stage.Read("o"), "data");
+}
+
+// What old releases would drop is refused before a byte moves.
+TEST(OutcomeTest, WhatGoesThroughOldReleasesIsKeptOrRefused) {
+  for (const Dialect dialect : {Dialect::kV0_66, Dialect::kV0_101}) {
+    EmulatorOptions options{.dialect = dialect};
+    options.presign = false;
+    Stage stage(options);
+    pb::UploadHeader typed = HeaderFor("o");
+    typed.set_content_type("text/x-test");
+    const CallEnd end = Upload(*stage.stub, typed, "data");
+    ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+    EXPECT_EQ(end.result.plan(), pb::PLAN_THROUGH_LAKEFS);
+    EXPECT_EQ(end.result.object().content_type(), "text/x-test");
+
+    pb::UploadHeader with_metadata = HeaderFor("m");
+    (*with_metadata.mutable_user_metadata())["k"] = "v";
+    for (const auto& header : {Header("r"), with_metadata}) {
+      const CallEnd refused = Upload(*stage.stub, header, "data");
+      EXPECT_EQ(refused.status.error_code(), grpc::FAILED_PRECONDITION);
+      EXPECT_EQ(refused.reason, "UPSTREAM_UNIMPLEMENTED");
+    }
+    EXPECT_EQ(stage.Put("c", "data", false, /*if_absent=*/true).status.ok(),
+              dialect == Dialect::kV0_66);
+    EXPECT_EQ(stage.Count("uploadObject"), dialect == Dialect::kV0_66 ? 2 : 1);
+  }
+}
+
+TEST(OutcomeTest, AReadOnlyRepositoryIsToldBeforeTheBytesAreUp) {
+  Stage stage({});
+  stage.emulator.SetReadOnly("quickstart", true);
+  stage.Stall("createPresignMultipartUpload", seconds(2));  // is told by then
+  const CallEnd end = stage.Put("o", Bytes(60 * kMiB));
+  EXPECT_EQ(end.status.error_code(), grpc::PERMISSION_DENIED);
+  EXPECT_LE(stage.Count("storePutPart"), 1);
 }
 
 TEST(ReplicasTest, TheSlowerOfTwoReplicasLinksNoSecondObject) {
@@ -380,6 +422,29 @@ TEST(LinkTest, SoIsAnUploadAndForItsHeaderAlone) {
   }
   EXPECT_EQ(stage.Count("getPhysicalAddress"), 0);
   EXPECT_EQ(stage.Count("storePut"), 0);
+}
+
+// A stat shows the root of a local store twice.
+TEST(OutcomeTest, TheAddressOnALocalStoreIsTheSameForWhoeverAsks) {
+  const std::filesystem::path folder =
+      std::filesystem::path(::testing::TempDir()) / "local_outcome_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const std::string flag = "--local-store=" + folder.string();
+  Stage stage({.store = StoreKind::kLocal, .local_path = folder.string()},
+              {flag});
+  const CallEnd end = Upload(*stage.stub, Header("r"), "data");
+  ASSERT_TRUE(end.status.ok()) << end.status.error_message();
+  EXPECT_EQ(end.result.plan(), pb::PLAN_LOCAL_FILE);
+  const std::string& address = end.result.object().physical_address();
+  GatewayProcess other(stage.emulator.endpoint(), {flag});
+  const auto replica = other.NewStub();
+  EXPECT_EQ(
+      Ask(*replica, "r", true).response.result().object().physical_address(),
+      address);
+  EXPECT_EQ(
+      Upload(*replica, Header("r"), "data").result.object().physical_address(),
+      address);
 }
 
 TEST(OutcomeTest, ARequestIdIsRequired) {

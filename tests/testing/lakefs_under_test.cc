@@ -14,7 +14,7 @@ namespace {
 
 class Emulated final : public LakefsUnderTest {
  public:
-  Emulated() {
+  explicit Emulated(const EmulatorOptions& options) : emulator_(options) {
     EXPECT_TRUE(emulator_.Start().ok());
     emulator_.CreateRepository(repository());
   }
@@ -88,10 +88,11 @@ class Real final : public LakefsUnderTest {
 
 }  // namespace
 
-std::unique_ptr<LakefsUnderTest> LakefsUnderTest::New() {
+std::unique_ptr<LakefsUnderTest> LakefsUnderTest::New(
+    const EmulatorOptions& options) {
   const char* endpoint = std::getenv("LAKEFS_ENDPOINT");
   if (endpoint != nullptr) return std::make_unique<Real>(endpoint);
-  return std::make_unique<Emulated>();
+  return std::make_unique<Emulated>(options);
 }
 
 }  // namespace lakefs::gateway::testing

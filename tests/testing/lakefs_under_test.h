@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "tests/emulator/emulator_options.h"
+
 namespace lakefs::gateway::testing {
 
 // A server with one repository, whose branch "main" the test may write to.
@@ -14,9 +16,10 @@ class LakefsUnderTest {
  public:
   virtual ~LakefsUnderTest() = default;
 
-  // The emulator; a real server if LAKEFS_ENDPOINT is set, with
+  // The emulator, of `options`; a real server if LAKEFS_ENDPOINT is set, with
   // LAKEFS_REPOSITORY and the keys in LAKECTL_CREDENTIALS_….
-  static std::unique_ptr<LakefsUnderTest> New();
+  static std::unique_ptr<LakefsUnderTest> New(
+      const EmulatorOptions& options = {});
 
   virtual std::string endpoint() const = 0;
   virtual std::string repository() const = 0;

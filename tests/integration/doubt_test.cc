@@ -1,0 +1,80 @@
+// What stays in doubt: a repetition of the call and who asks for its outcome
+// are told the same.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/stage.h"
+
+namespace lakefs::gateway::testing {
+namespace {
+
+namespace pb = ::lakefs::staging::v1;
+
+pb::Outcome OutcomeOf(pb::Staging::Stub& stub, const std::string& path,
+                      const std::string& request_id) {
+  grpc::ClientContext context;
+  pb::GetUploadOutcomeRequest request;
+  request.set_request_id(request_id);
+  *request.mutable_object() = HeaderFor(path).object();
+  pb::GetUploadOutcomeResponse response;
+  const grpc::Status status =
+      stub.GetUploadOutcome(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.outcome();
+}
+
+// Faults at every twentieth request while the branch is committed in a loop,
+// through lakeFS on a store like S3, whose addresses cannot be linked again.
+TEST(DoubtTest, ARepetitionAndTheOutcomeAgreeThroughLakefsUnderFaults) {
+  constexpr int kCallers = 8;
+  constexpr int kObjects = 400;
+  Stage stage({.presign = false});
+  stage.emulator.AddRandomFaults(0.05, 1);
+  std::atomic<bool> stop = false;
+  std::thread committer([&] {
+    while (!stop) (void)stage.emulator.Commit("quickstart", "main");
+  });
+  std::atomic<int> next = 0;
+  std::atomic<int> unknown = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&] {
+      auto stub = stage.gateway->NewStub();
+      for (int n = next++; n < kObjects; n = next++) {
+        const std::string path = absl::StrCat("doubt/", n);
+        auto header = HeaderFor(path, /*if_absent=*/n % 2 == 0);
+        header.set_request_id(path);
+        // One in four has no time to find out.
+        const auto time = std::chrono::milliseconds(n % 4 == 3 ? 30 : 30'000);
+        const CallEnd first = UploadUnary(*stub, header, path, time);
+        if (first.status.ok()) continue;
+        ++unknown;
+        const pb::Outcome told = OutcomeOf(*stub, path, path);
+        const CallEnd again = UploadUnary(*stub, header, path);
+        const pb::Outcome after = OutcomeOf(*stub, path, path);
+        if (told == pb::OUTCOME_COMMITTED) {
+          EXPECT_EQ(again.result.outcome(), told) << path;
+        }
+        if (again.status.ok()) {
+          EXPECT_EQ(after, again.result.outcome()) << path;
+        } else if (again.failure) {
+          EXPECT_EQ(after, again.failure->outcome()) << path;
+        }
+        if (again.result.outcome() == pb::OUTCOME_COMMITTED) {
+          EXPECT_EQ(stage.Read(path), path);
+        }
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  stop = true;
+  committer.join();
+  EXPECT_GT(unknown, 0) << "nothing was ever in doubt";
+  RecordProperty("unknown", unknown);
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
