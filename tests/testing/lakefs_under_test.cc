@@ -19,6 +19,9 @@ class Emulated final : public LakefsUnderTest {
     emulator_.CreateRepository(repository());
   }
   std::string endpoint() const override { return emulator_.endpoint(); }
+  std::string store_endpoint() const override {
+    return emulator_.store_endpoint();
+  }
   std::string repository() const override { return "quickstart"; }
   bool is_real() const override { return false; }
   bool Commit() override { return emulator_.Commit(repository(), "main").ok(); }
@@ -47,6 +50,7 @@ class Real final : public LakefsUnderTest {
                 Variable("LAKECTL_CREDENTIALS_ACCESS_KEY_ID"), ":",
                 Variable("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"))))) {}
   std::string endpoint() const override { return endpoint_; }
+  std::string store_endpoint() const override { return ""; }
   std::string repository() const override { return repository_; }
   bool is_real() const override { return true; }
   bool Commit() override {

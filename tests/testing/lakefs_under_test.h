@@ -22,6 +22,8 @@ class LakefsUnderTest {
       const EmulatorOptions& options = {});
 
   virtual std::string endpoint() const = 0;
+  // The emulator's; empty of a real server, which does not tell.
+  virtual std::string store_endpoint() const = 0;
   virtual std::string repository() const = 0;
   virtual bool is_real() const = 0;
 
