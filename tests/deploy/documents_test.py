@@ -73,7 +73,8 @@ class DocumentsTest(unittest.TestCase):
                     ["bash", "-euo", "pipefail", "-c",
                      self.commands_here(commands)],
                     cwd=folder, capture_output=True, text=True, timeout=60,
-                    env={**os.environ, "PATH": "/usr/bin:/bin",
+                    env={**os.environ, **running.NO_PROXY,
+                         "PATH": "/usr/bin:/bin",
                          "LAKEFS_STAGING_GATEWAY": self.gateway.address,
                          "LAKECTL_SERVER_ENDPOINT_URL": self.lakefs.url,
                          "LAKECTL_CREDENTIALS_ACCESS_KEY_ID":

@@ -17,7 +17,7 @@ def command(language, arguments):
         return [f"{CLIENT}/go/v1/upload", *arguments]
     if language == "node":
         return ["node", f"{CLIENT}/node/upload.mjs", *arguments]
-    return ["mvn", *os.environ["LAKEFS_STAGING_MAVEN"].split(),
+    return ["mvn", "-q", "-B", "-o",
             "-f", f"{CLIENT}/java/pom.xml", "exec:java",
             f"-Dexec.args={' '.join(arguments)}"]
 

@@ -125,7 +125,9 @@ class UploadTest(unittest.TestCase):
                 content_type="text/x-test", user_metadata=METADATA,
                 size_bytes=len(data))
             header.mtime.seconds = MTIME
-            with grpc.insecure_channel(self.gateway.address) as channel:
+            with grpc.insecure_channel(
+                    self.gateway.address,
+                    [("grpc.enable_http_proxy", 0)]) as channel:
                 *_, last = rpc.StagingStub(channel).UploadAndLink(
                     messages(header, data), timeout=120)
             self.assertEqual(last.result.outcome, pb.OUTCOME_COMMITTED)
@@ -167,7 +169,7 @@ class UploadTest(unittest.TestCase):
             place["presigned_url"], data=b"by hand", method="PUT")
         # Or urllib adds one of its own.
         put.add_header("Content-Type", "")
-        with running.urllib.request.urlopen(put, timeout=60) as reply:
+        with running.urlopen(put, timeout=60) as reply:
             etag = reply.headers["ETag"].strip('"')
         self.cli("link", target, gateway, f"--checksum={etag}", "--size=7",
                  f"--physical-address={place['physical_address']}",
