@@ -18,7 +18,12 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr size_t kMiB = 1 << 20;
-constexpr milliseconds kLate{300};
+// How late the request takes effect: longer than a busy machine takes to notice
+// it and to kill.
+constexpr milliseconds kLate{1000};
+
+// The same where a second request has to come before the first is answered.
+constexpr milliseconds kVeryLate{4000};
 
 // A request in the middle of which the gateway is killed. It takes effect only
 // then. A gateway asks for the configuration when it starts, before any call.
@@ -169,7 +174,7 @@ TEST_P(KillTest, TheRepeatedCallLinksExactlyOneObject) {
     Fault late;
     late.operation = step.operation;
     late.kind = Fault::Kind::kStall;
-    late.delay = kLate;
+    late.delay = step.late > 1 ? kVeryLate : kLate;
     late.skip = step.late < 0 ? 0 : step.occurrence - step.late;
     late.times = step.late;
     emulator_.AddFault(late);
@@ -189,7 +194,7 @@ TEST_P(KillTest, TheRepeatedCallLinksExactlyOneObject) {
     });
     ASSERT_TRUE(
         Await([&] { return Count(step.operation) >= step.occurrence; }));
-    std::this_thread::sleep_for(kLate / 6);
+    std::this_thread::sleep_for(kLate / 20);
     killed->Kill();
     caller.join();
     EXPECT_FALSE(first_ended_well);
