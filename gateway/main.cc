@@ -7,13 +7,14 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <iostream>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "gateway/base/idle_memory.h"
 #include "gateway/base/log.h"
+#include "gateway/base/thread_budget.h"
 #include "gateway/base/tls_identity.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/http/curl_http_client.h"
@@ -24,6 +25,8 @@
 #include "gateway/objectstore/direct_s3_store.h"
 #include "gateway/objectstore/local_store.h"
 #include "gateway/objectstore/presigned_store.h"
+#include "gateway/process/descriptors.h"
+#include "gateway/process/idle_memory.h"
 #include "gateway/server/admin/admin.h"
 #include "gateway/server/listen/server.h"
 #include "gateway/settings/settings.h"
@@ -36,6 +39,15 @@ constexpr int kBackgroundThreads = 16;
 constexpr int kBackgroundQueue = 256;
 constexpr int kPartSenders = 64;
 constexpr int kPartQueue = 256;
+
+// Of each pool, whatever the others have: with fewer nothing would go on.
+constexpr int kLeastThreads = 2;
+
+// What is not ours of the threads: gRPC's and curl's, which resolves names in
+// them. What gRPC has goes by the processors.
+int ThreadsOfLibraries() {
+  return 12 + 2 * static_cast<int>(sysconf(_SC_NPROCESSORS_CONF));
+}
 
 // Chunks come and go by the megabyte. Kept in the heap they cost no page
 // faults: half as fast again, and a third less CPU. What one thread frees the
@@ -113,6 +125,7 @@ CurlOptions UpstreamOf(const Settings& settings, const TlsIdentity* identity) {
   return {.ca_file = settings.ca_file,
           .identity = identity,
           .proxy = settings.proxy,
+          .allowed_networks = settings.allow_address,
           .https_only = settings.lakefs_endpoint.starts_with("https://") &&
                         !settings.allow_http_store};
 }
@@ -134,6 +147,24 @@ absl::Status CheckFolders(const Settings& settings) {
         "--", setting, ": ", folder, " cannot be written to: ", why));
   }
   return absl::OkStatus();
+}
+
+// Has all descriptors that the system allows, and says early where those are
+// too few for what the settings allow.
+void CheckDescriptors(const Settings& settings) {
+  constexpr int64_t kOwn = 64;  // files, listeners, polls
+  constexpr int64_t kUpload = 4;
+  const int64_t limit = RaiseDescriptorLimit();
+  const int64_t wanted = kOwn + settings.max_connections +
+                         kUpload * settings.max_uploads +
+                         2 * settings.unary_threads;
+  if (limit >= wanted) return;
+  Log(LogLevel::kWarning, "file descriptors are limited",
+      {{"limit", limit},
+       {"wanted", wanted},
+       {"message",
+        "raise the hard limit (ulimit -Hn, RLIMIT_NOFILE), or lower "
+        "--max-connections, --max-uploads and --unary-threads"}});
 }
 
 // The ways to a store that the gateway has of its own, if it was given them.
@@ -202,9 +233,18 @@ int Fail(const absl::Status& status) {
 int Run(const Settings& settings) {
   const sigset_t signals = BlockSignals();
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write()
 
   RealClock clock;
   Metrics metrics(kVersion);
+  CheckDescriptors(settings);
+  ThreadBudget threads(ThreadsOfLibraries());
+  constexpr int kPools = 4;
+  constexpr int kOthers = 6;  // of the admin port, and one a listener
+  if (const auto s = threads.Reserve(kPools * kLeastThreads + kOthers);
+      !s.ok()) {
+    return Fail(s);
+  }
   if (const auto s = CheckFolders(settings); !s.ok()) return Fail(s);
   if (!settings.ca_file.empty()) {
     const auto s = CheckAuthorities("ca-file", settings.ca_file);
@@ -243,8 +283,9 @@ int Run(const Settings& settings) {
   AddressLinker linker(
       lakefs, server_info, link_loop, lakefs_budget,
       {.any = settings.allow_any_address, .local_root = settings.local_store});
-  WorkerPool background(kBackgroundThreads, kBackgroundQueue);
-  WorkerPool part_senders(kPartSenders, kPartQueue);
+  WorkerPool background(kBackgroundThreads, kBackgroundQueue, &threads,
+                        kLeastThreads);
+  WorkerPool part_senders(kPartSenders, kPartQueue, &threads, kLeastThreads);
   MemoryBudget memory(settings.memory_bytes);
   memory.SetObserver(
       [&metrics](absl::string_view how) { metrics.MemoryGivenUp(how); });
@@ -272,8 +313,9 @@ int Run(const Settings& settings) {
        .uploads = upload_register,
        .max_finding_out = std::max(
            1, std::min(settings.max_uploads, settings.unary_threads) / 4)});
-  WorkerPool unary_pool(settings.unary_threads, kUnaryQueue);
-  UploadPlaces upload_places(settings.max_uploads);
+  WorkerPool unary_pool(settings.unary_threads, kUnaryQueue, &threads,
+                        kLeastThreads);
+  UploadPlaces upload_places(settings.max_uploads, &threads, kLeastThreads);
   MessageRoom message_room(settings.memory_bytes / 2);
   const bool pass_through = settings.auth == AuthMode::kPassThrough;
   std::unique_ptr<AllowFile> allow;
@@ -320,16 +362,19 @@ int Run(const Settings& settings) {
                                         .client_ca = settings.tls_client_ca,
                                         .settings = "tls"});
   if (!tls_identity.ok()) return Fail(tls_identity.status());
-  auto server = Server::Start({.listen = settings.listen,
-                               .tls = tls_identity->get(),
-                               .allow_plaintext = settings.allow_plaintext,
-                               .unix_mode = settings.unix_mode,
-                               .unix_group = settings.unix_group,
-                               .identify_peers = allow != nullptr,
-                               .max_connections = settings.max_connections,
-                               .max_streams = settings.max_streams,
-                               .idle_timeout = settings.idle_timeout},
-                              service, metrics);
+  auto server =
+      Server::Start({.listen = settings.listen,
+                     .tls = tls_identity->get(),
+                     .allow_plaintext = settings.allow_plaintext,
+                     .unix_mode = settings.unix_mode,
+                     .unix_group = settings.unix_group,
+                     .identify_peers = allow != nullptr,
+                     .max_connections = settings.max_connections,
+                     .max_streams = settings.max_streams,
+                     .idle_timeout = settings.idle_timeout,
+                     .max_connection_age = settings.max_connection_age,
+                     .receive_bytes = settings.receive_bytes},
+                    service, metrics);
   if (!server.ok()) return Fail(server.status());
   for (const std::string& address : (*server)->addresses()) {
     std::cout << "listening on " << address << std::endl;
@@ -355,7 +400,16 @@ int Main(int argc, char** argv) {
     return 0;
   }
   SetLogLevel(line->settings.log_level);
-  return Run(line->settings);
+  if (!line->warning.empty()) {
+    Log(LogLevel::kWarning, "a file of settings is left out",
+        {{"message", line->warning}});
+  }
+  try {
+    return Run(line->settings);
+  } catch (const std::exception& error) {  // of the standard library, at start
+    return Fail(absl::ResourceExhaustedError(absl::StrCat(
+        "the system does not give what it takes to start: ", error.what())));
+  }
 }
 
 }  // namespace

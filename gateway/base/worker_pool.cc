@@ -1,11 +1,16 @@
 #include "gateway/base/worker_pool.h"
 
+#include <system_error>
 #include <utility>
 
 namespace lakefs::gateway {
 
-WorkerPool::WorkerPool(int max_threads, int max_queued)
-    : max_threads_(max_threads), max_queued_(max_queued) {}
+WorkerPool::WorkerPool(int max_threads, int max_queued, ThreadBudget* budget,
+                       int reserved)
+    : max_threads_(max_threads),
+      max_queued_(max_queued),
+      budget_(budget),
+      reserved_(reserved) {}
 
 WorkerPool::~WorkerPool() {
   std::vector<std::thread> threads;
@@ -23,10 +28,25 @@ bool WorkerPool::TryRun(std::function<void()> task) {
   if (tasks >= max_threads_ + max_queued_) return false;
   queue_.push_back(std::move(task));
   const int threads = static_cast<int>(threads_.size());
-  if (tasks >= threads && threads < max_threads_) {
-    threads_.emplace_back([this] { Work(); });
+  if (tasks < threads || threads == max_threads_ || StartThread()) return true;
+  if (threads > 0 && tasks - threads < max_queued_) return true;
+  queue_.pop_back();
+  return false;
+}
+
+bool WorkerPool::StartThread() {
+  if (reserved_ > 0) {
+    --reserved_;
+  } else if (budget_ != nullptr && !budget_->TryTake()) {
+    return false;
   }
-  return true;
+  try {
+    threads_.emplace_back([this] { Work(); });
+    return true;
+  } catch (const std::system_error&) {
+    if (budget_ != nullptr) budget_->Failed();
+    return false;
+  }
 }
 
 int WorkerPool::waiting() const {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/http/forbidden_address.h"
+#include "gateway/process/descriptors.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -59,8 +60,8 @@ bool MayQuoteProxy(CURLcode code, absl::string_view text) {
 struct Exchange {
   CURL* easy;
   const HttpRequest* request;
+  const CurlOptions* options;
   HttpResponse response;
-  size_t max_body_bytes;
   bool sent = false;        // the request, or some of it
   uint64_t read_bytes = 0;  // of its stream
   absl::Status failure;     // why a callback stopped curl
@@ -83,11 +84,11 @@ size_t OnHeader(char* data, size_t, size_t size, void* user) {
 
 size_t OnBody(char* data, size_t, size_t size, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
-  if (exchange.response.body.size() + size > exchange.max_body_bytes) {
+  if (exchange.response.body.size() + size > exchange.options->max_body_bytes) {
     exchange.failure = MakeError(
         absl::StatusCode::kInternal,
         absl::StrCat(exchange.request->operation, ": a reply of more than ",
-                     exchange.max_body_bytes, " bytes"),
+                     exchange.options->max_body_bytes, " bytes"),
         Reason::kUpstreamConnectionLost);
     return 0;
   }
@@ -144,12 +145,14 @@ absl::Status RefusalOfAddress(const HttpRequest& request,
   return Refusal(request, absl::StatusCode::kPermissionDenied,
                  absl::StrCat("the URL leads to ", address,
                               ", a link-local or metadata address, where the "
-                              "gateway sends nothing"));
+                              "gateway sends nothing; --allow-address opens "
+                              "link-local ones"));
 }
 
 curl_socket_t OnOpenSocket(void* user, curlsocktype, curl_sockaddr* address) {
   auto& exchange = *static_cast<Exchange*>(user);
-  if (const std::string forbidden = ForbiddenAddress(address->addr);
+  if (const std::string forbidden =
+          ForbiddenAddress(address->addr, exchange.options->allowed_networks);
       !forbidden.empty()) {
     exchange.failure = RefusalOfAddress(*exchange.request, forbidden);
     return CURL_SOCKET_BAD;
@@ -335,9 +338,10 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
         never_left ? Reason::kUpstreamUnreachable
                    : Reason::kUpstreamConnectionLost);
   }
-  const absl::string_view why = error_[0] == '\0' || MayQuoteProxy(code, error_)
-                                    ? curl_easy_strerror(code)
-                                    : error_;
+  std::string why = error_[0] == '\0' || MayQuoteProxy(code, error_)
+                        ? curl_easy_strerror(code)
+                        : error_;
+  if (!HasDescriptors(1)) why = NoDescriptorLeft();  // curl blames memory
   const bool by_proxy = !options.proxy.empty() && options.proxy != "off";
   return MakeError(
       absl::StatusCode::kUnavailable,
@@ -349,9 +353,7 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
 absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
     const CallContext& context, const HttpRequest& request,
     const CurlOptions& options) {
-  Exchange exchange{.easy = easy_,
-                    .request = &request,
-                    .max_body_bytes = options.max_body_bytes};
+  Exchange exchange{.easy = easy_, .request = &request, .options = &options};
   SetUp(request, options, exchange);
   curl_slist* headers = Headers(request);
   Set(CURLOPT_HTTPHEADER, headers);
@@ -388,7 +390,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Send(const CallContext& context,
                                   " before it was sent"),
                      Reason::kUpstreamUnreachable);
   }
-  if (NamesForbiddenHost(request.url)) {
+  if (NamesForbiddenHost(request.url, options_.allowed_networks)) {
     return RefusalOfAddress(request, "a metadata service");
   }
   if (options_.https_only && !absl::StartsWith(request.url, "https://")) {

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "gateway/base/network.h"
 #include "gateway/base/tls_identity.h"
 #include "gateway/http/http_client.h"
 
@@ -37,6 +38,9 @@ struct CurlOptions {
 
   // "HOST:PORT:ADDRESS" instead of what DNS says of a host; for tests.
   std::string resolve;
+
+  // Link-local networks that may be called (forbidden_address.h).
+  std::vector<Network> allowed_networks;
 
   // Refuses to send anything without TLS.
   bool https_only = false;

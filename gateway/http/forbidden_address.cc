@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
+#include <optional>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -15,40 +18,63 @@ namespace {
 
 constexpr char kPlain[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_:";
 
-// In host byte order.
-bool IsForbidden4(uint32_t address) {
-  return (address & 0xffff0000U) == 0xa9fe0000U ||  // 169.254.0.0/16
-         address == 0x646464c8U ||                  // 100.100.100.200
-         address == 0xc00000c0U ||                  // 192.0.0.192
-         address == 0xa83f8110U;                    // 168.63.129.16
+std::vector<Network> Networks(std::initializer_list<const char*> texts) {
+  std::vector<Network> networks;
+  for (const char* text : texts) networks.push_back(*Network::Parse(text));
+  return networks;
 }
 
-template <size_t size>
-bool StartsWith(const in6_addr& address, const uint8_t (&prefix)[size]) {
-  return std::memcmp(address.s6_addr, prefix, size) == 0;
+// What hands out credentials, and what else a cloud has beside that.
+const std::vector<Network>& Services() {
+  static const std::vector<Network> services = Networks({
+      "169.254.169.0/24",    // nearly all clouds' metadata; Amazon's DNS, time
+      "169.254.170.0/24",    // Amazon's for containers and pods
+      "169.254.0.23",        // Tencent
+      "169.254.42.42",       // Scaleway
+      "100.100.100.200",     // Alibaba
+      "192.0.0.192",         // Oracle
+      "168.63.129.16",       // Azure's wire server
+      "fd00:ec2::/64",       // Amazon
+      "fd20:ce::254",        // Google
+      "fd00:42::42",         // Scaleway
+      "fd00:c1::a9fe:a9fe",  // Oracle
+      "fe80::a9fe:a9fe",     // OpenStack
+  });
+  return services;
 }
 
-// The IPv4 address that begins at that byte, in host byte order.
-uint32_t Inner(const in6_addr& address, size_t at) {
-  uint32_t inner = 0;
+const std::vector<Network>& LinkLocal() {
+  static const std::vector<Network> networks =
+      Networks({"169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"});
+  return networks;
+}
+
+bool IsIn(const in6_addr& address, std::span<const Network> networks) {
+  return std::any_of(
+      networks.begin(), networks.end(),
+      [&](const Network& network) { return network.Contains(address); });
+}
+
+// The address of IPv4 that this one of IPv6 stands for, mapped, if any.
+std::optional<in6_addr> Inner(const in6_addr& address) {
+  static const Network k6to4 = *Network::Parse("2002::/16");
+  static const std::vector<Network> others =
+      Networks({"::/96", "64:ff9b::/96", "64:ff9b:1::/48"});
+  size_t at = 12;
+  if (k6to4.Contains(address)) {
+    at = 2;
+  } else if (!IsIn(address, others)) {
+    return std::nullopt;
+  }
+  in_addr inner{};
   std::memcpy(&inner, address.s6_addr + at, sizeof(inner));
-  return ntohl(inner);
+  return Mapped(inner);
 }
 
-bool IsForbidden6(const in6_addr& address) {
-  if (IN6_IS_ADDR_LINKLOCAL(&address)) return true;
-  static constexpr uint8_t kEc2[4] = {0xfd, 0x00, 0x0e, 0xc2};
-  static constexpr uint8_t kGoogle[16] = {
-      0xfd, 0x20, 0, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54};
-  if (StartsWith(address, kEc2) || StartsWith(address, kGoogle)) return true;
-  static constexpr uint8_t k6to4[2] = {0x20, 0x02};
-  static constexpr uint8_t kNat64[12] = {0, 0x64, 0xff, 0x9b};
-  static constexpr uint8_t kLocalNat64[6] = {0, 0x64, 0xff, 0x9b, 0, 1};
-  if (StartsWith(address, k6to4)) return IsForbidden4(Inner(address, 2));
-  const bool holds4 =
-      IN6_IS_ADDR_V4MAPPED(&address) || IN6_IS_ADDR_V4COMPAT(&address) ||
-      StartsWith(address, kNat64) || StartsWith(address, kLocalNat64);
-  return holds4 && IsForbidden4(Inner(address, 12));
+bool IsForbidden(const in6_addr& address, std::span<const Network> allowed) {
+  if (const auto inner = Inner(address)) return IsForbidden(*inner, allowed);
+  return IsIn(address, Services()) ||
+         (IsIn(address, LinkLocal()) && !IsIn(address, allowed));
 }
 
 // The host of a URL, in lower case, without brackets, user and port; "" if the
@@ -71,23 +97,25 @@ std::string HostOf(absl::string_view url) {
 
 }  // namespace
 
-std::string ForbiddenAddress(const sockaddr& address) {
+std::string ForbiddenAddress(const sockaddr& address,
+                             std::span<const Network> allowed) {
   char text[INET6_ADDRSTRLEN] = "";
   if (address.sa_family == AF_INET) {
     sockaddr_in in{};
     std::memcpy(&in, &address, sizeof(in));
-    if (!IsForbidden4(ntohl(in.sin_addr.s_addr))) return "";
+    if (!IsForbidden(Mapped(in.sin_addr), allowed)) return "";
     inet_ntop(AF_INET, &in.sin_addr, text, sizeof(text));
   } else if (address.sa_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &address, sizeof(in));
-    if (!IsForbidden6(in.sin6_addr)) return "";
+    if (!IsForbidden(in.sin6_addr, allowed)) return "";
     inet_ntop(AF_INET6, &in.sin6_addr, text, sizeof(text));
   }
   return text;
 }
 
-bool NamesForbiddenHost(absl::string_view url) {
+bool NamesForbiddenHost(absl::string_view url,
+                        std::span<const Network> allowed) {
   const std::string host = HostOf(url);
   // curl decodes and maps other hosts before it connects.
   if (host.empty() || host.find_first_not_of(kPlain) != std::string::npos) {
@@ -101,10 +129,11 @@ bool NamesForbiddenHost(absl::string_view url) {
   in_addr four{};
   // inet_aton takes 0xa9fea9fe and 2852039166 too, as resolvers do.
   if (inet_aton(host.c_str(), &four) != 0) {
-    return IsForbidden4(ntohl(four.s_addr));
+    return IsForbidden(Mapped(four), allowed);
   }
   in6_addr six{};
-  return inet_pton(AF_INET6, host.c_str(), &six) == 1 && IsForbidden6(six);
+  return inet_pton(AF_INET6, host.c_str(), &six) == 1 &&
+         IsForbidden(six, allowed);
 }
 
 }  // namespace lakefs::gateway

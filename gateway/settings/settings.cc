@@ -1,11 +1,10 @@
 #include "gateway/settings/settings.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <optional>
 
 #include "CLI/CLI.hpp"
@@ -37,13 +36,10 @@ absl::Status Apply(const Field& field, const Values& values,
 }
 
 absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
+  const auto text = ReadFile(path);
+  if (!text.ok()) return text.status();
   try {
-    return YAML::LoadFile(path);
-  } catch (const YAML::BadFile&) {
-    const char* why = access(path.c_str(), R_OK) == 0 ? "it is no file"
-                                                      : std::strerror(errno);
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " cannot be read: ", why));
+    return YAML::Load(*text);
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ":", error.mark.line + 1, " is not YAML: ", error.msg));
@@ -66,6 +62,7 @@ std::optional<Values> ValuesOf(const YAML::Node& node) {
 absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
   const auto root = LoadYaml(path);
   if (!root.ok()) return root.status();
+  if (root->IsNull()) return absl::OkStatus();  // all of it is commented out
   if (!root->IsMap()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not a map of settings"));
@@ -99,7 +96,10 @@ absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
 
 // lakectl's own file, of which only the endpoint and the keys concern us.
 absl::Status ApplyLakectlYaml(const std::string& path, Settings& settings) {
-  if (!std::filesystem::exists(path)) return absl::OkStatus();
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    return absl::OkStatus();
+  }
   const auto root = LoadYaml(path);
   if (!root.ok()) return root.status();
   const std::vector<std::tuple<const char*, const char*, const char*>> known = {
@@ -308,10 +308,11 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   CommandLine line;
   Settings& settings = line.settings;
   std::string lakectl_file;
+  absl::Status lakectl;  // wrong only for who needs it
   const auto home = environment.find("HOME");
   if (home != environment.end()) {
     lakectl_file = home->second + "/.lakectl.yaml";
-    if (auto s = ApplyLakectlYaml(lakectl_file, settings); !s.ok()) return s;
+    lakectl = ApplyLakectlYaml(lakectl_file, settings);
   }
   const std::string lakectl_secret = settings.secret_access_key;
   if (const auto file = environment.find("LAKEFS_STAGING_CONFIG");
@@ -333,7 +334,10 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
       return s;
     }
   }
-  if (auto s = CheckComplete(settings); !s.ok()) return s;
+  if (auto s = CheckComplete(settings); !s.ok()) {
+    return lakectl.ok() ? s : lakectl;
+  }
+  line.warning = std::string(lakectl.message());
   if (auto s = CheckPairs(settings); !s.ok()) return s;
   if (UsesKeys(settings) && settings.secret_access_key == lakectl_secret) {
     if (auto s = CheckLakectlFile(lakectl_file); !s.ok()) return s;

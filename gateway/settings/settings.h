@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "gateway/base/log.h"
+#include "gateway/base/network.h"
 
 namespace lakefs::gateway {
 
@@ -45,6 +46,7 @@ struct Settings {
   int max_connections = 1000;
   int max_streams = 1000;
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
+  std::chrono::milliseconds max_connection_age{0};  // zero: no limit
 
   std::string lakefs_endpoint;
   AuthMode auth = AuthMode::kUnset;  // never unset once read
@@ -70,11 +72,13 @@ struct Settings {
   std::string client_key;
   std::string proxy;  // empty: as the environment says; "off": none
   bool allow_http_store = false;
+  std::vector<Network> allow_address;  // link-local ones that may be called
 
   // Whether LinkPhysicalAddress links what lies outside the repository.
   bool allow_any_address = false;
 
   int64_t memory_bytes = 128 << 20;
+  int64_t receive_bytes = int64_t{256} << 20;
   std::string spool_dir;
   int64_t spool_bytes = int64_t{8} << 30;
   int max_uploads = 512;
@@ -93,12 +97,15 @@ Environment ProcessEnvironment();
 // What the command line asks for: to run, or a text to print instead.
 struct CommandLine {
   Settings settings;
-  std::string text;  // of --help or --version; empty: run
+  std::string text;     // of --help or --version; empty: run
+  std::string warning;  // about what is wrong and was not needed; or empty
 };
 
 // Reads, in rising precedence: ~/.lakectl.yaml, the file of --config, the
 // environment, the flags. lakeFS's own names (LAKECTL_SERVER_ENDPOINT_URL, …)
 // work as they are, below LAKEFS_STAGING_… of the same meaning.
+//
+// ~/.lakectl.yaml may be wrong or unreadable where nothing of it is needed.
 //
 // Errors: INVALID_ARGUMENT in one line that names the flag, variable or field.
 absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,

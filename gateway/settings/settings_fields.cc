@@ -138,6 +138,18 @@ std::string ParseProxy(const Values& values, Settings& settings) {
   return "";
 }
 
+std::string ParseAllowAddress(const Values& values, Settings& settings) {
+  settings.allow_address.clear();
+  for (const std::string& value : values) {
+    for (absl::string_view text : absl::StrSplit(value, ',')) {
+      const auto network = Network::Parse(text);
+      if (!network) return "is not ADDRESS/BITS, as 169.254.171.0/24";
+      settings.allow_address.push_back(*network);
+    }
+  }
+  return "";
+}
+
 // The folder as lakeFS names it, and "=" and where it is here.
 std::string ParseLocalStore(const Values& values, Settings& settings) {
   const std::vector<absl::string_view> folders =
@@ -211,6 +223,10 @@ const std::vector<Field>& Fields() {
        Number(&Settings::max_streams, 1, 100'000)},
       {"idle-timeout", "Connections without a call are closed after this [1h]",
        Span(&Settings::idle_timeout)},
+      {"max-connection-age",
+       "Connections take no call after this and end with their last one; 0: no "
+       "limit [0]",
+       Span(&Settings::max_connection_age)},
       {"lakefs-endpoint",
        "URL of lakeFS, such as https://lakefs.example.com",
        Url(&Settings::lakefs_endpoint),
@@ -282,6 +298,11 @@ const std::vector<Field>& Fields() {
        "Memory for the bytes of all uploads together; without it they wait "
        "[134217728]",
        Number(&Settings::memory_bytes, 16 << 20, int64_t{1} << 40)},
+      {"receive-bytes",
+       "Memory for messages that have not come whole, 2 MiB for each "
+       "connection "
+       "that sends; beyond it calls are broken off [268435456]",
+       Number(&Settings::receive_bytes, 32 << 20, int64_t{1} << 40)},
       {"spool-dir",
        "Folder of the temporary files for what one PUT needs whole [$TMPDIR, "
        "or /tmp]",
@@ -306,6 +327,10 @@ const std::vector<Field>& Fields() {
        From::kAnywhere,
        {},
        /*is_switch=*/true},
+      {"allow-address",
+       "Link-local network that lakeFS or the store may be at, such as "
+       "169.254.171.0/24; repeatable; metadata services never [none]",
+       ParseAllowAddress},
       {"allow-any-address",
        "Let LinkPhysicalAddress link addresses outside the repository's "
        "storage "

@@ -268,9 +268,11 @@ class ManifestsTest(unittest.TestCase):
             # that no mesh stands before have a connection each.
             sidecar = gateway.settings["listen"].startswith("unix:")
             connections = 64 if sidecar else uploads
-            # The formula of deploy/README.md.
-            self.assertGreater(limit, 2.1 * budget + 2**20 * (
-                20 + 0.1 * uploads + 2 * connections))
+            # The formulas of deploy/README.md.
+            received = int(gateway.settings["receive-bytes"])
+            self.assertGreater(received,
+                               2**20 * (0.1 * uploads + 2 * connections))
+            self.assertGreater(limit, 20 * 2**20 + 2.1 * budget + received)
         for path in ("deploy/README.md",
                      "deploy/kubernetes/components/sidecar/sidecar.yaml",
                      "deploy/kubernetes/overlays/service/deployment.yaml"):

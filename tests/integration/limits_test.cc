@@ -49,9 +49,47 @@ TEST_F(LimitsTest, AMessageHasAtMostAChunkAndItsFrame) {
   auto stub = gateway.NewStub();
   const CallEnd most = UploadUnary(*stub, HeaderFor("o"), Bytes(4 << 20));
   EXPECT_TRUE(most.status.ok()) << most.status.error_message();
-  const CallEnd more = UploadUnary(*stub, HeaderFor("p"), Bytes(5 << 20));
-  EXPECT_EQ(more.status.error_code(), grpc::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(more.status.error_message(), HasSubstr("larger than max"));
+  for (const size_t size : {(4U << 20) + 1, 15U << 20}) {
+    const CallEnd more = UploadUnary(*stub, HeaderFor("p"), Bytes(size));
+    EXPECT_EQ(more.status.error_code(), grpc::INVALID_ARGUMENT);
+    EXPECT_EQ(more.reason, "INVALID_REQUEST");
+    ASSERT_TRUE(more.bad_request);
+    EXPECT_EQ(more.bad_request->field_violations(0).field(), "data");
+    ASSERT_TRUE(more.failure);
+    EXPECT_EQ(more.failure->advice(), pb::UploadFailure::ADVICE_FIX_REQUEST);
+  }
+  // Of what is larger yet gRPC tells nothing to the gateway.
+  const CallEnd largest =
+      UploadUnary(*stub, HeaderFor("p"), Bytes(17 << 20));
+  EXPECT_EQ(largest.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(largest.status.error_message(), HasSubstr("larger than max"));
+}
+
+TEST_F(LimitsTest, AChunkThatIsTooLargeIsRefusedWithAReason) {
+  GatewayProcess gateway(emulator_.endpoint());
+  auto messages = MessagesOf(HeaderFor("o"), "x");
+  messages[1].mutable_chunk()->set_data(Bytes(5 << 20));
+  const CallEnd end = Send(*gateway.NewStub(), messages);
+  EXPECT_EQ(end.status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_THAT(end.status.error_message(), HasSubstr("chunk"));
+  EXPECT_TRUE(end.failure);
+}
+
+// They would be unpacked whole before anybody could look at their size.
+TEST_F(LimitsTest, CompressedMessagesAreRefused) {
+  GatewayProcess gateway(emulator_.endpoint());
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    pb::UploadObjectRequest request;
+    *request.mutable_header() = HeaderFor("o");
+    request.set_data(std::string(1 << 20, 'x'));
+    pb::UploadObjectResponse response;
+    const grpc::Status status =
+        gateway.NewStub()->UploadObject(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::UNIMPLEMENTED);
+    EXPECT_THAT(status.error_message(), HasSubstr("is disabled"));
+  }
 }
 
 TEST_F(LimitsTest, MetadataHasAtMost16KiB) {

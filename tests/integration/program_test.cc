@@ -30,21 +30,6 @@ class ProgramTest : public ::testing::Test {
   }
   ~ProgramTest() override { std::filesystem::remove_all(folder_); }
 
-  // The exit code and all output of the program, run to its end.
-  std::pair<int, std::string> RunToEnd(const std::string& arguments,
-                                       const std::string& environment = "") {
-    const std::string command =
-        absl::StrCat("env -i HOME=/nonexistent ", environment, " ", BinaryDir(),
-                     "/bin/lakefs-staging-gateway ", arguments, " 2>&1");
-    FILE* pipe = popen(command.c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
-      output.append(buffer, n);
-    }
-    return {WEXITSTATUS(pclose(pipe)), output};
-  }
-
   std::string Keys() const {
     return absl::StrCat("LAKECTL_SERVER_ENDPOINT_URL=", emulator_.endpoint(),
                         " LAKECTL_CREDENTIALS_ACCESS_KEY_ID=a"
@@ -69,25 +54,88 @@ TEST_F(ProgramTest, AUnixSocketIsForItsOwnerAloneAndGoesAwayAtTheEnd) {
     EXPECT_TRUE(
         UploadUnary(*gateway.NewStub(), HeaderFor("p"), "x").status.ok())
         << "both are served";
-    const auto [code, output] = RunToEnd("--listen=unix:" + path, Keys());
+    const auto [code, output] =
+        RunGatewayToEnd("--listen=unix:" + path, Keys());
     EXPECT_EQ(code, 2);
     EXPECT_THAT(output, HasSubstr("another server is using it"));
   }
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+// What health checks say, and what they ask: HealthCheckRequest{service}.
+constexpr char kServing[] = "\x08\x01";
+constexpr char kNotServing[] = "\x08\x02";
+constexpr char kOfTheService[] = "\x0a\x19lakefs.staging.v1.Staging";
+
+grpc::ByteBuffer BufferOf(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string BytesOf(const grpc::ByteBuffer& buffer) {
+  grpc::Slice bytes;
+  EXPECT_TRUE(buffer.TrySingleSlice(&bytes).ok());
+  return std::string(bytes.begin(), bytes.end());
+}
+
+// A Watch of the service's health, whose answers are read one by one.
+class HealthWatch final
+    : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit HealthWatch(grpc::GenericStub& stub)
+      : request_(BufferOf(kOfTheService)) {
+    context_.set_deadline(std::chrono::system_clock::now() +
+                          std::chrono::seconds(60));
+    stub.PrepareBidiStreamingCall(&context_, "/grpc.health.v1.Health/Watch",
+                                  grpc::StubOptions(), this);
+    StartWriteLast(&request_, grpc::WriteOptions());
+    StartRead(&answer_);
+    StartCall();
+  }
+  ~HealthWatch() override {
+    context_.TryCancel();
+    done_.WaitForNotification();
+  }
+
+  // Waits for the next answer; "" if there is none.
+  std::string Next() {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&has_read_));
+    const std::string answer = ok_ ? BytesOf(answer_) : "";
+    has_read_ = false;
+    if (ok_) StartRead(&answer_);
+    return answer;
+  }
+
+  void OnReadDone(bool ok) override {
+    absl::MutexLock lock(&mu_);
+    ok_ = ok;
+    has_read_ = true;
+  }
+  void OnDone(const grpc::Status&) override { done_.Notify(); }
+
+ private:
+  grpc::ClientContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer answer_;
+  absl::Mutex mu_;
+  bool ok_ = false;
+  bool has_read_ = false;
+  absl::Notification done_;
+};
+
 TEST_F(ProgramTest, HealthReflectionAndChannelzAreServed) {
   GatewayProcess gateway(emulator_.endpoint());
   const auto channel = grpc::CreateChannel(gateway.address(),
                                            grpc::InsecureChannelCredentials());
   grpc::GenericStub stub(channel);
-  // Calls a method with an empty message; returns the reply's bytes.
-  const auto call = [&stub](const std::string& method) {
+  // Calls a method; returns the reply's bytes.
+  const auto call = [&stub](const std::string& method,
+                            const std::string& message = "") {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::seconds(10));
-    const grpc::Slice nothing("");
-    grpc::ByteBuffer request(&nothing, 1);
+                         std::chrono::seconds(60));
+    const grpc::ByteBuffer request = BufferOf(message);
     grpc::ByteBuffer reply;
     absl::Notification done;
     stub.UnaryCall(&context, method, grpc::StubOptions(), &request, &reply,
@@ -97,11 +145,10 @@ TEST_F(ProgramTest, HealthReflectionAndChannelzAreServed) {
                      done.Notify();
                    });
     done.WaitForNotification();
-    grpc::Slice bytes;
-    EXPECT_TRUE(reply.TrySingleSlice(&bytes).ok());
-    return std::string(bytes.begin(), bytes.end());
+    return BytesOf(reply);
   };
-  EXPECT_EQ(call("/grpc.health.v1.Health/Check"), "\x08\x01") << "SERVING";
+  EXPECT_EQ(call("/grpc.health.v1.Health/Check"), kServing);
+  EXPECT_EQ(call("/grpc.health.v1.Health/Check", kOfTheService), kServing);
   EXPECT_NE(
       call("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
       "");
@@ -140,6 +187,56 @@ TEST_F(ProgramTest, AnUploadUnderWayIsFinishedBeforeTheEnd) {
   EXPECT_EQ(end.result.outcome(), pb::OUTCOME_COMMITTED);
   EXPECT_TRUE(emulator_.ReadObject("quickstart", "main", "drained") ==
               Bytes(3 << 20));
+}
+
+TEST_F(ProgramTest, TheServiceIsNotServingWhileTheGatewayDrains) {
+  GatewayProcess gateway(emulator_.endpoint());
+  const auto stub = gateway.NewStub();
+  grpc::ClientContext context;
+  const auto stream = stub->UploadAndLink(&context);
+  const auto messages = MessagesOf(HeaderFor("o"), "x");
+  ASSERT_TRUE(stream->Write(messages[0]));
+  // A call that the gateway has answered shows that the stream is there too.
+  ASSERT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok());
+  grpc::GenericStub generic(grpc::CreateChannel(
+      gateway.address(), grpc::InsecureChannelCredentials()));
+  HealthWatch watch(generic);
+  EXPECT_EQ(watch.Next(), kServing);
+  gateway.Terminate();
+  EXPECT_EQ(watch.Next(), kNotServing);
+  for (size_t i = 1; i < messages.size(); ++i) stream->Write(messages[i]);
+  stream->WritesDone();
+  pb::UploadAndLinkResponse response;
+  while (stream->Read(&response)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(ProgramTest, AConnectionThatIsOldTakesNoCallAndCutsNoneOff) {
+  GatewayProcess gateway(emulator_.endpoint(), {"--max-connection-age=1s"});
+  const auto channel = grpc::CreateChannel(gateway.address(),
+                                           grpc::InsecureChannelCredentials());
+  const auto stub = pb::Staging::NewStub(channel);
+  grpc::ClientContext context;
+  const auto stream = stub->UploadAndLink(&context);
+  const auto messages = MessagesOf(HeaderFor("o"), "x");
+  ASSERT_TRUE(stream->Write(messages[0]));
+  // The client leaves the connection to the call that is on it.
+  ASSERT_TRUE(channel->WaitForStateChange(
+      GRPC_CHANNEL_READY,
+      std::chrono::system_clock::now() + std::chrono::seconds(60)));
+  EXPECT_TRUE(UploadUnary(*stub, HeaderFor("p"), "x").status.ok())
+      << "by another connection";
+  for (size_t i = 1; i < messages.size(); ++i) {
+    EXPECT_TRUE(stream->Write(messages[i]));
+  }
+  stream->WritesDone();
+  pb::UploadAndLinkResponse response;
+  while (stream->Read(&response)) {
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.result().outcome(), pb::OUTCOME_COMMITTED);
 }
 
 TEST_F(ProgramTest, AnUploadThatDoesNotEndIsCancelledWhenTheGraceIsOver) {
@@ -274,18 +371,19 @@ TEST_F(ProgramTest, MistakesAtTheStartAreOneLineThatNamesThem) {
       {"--listen=unix:/etc/passwd", true, "is not a socket"},
   };
   for (const auto& [arguments, keys, message] : cases) {
-    const auto [code, output] = RunToEnd(arguments, keys ? Keys() : "");
+    const auto [code, output] = RunGatewayToEnd(arguments, keys ? Keys() : "");
     EXPECT_EQ(code, 2) << arguments;
     EXPECT_THAT(output, HasSubstr(message));
     EXPECT_THAT(output, HasSubstr("lakefs-staging-gateway: "));
   }
   GatewayProcess gateway(emulator_.endpoint());
-  const auto [code, output] = RunToEnd("--listen=" + gateway.address(), Keys());
+  const auto [code, output] =
+      RunGatewayToEnd("--listen=" + gateway.address(), Keys());
   EXPECT_EQ(code, 2);
   EXPECT_THAT(output, HasSubstr("--listen=" + gateway.address() +
                                 ": cannot listen there: Address already in "
                                 "use"));
-  const auto [admin_code, admin_output] = RunToEnd(
+  const auto [admin_code, admin_output] = RunGatewayToEnd(
       "--listen=127.0.0.1:0 --admin-listen=" + gateway.admin(), Keys());
   EXPECT_EQ(admin_code, 2);
   EXPECT_THAT(admin_output,

@@ -50,16 +50,18 @@ std::vector<std::string> EnvironmentOf(
 
 GatewayProcess::GatewayProcess(const std::string& lakefs_endpoint,
                                std::vector<std::string> flags,
-                               std::map<std::string, std::string> environment) {
+                               std::map<std::string, std::string> environment,
+                               std::vector<std::string> under) {
   char log_name[] = "/tmp/gateway-test-log-XXXXXX";
   const int log = mkstemp(log_name);
   log_file_ = log_name;
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) std::abort();
 
-  std::vector<std::string> args = {BinaryDir() + "/bin/lakefs-staging-gateway",
-                                   "--listen=127.0.0.1:0",
-                                   "--admin-listen=127.0.0.1:0"};
+  std::vector<std::string> args = std::move(under);
+  args.insert(args.end(),
+              {BinaryDir() + "/bin/lakefs-staging-gateway",
+               "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"});
   args.insert(args.end(), flags.begin(), flags.end());
   std::vector<std::string> env = EnvironmentOf(lakefs_endpoint, environment);
   posix_spawn_file_actions_t actions;
@@ -127,17 +129,28 @@ std::string GatewayProcess::Log() const {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-int64_t GatewayProcess::PeakRssBytes() const { return StatusBytes("VmHWM:"); }
+std::pair<int, std::string> RunGatewayToEnd(const std::string& arguments,
+                                            const std::string& environment,
+                                            const std::string& under) {
+  const std::string command = absl::StrCat(
+      "env -i HOME=/nonexistent ", environment, " ", under, " ", BinaryDir(),
+      "/bin/lakefs-staging-gateway ", arguments, " 2>&1");
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string output;
+  char buffer[4096];
+  while (size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
+    output.append(buffer, n);
+  }
+  return {WEXITSTATUS(pclose(pipe)), output};
+}
 
-int64_t GatewayProcess::RssBytes() const { return StatusBytes("VmRSS:"); }
-
-int64_t GatewayProcess::StatusBytes(const std::string& name) const {
+int64_t GatewayProcess::StatusBytes(const std::string& field) const {
   std::ifstream status(absl::StrCat("/proc/", pid_, "/status"));
   for (std::string line; std::getline(status, line);) {
     const std::vector<std::string> fields =
         absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
     int64_t kib = 0;
-    if (fields.size() > 1 && fields[0] == name &&
+    if (fields.size() > 1 && fields[0] == field &&
         absl::SimpleAtoi(fields[1], &kib)) {
       return kib * 1024;
     }

@@ -23,6 +23,7 @@ const std::filesystem::path kRoot = lakefs::gateway::testing::SourceDir();
 // whose rooms lie in it holds, itself, the values that all of them speak of.
 const std::vector<std::string> kRooms = {
     "base",
+    "process",
     "metrics",
     "http",
     "lakefs",

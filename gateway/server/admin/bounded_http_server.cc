@@ -36,11 +36,13 @@ class BoundedQueue final : public httplib::TaskQueue {
       mu_.Await(absl::Condition(this, &BoundedQueue::HasRoom));
       ++held_;
     }
-    pool_.TryRun([this, task = std::move(task)] {
+    const auto answer = [this, task = std::move(task)] {
       task();
       absl::MutexLock lock(&mu_);
       --held_;
-    });
+    };
+    // Where no thread is to be had, that of who accepts does it.
+    if (!pool_.TryRun(answer)) answer();
   }
   void shutdown() override {
     const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {

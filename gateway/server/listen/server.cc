@@ -3,9 +3,11 @@
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -14,10 +16,14 @@
 namespace lakefs::gateway {
 namespace {
 
+namespace pb = ::lakefs::staging::v1;
+
 constexpr char kUnixPrefix[] = "unix:";
 
-// A chunk of 4 MiB and what is around it.
-constexpr int kMaxMessageBytes = (4 << 20) + (64 << 10);
+// Far above what a message may have, so that who sends too much is told by us,
+// with a reason. Larger ones gRPC refuses with a bare status, once it has them
+// whole.
+constexpr int kMaxMessageBytes = 16 << 20;
 
 // Of a call's metadata: an authorization, a trace, and what meshes add.
 constexpr int kMaxMetadataBytes = 16 << 10;
@@ -57,6 +63,11 @@ bool IsLoopback(absl::string_view address) {
          absl::StartsWith(address, "[::1]:");
 }
 
+// As gRPC's settings take it; INT_MAX is never.
+int Milliseconds(std::chrono::milliseconds span) {
+  return static_cast<int>(std::min<int64_t>(span.count(), INT_MAX));
+}
+
 absl::Status CheckAddress(const std::string& address,
                           const ServerOptions& options) {
   absl::string_view path = address;
@@ -91,8 +102,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 Server::Served Server::Build(
     const std::optional<SocketPeer>& peer,
     std::shared_ptr<grpc::ServerCredentials> tcp) const {
-  const auto idle_ms = static_cast<int>(
-      std::min<int64_t>(options_.idle_timeout.count(), INT32_MAX));
+  const int idle_ms = Milliseconds(options_.idle_timeout);
   Served served;
   served.service = std::make_unique<StagingService>(dependencies_, peer);
   grpc::ServerBuilder builder;
@@ -104,6 +114,12 @@ Server::Served Server::Build(
   builder.AddChannelArgument(
       GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
       std::clamp(idle_ms, kLeastHandshakeMs, kHandshakeMs));
+  if (options_.max_connection_age.count() > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               Milliseconds(options_.max_connection_age));
+    // Calls end by themselves: each has a deadline.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, INT_MAX);
+  }
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -112,6 +128,11 @@ Server::Served Server::Build(
       kLeastPingIntervalMs);
   builder.AddChannelArgument("grpc.http2.bdp_probe", 0);
   builder.AddChannelArgument("grpc.http2.lookahead_bytes", kLookaheadBytes);
+  // A compressed message is unpacked whole before its size is looked at.
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
+  builder.SetResourceQuota(quota_);
   builder.RegisterService(served.service.get());
   constexpr auto kFromFd =
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
@@ -122,6 +143,11 @@ Server::Served Server::Build(
         kFromFd, std::move(tcp));
   }
   served.server = builder.BuildAndStart();
+  // Without a name, of which gRPC knows by itself, and by the service's: by
+  // that some balancers and clients ask.
+  auto& health = *served.server->GetHealthCheckService();
+  health.SetServingStatus(pb::Staging::service_full_name(), true);
+  health.SetServingStatus(!dependencies_.calls.draining());
   return served;
 }
 

@@ -1,6 +1,7 @@
 // The gRPC servers around the service.
 #pragma once
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -38,10 +39,16 @@ struct ServerOptions {
   int max_streams = 1000;
   // A connection without a call is closed after this.
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};
+  // After this, give or take a tenth, a connection takes no new call and is
+  // closed when its last one has ended; zero: never.
+  std::chrono::milliseconds max_connection_age{0};
+  // What messages that have not come whole, and what else gRPC holds of calls,
+  // may have together. Where that is not enough, calls are broken off.
+  int64_t receive_bytes = int64_t{256} << 20;
 };
 
-// Listens, answers health checks, reflection and channelz, and stops without
-// breaking off what is under way.
+// Listens, answers health checks (without a name, and by the service's),
+// reflection and channelz, and stops without breaking off what is under way.
 class Server {
  public:
   // Starts to serve. A socket that a dead server left is replaced.
@@ -76,7 +83,10 @@ class Server {
       : options_(std::move(options)),
         dependencies_(dependencies),
         metrics_(metrics),
-        connections_(static_cast<size_t>(options_.max_connections)) {}
+        quota_("callers"),
+        connections_(static_cast<size_t>(options_.max_connections)) {
+    quota_.Resize(static_cast<size_t>(options_.receive_bytes));
+  }
 
   // A server for callers of one user, or for all others; without `tcp`
   // credentials it takes unix sockets only.
@@ -93,6 +103,7 @@ class Server {
   const ServerOptions options_;
   const ServiceDependencies dependencies_;
   Metrics& metrics_;
+  grpc::ResourceQuota quota_;
   std::vector<std::string> addresses_;
   std::vector<std::string> socket_files_;
   absl::Mutex mu_;

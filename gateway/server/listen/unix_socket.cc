@@ -22,12 +22,14 @@ sockaddr_un AddressOf(const std::string& path) {
   return address;
 }
 
-// Whether somebody answers on the socket.
-bool IsServed(const std::string& path) {
+// Whether somebody answers on the socket, or might: one that we may not use
+// tells nothing.
+bool MayBeServed(const std::string& path) {
   const sockaddr_un address = AddressOf(path);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool served = connect(fd, reinterpret_cast<const sockaddr*>(&address),
-                              sizeof(address)) == 0;
+                              sizeof(address)) == 0 ||
+                      errno != ECONNREFUSED;
   close(fd);
   return served;
 }
@@ -45,11 +47,17 @@ absl::Status PrepareSocket(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--listen=unix:", path, ": there is a file that is not a socket"));
   }
-  if (IsServed(path)) {
+  if (MayBeServed(path)) {
     return absl::UnavailableError(
-        absl::StrCat("--listen=unix:", path, ": another server is using it"));
+        absl::StrCat("--listen=unix:", path,
+                     ": another server is using it, or another user"));
   }
-  unlink(path.c_str());
+  if (unlink(path.c_str()) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("--listen=unix:", path,
+                     ": a dead server has left it, and it cannot be removed: ",
+                     std::strerror(errno)));
+  }
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/random/random.h"
 #include "gateway/base/error.h"
+#include "gateway/process/descriptors.h"
 #include "gateway/server/rpc/convert.h"
 #include "gateway/server/rpc/status_details.h"
 #include "gateway/server/rpc/upload_reactor.h"
@@ -12,6 +13,9 @@
 
 namespace lakefs::gateway {
 namespace {
+
+// Connections to lakeFS and the store, and what their names are asked with.
+constexpr int kDescriptorsOfACall = 4;
 
 // One unary call: runs `work` on the pool, ends with its status, and then
 // deletes itself.
@@ -47,7 +51,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
  private:
   void RunOn(WorkerPool& pool) {
-    if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
+    if (!HasDescriptors(kDescriptorsOfACall)) {
+      Refuse(NoDescriptorLeft());
+    } else if (!pool.TryRun([this] { Finish(work_(*call_)); })) {
       Refuse("too many calls wait for lakeFS");
     }
   }
@@ -179,7 +185,14 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     UploadRequest upload = FromProto(request->header());
     const auto size = static_cast<int64_t>(request->data().size());
     if (!upload.size_bytes) upload.size_bytes = size;
-    if (auto s = Check(Violations(upload), call, upload.object); !s.ok()) {
+    std::vector<FieldViolation> violations = Violations(upload);
+    if (request->data().size() > RequestLimits::kChunkBytes) {
+      violations.push_back(
+          {"data", absl::StrCat("has ", size, " bytes, and at most ",
+                                RequestLimits::kChunkBytes,
+                                " in one message; UploadAndLink takes more")});
+    }
+    if (auto s = Check(std::move(violations), call, upload.object); !s.ok()) {
       return call.End(NotCommitted(s), upload.object);
     }
     call.IsAbout(upload.request_id);

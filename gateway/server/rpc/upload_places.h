@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateway/base/worker_pool.h"
+#include "gateway/process/descriptors.h"
 
 namespace lakefs::gateway {
 
@@ -15,12 +16,18 @@ namespace lakefs::gateway {
 // Threads: all methods may be called from any thread.
 class UploadPlaces {
  public:
-  explicit UploadPlaces(int places) : pool_(places, 0) {}
+  explicit UploadPlaces(int places, ThreadBudget* threads = nullptr,
+                        int reserved = 0)
+      : pool_(places, 0, threads, reserved) {}
 
   // Runs `upload` on a thread of its own; false, and nothing runs, if there is
-  // no place. Does not block.
+  // no place, or the process has no thread or descriptors for it. Does not
+  // block.
   bool TryRun(std::function<void()> upload) {
-    if (pool_.TryRun(std::move(upload))) return true;
+    if (HasDescriptors(kDescriptorsOfAnUpload) &&
+        pool_.TryRun(std::move(upload))) {
+      return true;
+    }
     ++refused_;
     return false;
   }
@@ -36,6 +43,9 @@ class UploadPlaces {
   }
 
  private:
+  // Connections to lakeFS and, several at a time, to a far store; a spool file.
+  static constexpr int kDescriptorsOfAnUpload = 16;
+
   WorkerPool pool_;
   std::atomic<int> refused_{0};
 };

@@ -79,7 +79,9 @@ void UploadReactor::Begin() {
       places_.TryRun([this, request = std::move(request)] { Run(request); });
   if (!runs) {
     Refuse(MakeError(absl::StatusCode::kResourceExhausted,
-                     "as many uploads as --max-uploads allows are under way",
+                     "as many uploads are under way as --max-uploads, or the "
+                     "threads and file descriptors that the system lets the "
+                     "gateway have, allow",
                      Reason::kTooManyUploads));
   }
 }

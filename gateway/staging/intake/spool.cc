@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/process/descriptors.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -40,6 +41,7 @@ int OpenUnlinked(const std::string& directory) {
 absl::StatusOr<std::unique_ptr<SpoolFile>> Spool::Create() {
   const std::string directory = Directory(options_);
   const int fd = OpenUnlinked(directory);
+  if (fd < 0 && errno == EMFILE) return Full(NoDescriptorLeft());
   if (fd < 0) {
     return Full(absl::StrCat("no file can be made in --spool-dir ", directory,
                              ": ", std::strerror(errno)));

@@ -45,5 +45,26 @@ TEST(WorkerPoolTest, AThreadThatIsFreeAgainIsUsed) {
   }
 }
 
+TEST(WorkerPoolTest, WithoutAThreadToBeHadTasksWaitForThoseThatAreThere) {
+  ThreadBudget none(0);
+  absl::Notification go;
+  const auto task = [&go] { go.WaitForNotification(); };
+  // Nothing is looked for again so soon.
+  const auto try_run = [&](WorkerPool& pool) {
+    none.Failed();
+    return pool.TryRun(task);
+  };
+  WorkerPool empty(2, 2, &none);
+  EXPECT_FALSE(try_run(empty)) << "nobody would ever run it";
+  WorkerPool unqueued(2, 0, &none, /*reserved=*/1);
+  EXPECT_TRUE(try_run(unqueued));
+  EXPECT_FALSE(try_run(unqueued));
+  WorkerPool queued(2, 1, &none, /*reserved=*/1);
+  EXPECT_TRUE(try_run(queued));
+  EXPECT_TRUE(try_run(queued));
+  EXPECT_FALSE(try_run(queued)) << "the queue is no longer than it was";
+  go.Notify();
+}
+
 }  // namespace
 }  // namespace lakefs::gateway

@@ -87,6 +87,17 @@ TEST_F(SettingsTest, ListenIsRepeatable) {
               ElementsAre("127.0.0.1:1", "unix:/y"));
 }
 
+TEST_F(SettingsTest, AllowAddressIsRepeatable) {
+  EXPECT_EQ(Read({"--allow-address=169.254.171.0/24",
+                  "--allow-address=fd00:ec2:80::/64"})
+                ->settings.allow_address.size(),
+            2U);
+  Environment environment = kComplete;
+  environment["LAKEFS_STAGING_ALLOW_ADDRESS"] =
+      "169.254.171.0/24,fd00:ec2:80::/64";
+  EXPECT_EQ(Read({}, environment)->settings.allow_address.size(), 2U);
+}
+
 TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
   const std::string bad_field = Write("f.yaml", "nosuch: 1\n");
   const std::string bad_yaml = Write("y.yaml", "a: [\n");
@@ -99,6 +110,9 @@ TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
       {{"--max-uploads=x"}, "--max-uploads=x"},
       {{"--unary-timeout=5"}, "--unary-timeout=5 is not a span"},
       {{"--log-level=loud"}, "--log-level=loud"},
+      {{"--allow-address=10.0.0.0/33"},
+       "--allow-address=10.0.0.0/33 is not ADDRESS/BITS"},
+      {{"--max-connection-age=5"}, "--max-connection-age=5 is not a span"},
       {{"--lakefs-endpoint=ftp://x"}, "--lakefs-endpoint=ftp://x"},
       {{"--config", bad_field.c_str()}, "nosuch is not a setting"},
       {{"--config", bad_yaml.c_str()}, "is not YAML"},
@@ -228,6 +242,7 @@ TEST_F(SettingsTest, TheReadmeHasNoOtherSettingsAndTheirDefaults) {
     if (!std::regex_search(field->help, meant, in_help)) continue;
     ++defaults;
     if (told == "128MiB") told = std::to_string(128 << 20);
+    if (told == "256MiB") told = std::to_string(256 << 20);
     if (told == "8GiB") told = std::to_string(int64_t{8} << 30);
     EXPECT_EQ(told, meant[1]) << line;
   }

@@ -1,4 +1,4 @@
-#include "gateway/base/idle_memory.h"
+#include "gateway/process/idle_memory.h"
 
 #include <malloc.h>
 #include <unistd.h>

@@ -1,0 +1,53 @@
+#include "gateway/process/descriptors.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <vector>
+
+namespace lakefs::gateway::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Sets the soft limit, and what it was when it goes.
+class SoftLimit {
+ public:
+  explicit SoftLimit(rlim_t count) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit lower{count, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
+  }
+  ~SoftLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(DescriptorsTest, TheSoftLimitIsRaisedToTheHardOne) {
+  const SoftLimit low(64);
+  rlimit limit{};
+  const int64_t raised = RaiseDescriptorLimit();
+  getrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_EQ(limit.rlim_cur, limit.rlim_max);
+  EXPECT_GT(raised, 64);
+}
+
+TEST(DescriptorsTest, WhatIsLeftIsCountedToTheLast) {
+  const SoftLimit low(40);
+  EXPECT_FALSE(HasDescriptors(41));
+  std::vector<int> taken;
+  while (HasDescriptors(1)) taken.push_back(open("/", O_PATH | O_CLOEXEC));
+  EXPECT_EQ(open("/", O_PATH | O_CLOEXEC), -1);
+  EXPECT_THAT(NoDescriptorLeft(), HasSubstr("of the 40 that the system"));
+  close(taken.back());
+  taken.pop_back();
+  EXPECT_TRUE(HasDescriptors(1));
+  EXPECT_FALSE(HasDescriptors(2));
+  for (const int fd : taken) close(fd);
+}
+
+}  // namespace
+}  // namespace lakefs::gateway::testing
