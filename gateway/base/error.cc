@@ -71,6 +71,25 @@ Reason ReasonOfCode(absl::StatusCode code) {
   }
 }
 
+// How many bytes the first character has; 0 if they are not UTF-8.
+size_t CharacterBytes(absl::string_view text) {
+  const auto byte = [text](size_t i) {
+    return static_cast<unsigned char>(text[i]);
+  };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Longer forms than needed, surrogates, and what is beyond Unicode.
+  const bool wrong =
+      (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
+      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
+  return wrong ? 0 : size;
+}
+
 // The text, with what may be secret in URLs left out: servers quote URLs in
 // their errors, presigned ones too.
 std::string WithoutQueries(absl::string_view text) {
@@ -206,10 +225,17 @@ absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
 }
 
 std::string Excerpt(absl::string_view text) {
-  std::string excerpt = WithoutQueries(text.substr(0, kMaxRead));
-  excerpt.resize(std::min(excerpt.size(), kMaxExcerpt));
-  for (char& c : excerpt) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  const std::string shown = WithoutQueries(text.substr(0, kMaxRead));
+  std::string excerpt;
+  for (absl::string_view rest = shown; !rest.empty();) {
+    const size_t size = CharacterBytes(rest);
+    absl::string_view character = size == 0 ? "?" : rest.substr(0, size);
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(rest[0]))) {
+      character = " ";
+    }
+    if (excerpt.size() + character.size() > kMaxExcerpt) break;
+    absl::StrAppend(&excerpt, character);
+    rest.remove_prefix(std::max<size_t>(size, 1));
   }
   return excerpt;
 }

@@ -95,7 +95,7 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context);
 absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
                           absl::string_view value);
 
-// At most 256 bytes of text that came from outside, without control characters:
+// At most 256 bytes of UTF-8 out of foreign text, without control characters:
 // the most of a foreign body that may stand in a message or a log. Queries and
 // credentials of URLs are left out, since servers quote presigned ones.
 std::string Excerpt(absl::string_view text);
