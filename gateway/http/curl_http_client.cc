@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/http/environment_proxy.h"
 #include "gateway/http/forbidden_address.h"
 #include "gateway/process/descriptors.h"
 
@@ -342,10 +343,13 @@ absl::Status CurlHttpClient::Handle::Failure(CURLcode code,
                         ? curl_easy_strerror(code)
                         : error_;
   if (!HasDescriptors(1)) why = NoDescriptorLeft();  // curl blames memory
-  const bool by_proxy = !options.proxy.empty() && options.proxy != "off";
+  const std::string proxy = options.proxy.empty()
+                                ? ProxyVariable(exchange.request->url)
+                            : options.proxy == "off" ? ""
+                                                     : "--proxy";
   return MakeError(
       absl::StatusCode::kUnavailable,
-      absl::StrCat(where, by_proxy ? " by way of --proxy: " : ": ", why),
+      absl::StrCat(where, proxy.empty() ? "" : " by way of ", proxy, ": ", why),
       never_left ? Reason::kUpstreamUnreachable
                  : Reason::kUpstreamConnectionLost);
 }
