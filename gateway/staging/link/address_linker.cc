@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "gateway/base/error.h"
+#include "gateway/http/http_client.h"
 #include "gateway/lakefs/dialect.h"
 #include "gateway/staging/repeat.h"
 
@@ -107,6 +108,10 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
 bool AddressLinker::IsUnder(absl::string_view address,
                             absl::string_view storage_namespace) const {
   if (IsBelow(address, storage_namespace)) return true;
+  // lakeFS takes the namespace for a URL, and makes addresses of what it means.
+  const std::string meant = PercentDecode(storage_namespace);
+  if (IsBelow(address, meant)) return true;
+  storage_namespace = meant;
   return !linkable_.local_root.empty() &&
          absl::ConsumePrefix(&storage_namespace, kLocalScheme) &&
          IsBelow(address, absl::StrCat(kLocalScheme, linkable_.local_root, "/",

@@ -67,6 +67,21 @@ TEST_F(AddressLinkerTest, ALocalStoresAddressesBeginWithItsFolder) {
   }
 }
 
+// Source: lakeFS takes a namespace for a URL, and makes addresses of its host
+// and decoded path (ResolveNamespace of its block package).
+TEST_F(AddressLinkerTest, AnEncodedNamespaceMeansWhatItsAddressesSay) {
+  lakefs_.storage_namespace = "s3://bucket/my%20repo";
+  for (const char* address :
+       {"s3://bucket/my repo/data/x", "s3://bucket/my%20repo/data/x"}) {
+    EXPECT_THAT(Link(address), IsOk()) << address;
+  }
+  EXPECT_THAT(Link("s3://bucket/my+repo/data/x"),
+              HasReason(Reason::kInvalidRequest));
+  lakefs_.storage_namespace = "local://my%20lake";
+  EXPECT_THAT(Link("local:///srv/my lake/data/x", {.local_root = "/srv"}),
+              IsOk());
+}
+
 TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
   AddressLinker linker(lakefs_, server_info_, link_loop_, budget_);
   const CallContext context(clock_, clock_.Now() + seconds(60), "test");
