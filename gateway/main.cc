@@ -305,6 +305,7 @@ int Run(const Settings& settings) {
                  .spool = spool,
                  .plan = {.largest_part_bytes = memory.LargestPart(),
                           .spool_bytes = settings.spool_bytes,
+                          .presign = settings.presign,
                           .direct_s3 = direct_s3 != nullptr,
                           .local_file = local_file != nullptr}},
        .server_info = server_info,

@@ -38,12 +38,15 @@ absl::StatusOr<StoredObject> AzureBlocks::Complete(
     absl::StrAppend(&list, "<Latest>", BlockId(part.number), "</Latest>");
   }
   list += "</BlockList>";
-  const auto response = client_.Complete(
-      context, {.operation = "storePutBlockList",
-                .method = HttpMethod::kPut,
-                .url = absl::StrCat(sas_url_, "&comp=blocklist"),
-                .headers = {{"Content-Type", "application/xml"}},
-                .body = std::move(list)});
+  HttpRequest request{.operation = "storePutBlockList",
+                      .method = HttpMethod::kPut,
+                      .url = absl::StrCat(sas_url_, "&comp=blocklist"),
+                      .headers = {{"Content-Type", "application/xml"}},
+                      .body = std::move(list)};
+  if (!content_type_.empty()) {
+    request.headers.push_back({"x-ms-blob-content-type", content_type_});
+  }
+  const auto response = client_.Complete(context, std::move(request));
   if (!response.ok()) return response.status();
   auto stored = Acknowledged(*response);
   if (!stored.ok()) return stored;

@@ -19,8 +19,11 @@ namespace lakefs::gateway {
 class AzureBlocks final : public PartedUpload {
  public:
   // `sas_url` is the blob's, a secret.
-  AzureBlocks(StoreClient& client, std::string sas_url)
-      : client_(client), sas_url_(std::move(sas_url)) {}
+  AzureBlocks(StoreClient& client, std::string sas_url,
+              std::string content_type)
+      : client_(client),
+        sas_url_(std::move(sas_url)),
+        content_type_(std::move(content_type)) {}
 
   absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
                                      const Rope& bytes) override;
@@ -31,6 +34,7 @@ class AzureBlocks final : public PartedUpload {
  private:
   StoreClient& client_;
   const std::string sas_url_;
+  const std::string content_type_;
 };
 
 }  // namespace lakefs::gateway

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
@@ -30,6 +31,11 @@ absl::Status Unreadable(absl::string_view operation) {
                    absl::StrCat("the object store answered ", operation,
                                 " with a body that cannot be read"),
                    Reason::kUpstreamConnectionLost);
+}
+
+std::vector<HttpHeader> HeadersFor(const std::string& content_type) {
+  if (content_type.empty()) return {};
+  return {{"Content-Type", content_type}};
 }
 
 bool IsNoSuchUpload(const absl::Status& status) {
@@ -84,7 +90,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
     if (absl::StrContains(response->body, "<Error>")) {
       HttpResponse failure = *response;
       failure.status = 500;
-      return Lost(OfParts(StoreError("storeCompleteMultipartUpload", failure)));
+      return Lost(OfParts(StoreError("storeCompleteMultipartUpload", failure,
+                                     StoreAccess::kOwnKeys)));
     }
     const std::string etag = EtagInXml(Element(response->body, "ETag"));
     if (etag.empty()) {
@@ -164,30 +171,33 @@ class DirectS3Store::Multipart final : public PartedUpload {
 DirectS3Store::DirectS3Store(HttpClient& http, DirectS3Options options)
     : options_(std::move(options)),
       signing_(http, options_.keys),
-      client_(signing_, options_.store) {}
+      client_(signing_, options_.store, StoreAccess::kOwnKeys) {}
 
-absl::StatusOr<StoredObject> DirectS3Store::Put(const CallContext& context,
-                                                const StagingLocation& location,
-                                                const Rope& bytes) {
+absl::StatusOr<StoredObject> DirectS3Store::Put(
+    const CallContext& context, const StagingLocation& location,
+    const Rope& bytes, const std::string& content_type) {
   auto url = UrlOf(location);
   if (!url.ok()) return url.status();
   const auto response = client_.Put(context,
                                     {.operation = "storePut",
                                      .method = HttpMethod::kPut,
-                                     .url = *std::move(url)},
+                                     .url = *std::move(url),
+                                     .headers = HeadersFor(content_type)},
                                     bytes);
   if (!response.ok()) return response.status();
   return Acknowledged(*response);
 }
 
 absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(
-    const CallContext& context, const StagingLocation& location, int64_t) {
+    const CallContext& context, const StagingLocation& location, int64_t,
+    const std::string& content_type) {
   constexpr char kOperation[] = "storeCreateMultipartUpload";
   auto url = UrlOf(location);
   if (!url.ok()) return url.status();
   HttpRequest request{.operation = kOperation,
                       .method = HttpMethod::kPost,
-                      .url = absl::StrCat(*url, "?uploads=")};
+                      .url = absl::StrCat(*url, "?uploads="),
+                      .headers = HeadersFor(content_type)};
   request.repeatable = false;  // each begins an upload, and one is known
   const auto response = client_.Send(context, std::move(request));
   if (!response.ok()) return response.status();

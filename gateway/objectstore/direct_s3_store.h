@@ -29,10 +29,11 @@ class DirectS3Store final : public ObjectStore {
 
   absl::StatusOr<StoredObject> Put(const CallContext& context,
                                    const StagingLocation& location,
-                                   const Rope& bytes) override;
+                                   const Rope& bytes,
+                                   const std::string& content_type) override;
   absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
       const CallContext& context, const StagingLocation& location,
-      int64_t part_bytes) override;
+      int64_t part_bytes, const std::string& content_type) override;
 
  private:
   class Multipart;

@@ -222,7 +222,8 @@ LocalStore::LocalStore(LocalStoreOptions options)
 
 absl::StatusOr<StoredObject> LocalStore::Put(const CallContext& context,
                                              const StagingLocation& location,
-                                             const Rope& bytes) {
+                                             const Rope& bytes,
+                                             const std::string&) {
   auto file = File::Create(options_, location, 0);
   if (!file.ok()) return file.status();
   if (auto put = (*file)->PutPart(context, 1, bytes); !put.ok()) {
@@ -232,7 +233,8 @@ absl::StatusOr<StoredObject> LocalStore::Put(const CallContext& context,
 }
 
 absl::StatusOr<std::unique_ptr<PartedUpload>> LocalStore::BeginParts(
-    const CallContext&, const StagingLocation& location, int64_t part_bytes) {
+    const CallContext&, const StagingLocation& location, int64_t part_bytes,
+    const std::string&) {
   return File::Create(options_, location, part_bytes);
 }
 

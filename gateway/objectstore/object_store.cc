@@ -9,4 +9,8 @@ bool UrlRefused(const absl::Status& status) {
          ReasonOf(status) == Reason::kStoreRejected;
 }
 
+bool AddressRefused(const absl::Status& status) {
+  return absl::IsAborted(status) && ReasonOf(status) == Reason::kStoreRejected;
+}
+
 }  // namespace lakefs::gateway

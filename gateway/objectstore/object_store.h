@@ -51,8 +51,8 @@ class PartedUpload : public PartTarget {
 
 // Where the bytes of an object are put.
 //
-// Errors (of all methods): PERMISSION_DENIED or INTERNAL, STORE_REJECTED with
-// storeErrorCode if the store refused; of a local store RESOURCE_EXHAUSTED,
+// Errors (of all methods): as the table in store_error.h maps the store's
+// refusals, with storeErrorCode; of a local store RESOURCE_EXHAUSTED,
 // STORE_REJECTED if its disk is full, and FAILED_PRECONDITION, STORE_REJECTED
 // if an address leads elsewhere; those that Transient() knows otherwise.
 // Blocking: until the store has acknowledged, bounded by the call.
@@ -61,21 +61,27 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   // Puts all of `bytes` at `location` in one request. One attempt; putting the
-  // same bytes there again is harmless.
+  // same bytes there again is harmless. `content_type` is for who reads the
+  // object without lakeFS; empty, or where the store does not take one: none.
   virtual absl::StatusOr<StoredObject> Put(const CallContext& context,
                                            const StagingLocation& location,
-                                           const Rope& bytes) = 0;
+                                           const Rope& bytes,
+                                           const std::string& content_type) = 0;
 
   // Begins to put an object at `location` in parts: all but the last have
   // `part_bytes`. UNIMPLEMENTED, UPSTREAM_UNIMPLEMENTED where the store takes
   // none by itself.
   virtual absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
       const CallContext& context, const StagingLocation& location,
-      int64_t part_bytes) = 0;
+      int64_t part_bytes, const std::string& content_type) = 0;
 };
 
 // Whether the store refused the right to put, not the bytes: what a URL that
 // has expired looks like.
 bool UrlRefused(const absl::Status& status);
+
+// Whether the store would take the same bytes at another address: what was
+// begun at this one is gone, or something is in the way.
+bool AddressRefused(const absl::Status& status);
 
 }  // namespace lakefs::gateway

@@ -13,19 +13,9 @@
 #include "absl/strings/strip.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
-#include "gateway/http/reply_time.h"
 
 namespace lakefs::gateway {
 namespace {
-
-// The text of <Code> in an error's XML; empty if there is none.
-std::string CodeInXml(absl::string_view body) {
-  const size_t begin = body.find("<Code>");
-  if (begin == absl::string_view::npos) return "";
-  body.remove_prefix(begin + 6);
-  const size_t end = body.find("</Code>");
-  return end == absl::string_view::npos ? "" : Excerpt(body.substr(0, end));
-}
 
 absl::Status OtherBytes(absl::string_view what) {
   return MakeError(absl::StatusCode::kDataLoss,
@@ -33,6 +23,23 @@ absl::Status OtherBytes(absl::string_view what) {
                                 "than were sent: ",
                                 what),
                    Reason::kChecksumMismatch);
+}
+
+// The failure of a store that no request gets to, with what may help.
+absl::Status Unreachable(const absl::Status& failure, StoreAccess access) {
+  if (absl::IsCancelled(failure) || absl::IsDeadlineExceeded(failure)) {
+    return failure;
+  }
+  return MakeError(
+      failure.code(),
+      absl::StrCat(
+          failure.message(),
+          access == StoreAccess::kOwnKeys
+              ? "; --s3-endpoint names the store"
+              : "; lakeFS signs its URLs for that host: if the gateway "
+                "cannot reach it, --presign=off has the bytes go by "
+                "keys of its own or through lakeFS"),
+      DetailsOf(failure));
 }
 
 // Calls `take` with the rope's bytes, piece by piece.
@@ -119,11 +126,7 @@ bool IsMd5Hex(absl::string_view etag) {
 
 absl::StatusOr<HttpResponse> StoreClient::Send(const CallContext& context,
                                                HttpRequest request) {
-  const uint64_t size = request.stream ? request.stream->size_bytes.value_or(0)
-                                       : request.body.size();
-  request.timeout =
-      options_.timeout +
-      std::chrono::seconds(size / options_.least_rate_bytes_per_second);
+  request.timeout = options_.timeout;
   return Exchange(context, request);
 }
 
@@ -138,9 +141,13 @@ absl::StatusOr<HttpResponse> StoreClient::Complete(const CallContext& context,
 absl::StatusOr<HttpResponse> StoreClient::Exchange(const CallContext& context,
                                                    const HttpRequest& request) {
   auto response = http_.Send(context, request);
-  if (!response.ok()) return response;
+  if (!response.ok()) {
+    return NeverLeft(response.status())
+               ? Unreachable(response.status(), access_)
+               : response.status();
+  }
   if (!response->Succeeded()) {
-    return StoreError(request.operation, *response);
+    return StoreError(request.operation, *response, access_);
   }
   return response;
 }
@@ -159,8 +166,10 @@ absl::StatusOr<HttpResponse> StoreClient::Put(const CallContext& context,
   }
   bytes.AttachTo(request);
   request.stall_timeout = options_.stall_timeout;
+  request.timeout =
+      request.stream ? std::chrono::milliseconds(0) : options_.timeout;
   const std::string bucket = BucketOf(request.url);
-  auto response = Send(context, std::move(request));
+  auto response = Exchange(context, request);
   if (!response.ok()) return response;
   if (auto s = CheckStored(bucket, *response, bytes, md5); !s.ok()) return s;
   return response;
@@ -204,9 +213,13 @@ std::string EtagOf(const HttpResponse& response) {
 absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response) {
   const std::string etag = EtagOf(response);
   if (etag.empty()) {
-    return MakeError(absl::StatusCode::kUnavailable,
-                     "the object store acknowledged bytes without an ETag",
-                     Reason::kUpstreamConnectionLost);
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        "the object store acknowledged the bytes without an ETag, which is "
+        "what "
+        "lakeFS is told as their checksum; a proxy before the store may drop "
+        "it, and some emulators of stores send none",
+        Reason::kStoreRejected);
   }
   std::string md5;
   const bool has_md5 =
@@ -229,34 +242,6 @@ absl::Status OfParts(const absl::Status& failure) {
                                 "acknowledged: ",
                                 failure.message()),
                    details);
-}
-
-absl::Status StoreError(absl::string_view operation,
-                        const HttpResponse& response) {
-  ErrorDetails details;
-  details.metadata = {{"operation", std::string(operation)},
-                      {"upstreamHttpStatus", absl::StrCat(response.status)}};
-  details.retry_after = RetryAfterOf(response);
-  std::string code = CodeInXml(response.body);
-  if (code.empty()) code = Excerpt(response.Header("x-ms-error-code"));
-  if (!code.empty()) details.metadata["storeErrorCode"] = code;
-  const std::string message = absl::StrCat(
-      "the object store answered ", operation, " with ", response.status,
-      code.empty() ? "" : absl::StrCat(": ", code));
-  // Codes of a 400 that says nothing against the request: the bytes were hurt
-  // or held up on their way.
-  const bool passes = code == "BadDigest" || code == "InvalidDigest" ||
-                      code == "Md5Mismatch" || code == "RequestTimeout" ||
-                      code == "IncompleteBody";
-  if (response.status >= 500 || response.status == 429 ||
-      response.status == 408 || passes) {
-    details.reason = Reason::kUpstreamUnavailable;
-    return MakeError(absl::StatusCode::kUnavailable, message, details);
-  }
-  details.reason = Reason::kStoreRejected;
-  return MakeError(response.status == 403 ? absl::StatusCode::kPermissionDenied
-                                          : absl::StatusCode::kInternal,
-                   message, details);
 }
 
 }  // namespace lakefs::gateway

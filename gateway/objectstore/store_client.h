@@ -11,21 +11,22 @@
 #include "gateway/http/http_client.h"
 #include "gateway/http/rope.h"
 #include "gateway/objectstore/object_store.h"
+#include "gateway/objectstore/store_error.h"
 
 namespace lakefs::gateway {
 
 struct StoreOptions {
-  // Bound on one exchange: `timeout` and the time that its bytes take at
-  // `least_rate`. A store that stalls longer is given up and asked again.
+  // Bound on an exchange that carries no object's bytes, or so few that they
+  // are gone at once.
   std::chrono::milliseconds timeout{60'000};
-  int64_t least_rate_bytes_per_second = 256 * 1024;
 
   // Bound on putting parts together, which can take a store minutes. To ask
   // again while it is at it would not make it faster.
   std::chrono::milliseconds complete_timeout{300'000};
 
-  // A PUT whose bytes do not move for so long is given up, also if it is large
-  // and has hours. Stores have been seen to stall for half a minute.
+  // A PUT whose bytes do not move for so long is given up. It has no other
+  // bound: over a slow line, one that is cut off and begun anew never ends.
+  // Stores have been seen to stall for half a minute.
   std::chrono::seconds stall_timeout{60};
 
   // Whether each PUT carries a Content-MD5, which the store checks. It costs
@@ -38,17 +39,16 @@ struct StoreOptions {
 // Google's CRC32C always; where the MD5 is known also an ETag, if the ETags of
 // this bucket are proven to be MD5s by one that was.
 //
-// Errors: PERMISSION_DENIED or INTERNAL, STORE_REJECTED with storeErrorCode if
-// the store refused; DATA_LOSS, CHECKSUM_MISMATCH if it acknowledged other
-// bytes; those that Transient() knows otherwise, among them a Content-MD5 that
-// did not fit and a body that did not come in time, since they may have been
-// the wire's fault.
+// Errors: as the table in store_error.h maps the store's refusals; DATA_LOSS,
+// CHECKSUM_MISMATCH if it acknowledged other bytes; those of HttpClient, which
+// say what to set where the store cannot be reached at all.
 //
 // Threads: any.
 class StoreClient {
  public:
-  StoreClient(HttpClient& http, StoreOptions options)
-      : http_(http), options_(options) {}
+  StoreClient(HttpClient& http, StoreOptions options,
+              StoreAccess access = StoreAccess::kPresigned)
+      : http_(http), options_(options), access_(access) {}
 
   // Sends `request` with the body that it has; its timeout is set here.
   absl::StatusOr<HttpResponse> Send(const CallContext& context,
@@ -58,7 +58,7 @@ class StoreClient {
   absl::StatusOr<HttpResponse> Complete(const CallContext& context,
                                         HttpRequest request);
 
-  // Sends `bytes` as the body of `request`.
+  // Sends `bytes` as the body of `request`, for as long as they move.
   absl::StatusOr<HttpResponse> Put(const CallContext& context,
                                    HttpRequest request, const Rope& bytes);
 
@@ -72,6 +72,7 @@ class StoreClient {
 
   HttpClient& http_;
   const StoreOptions options_;
+  const StoreAccess access_;
   absl::Mutex mu_;
   // Buckets whose ETags have been MD5s.
   std::set<std::string> md5_buckets_ ABSL_GUARDED_BY(mu_);
@@ -83,16 +84,12 @@ std::string EtagOf(const HttpResponse& response);
 // What the reply to a PUT of a whole object acknowledges. The checksum is the
 // Content-MD5 in hex where there is one, else the ETag.
 //
-// Errors: UNAVAILABLE, UPSTREAM_CONNECTION_LOST without an ETag: half of an
-// answer looks like that, and doing it again does no harm.
+// Errors: FAILED_PRECONDITION, STORE_REJECTED without an ETag: the store would
+// answer the same again.
 absl::StatusOr<StoredObject> Acknowledged(const HttpResponse& response);
 
 // The same failure of putting parts together; DATA_LOSS, CHECKSUM_MISMATCH
 // where it says that the store does not have the parts that it acknowledged.
 absl::Status OfParts(const absl::Status& failure);
-
-// The error of a store's answer, whatever its status.
-absl::Status StoreError(absl::string_view operation,
-                        const HttpResponse& response);
 
 }  // namespace lakefs::gateway

@@ -56,6 +56,8 @@ struct Settings {
   std::string token_file;
   std::string credentials_file;  // goes before the keys
 
+  // Whether presigned URLs are used where lakeFS gives them out.
+  bool presign = true;
   bool content_md5 = false;
   std::string s3_endpoint;
   std::string s3_region = "us-east-1";

@@ -150,6 +150,13 @@ std::string ParseAllowAddress(const Values& values, Settings& settings) {
   return "";
 }
 
+std::string ParsePresign(const Values& values, Settings& settings) {
+  const std::string& value = values.back();
+  if (value != "auto" && value != "off") return "is neither auto nor off";
+  settings.presign = value == "auto";
+  return "";
+}
+
 // The folder as lakeFS names it, and "=" and where it is here.
 std::string ParseLocalStore(const Values& values, Settings& settings) {
   const std::vector<absl::string_view> folders =
@@ -258,6 +265,11 @@ const std::vector<Field>& Fields() {
        "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=..., not readable for others; "
        "read again when it changes",
        Text(&Settings::credentials_file)},
+      {"presign",
+       "off: use no presigned URLs, where the store's host that they name "
+       "cannot be reached; objects go by keys of our own, a shared volume or "
+       "through lakeFS [auto]",
+       ParsePresign},
       {"content-md5",
        "Have the store check each PUT by its MD5; three times the CPU [false]",
        Switch(&Settings::content_md5),

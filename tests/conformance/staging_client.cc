@@ -77,7 +77,7 @@ absl::StatusOr<StagingMetadata> StagingClient::Put(
     const StagingLocation& location, const std::string& data) {
   Rope bytes;
   bytes.Append(data);
-  const auto stored = store_.Put(Context(), location, bytes);
+  const auto stored = store_.Put(Context(), location, bytes, "");
   if (!stored.ok()) return stored.status();
   return StagingMetadata{.staging = location,
                          .checksum = stored->checksum,

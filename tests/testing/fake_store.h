@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "gateway/objectstore/object_store.h"
 
@@ -14,6 +15,8 @@ namespace lakefs::gateway::testing {
 class FakeStore final : public ObjectStore {
  public:
   int puts = 0;  // of whole objects
+  std::string put_at;
+  std::string content_type;  // of the last object
   // Each may refuse; the default is an acknowledgement.
   std::function<absl::Status(int number)> on_part = [](int) {
     return absl::OkStatus();
@@ -23,14 +26,20 @@ class FakeStore final : public ObjectStore {
     return absl::OkStatus();
   };
 
-  absl::StatusOr<StoredObject> Put(const CallContext&, const StagingLocation&,
-                                   const Rope& bytes) override {
+  absl::StatusOr<StoredObject> Put(const CallContext&,
+                                   const StagingLocation& location,
+                                   const Rope& bytes,
+                                   const std::string& type) override {
     ++puts;
+    put_at = location.physical_address;
+    content_type = type;
     if (auto s = on_put(bytes); !s.ok()) return s;
     return StoredObject{.checksum = "whole", .etag = "whole"};
   }
   absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
-      const CallContext&, const StagingLocation&, int64_t) override {
+      const CallContext&, const StagingLocation&, int64_t,
+      const std::string& type) override {
+    content_type = type;
     return std::make_unique<Upload>(*this);
   }
 

@@ -40,9 +40,13 @@ Advice AdviceFor(const LinkReport& report) {
       return Advice::kRetryCall;
     case Reason::kRepositoryInDeletion:
     case Reason::kUpstreamUnimplemented:
-    case Reason::kStoreRejected:
     case Reason::kInternal:
       return Advice::kGiveUp;
+    case Reason::kStoreRejected:
+      // The codes are the store's table's.
+      if (absl::IsAborted(report.status)) return Advice::kRestart;
+      return absl::IsInvalidArgument(report.status) ? Advice::kFixRequest
+                                                    : Advice::kGiveUp;
   }
   return Advice::kGiveUp;
 }

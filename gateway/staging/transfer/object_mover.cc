@@ -126,7 +126,7 @@ bool ObjectMover::HelpedByRestart(const absl::Status& failure) {
     return true;
   }
   return ReasonOf(failure) == Reason::kLinkAddressExpired ||
-         absl::IsDataLoss(failure);
+         AddressRefused(failure) || absl::IsDataLoss(failure);
 }
 
 absl::StatusOr<Placement> ObjectMover::MoveAgain(const Where& where) {
@@ -220,10 +220,11 @@ absl::Status ObjectMover::ReadToSpool(Part first) {
 absl::StatusOr<Placement> ObjectMover::PutWhole(Where where) {
   for (int url = 1;; ++url) {
     auto placement = PutWholeOnce(where);
-    // A URL that has expired looks like any other refusal; a fresh one tells.
-    if (placement.ok() || !UrlRefused(placement.status()) || url == kMaxUrls) {
-      return placement;
-    }
+    // A URL that has expired looks like any other refusal; a fresh one, which
+    // comes with an address of its own, tells.
+    const bool elsewhere =
+        UrlRefused(placement.status()) || AddressRefused(placement.status());
+    if (placement.ok() || !elsewhere || url == kMaxUrls) return placement;
     where.reset();
   }
 }
@@ -238,7 +239,7 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
       context_, deps_.store_budget, random_,
       [&] {
         if (puts_++ > 0) bytes_resent_ += size;
-        return Store().Put(context_, *location, bytes);
+        return Store().Put(context_, *location, bytes, request_.content_type);
       },
       kForBytes);
   if (!stored.ok()) return stored.status();
@@ -295,9 +296,9 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
         using Begun = std::unique_ptr<PartedUpload>;
         return HearOut<Begun>(
             context_, deps_.background,
-            [&store = Store(), location = *location,
-             part_bytes](const CallContext& own) {
-              return store.BeginParts(own, location, part_bytes);
+            [&store = Store(), location = *location, part_bytes,
+             type = request_.content_type](const CallContext& own) {
+              return store.BeginParts(own, location, part_bytes, type);
             },
             [](const CallContext& own, const Begun& upload) {
               return upload->Abort(own);

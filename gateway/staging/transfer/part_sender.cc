@@ -19,7 +19,8 @@ PartSender::PartSender(const CallContext& context, PartTarget& target,
       budget_(budget),
       progress_(progress),
       options_(options),
-      on_failure_(std::move(on_failure)) {
+      on_failure_(std::move(on_failure)),
+      limit_(options.far_senders) {
   absl::MutexLock lock(&tether_->mu);
   tether_->sender = this;
 }
@@ -105,8 +106,27 @@ int PartSender::MaxSenders() const {
   const TimePoint now = scope_.context().clock().Now();
   const Duration silent = sending_ > 0 ? now - last_end_ : Duration::zero();
   const Duration usual = std::max(usual_, silent);
-  if (usual >= options_.far) return options_.far_senders;
-  return usual >= options_.slow ? options_.near_senders : 1;
+  const int useful = usual >= options_.far    ? options_.far_senders
+                     : usual >= options_.slow ? options_.near_senders
+                                              : 1;
+  return std::min(useful, limit_);
+}
+
+// Fits the number of senders to what the line bears, by a PUT that has worked.
+// Those that began before the last change say nothing of it, nor does one that
+// was alone: a store may be slow by itself.
+void PartSender::Limit(TimePoint start, TimePoint end) {
+  if (start < limited_) return;
+  const Duration took = end - start;
+  const int shared_by = sending_ + 1;
+  if (took > options_.too_long && shared_by > 1 && limit_ > 1) {
+    limit_ = std::min(limit_, shared_by) / 2;
+  } else if (took < options_.too_long / 4 && limit_ < options_.far_senders) {
+    ++limit_;
+  } else {
+    return;
+  }
+  limited_ = end;
 }
 
 // When more PUTs at once may be worth it.
@@ -148,7 +168,7 @@ void PartSender::TakeTurn(Tether& tether) {
 
 void PartSender::SendParts() {
   absl::MutexLock lock(&mu_);
-  while (!waiting_.empty() && failure_.ok()) {
+  while (!waiting_.empty() && failure_.ok() && senders_ <= limit_) {
     SendNext();
     // Behind the others: they may have no thread at all.
     const bool more = !waiting_.empty() && failure_.ok();
@@ -178,6 +198,7 @@ void PartSender::SendNext() {
     // Half of what the last ones took: follows a change in a few parts.
     const Duration took = last_end_ - start;
     usual_ = usual_ == Duration::zero() ? took : (usual_ + took) / 2;
+    Limit(start, last_end_);
     progress_.stored_bytes += size;
     stored_.push_back(*std::move(stored));
   } else if (failure_.ok()) {

@@ -29,11 +29,17 @@ struct PartSenderOptions {
   std::chrono::milliseconds slow{25};
   // PUTs that usually take longer than this go to a store that is far.
   std::chrono::milliseconds far{100};
+  // A PUT that takes longer than this shares a line that is full: half as many
+  // are as fast, and each is done sooner. One that takes less than a quarter
+  // of it leaves room for another.
+  std::chrono::milliseconds too_long{10'000};
   // Parts that may wait for a sender: more held parts are slower, not faster.
   size_t waiting_parts = 3;
 };
 
-// Puts parts to their target while more of them come. A part stays in memory
+// Puts parts to their target while more of them come: one at a time to a store
+// that is near, more to one that is slow or far, and again fewer where they
+// only share a slow line. A part stays in memory
 // until the store has it, so that a failed one is sent again alone. While
 // others wait for a thread of the pool, each part takes a turn of its own.
 //
@@ -72,6 +78,7 @@ class PartSender {
   };
 
   void StartSenders() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Limit(TimePoint start, TimePoint end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int MaxSenders() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   TimePoint LookAgain() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool QueueSender();
@@ -100,6 +107,8 @@ class PartSender {
   // Of a PUT; or when the first of them began, if none was under way.
   TimePoint last_end_ ABSL_GUARDED_BY(mu_);
   Duration usual_ ABSL_GUARDED_BY(mu_){};  // what a PUT takes
+  int limit_ ABSL_GUARDED_BY(mu_);         // of senders, by what the line bears
+  TimePoint limited_ ABSL_GUARDED_BY(mu_);  // when that has changed last
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   std::vector<StoredPart> stored_ ABSL_GUARDED_BY(mu_);
   int64_t sent_bytes_ ABSL_GUARDED_BY(mu_) = 0;

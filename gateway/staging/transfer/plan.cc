@@ -70,7 +70,7 @@ absl::StatusOr<Plan> PresignedPlan(const ServerConfig& server, bool needs_link,
 
 absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
                                 KnownSize size, const PlanOptions& options) {
-  if (server.pre_sign_support.value_or(false)) {
+  if (options.presign && server.pre_sign_support.value_or(false)) {
     return PresignedPlan(server, needs_link, size, options);
   }
   if (server.blockstore_type == "s3" && options.direct_s3) {

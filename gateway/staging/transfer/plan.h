@@ -18,6 +18,8 @@ struct PlanOptions {
   int64_t largest_part_bytes = 64 << 20;
   // What the spool takes in all.
   int64_t spool_bytes = int64_t{8} << 30;
+  // Whether presigned URLs are used where the server gives them out.
+  bool presign = true;
   // Whether the gateway has S3 credentials of its own, and whether it shares
   // the volume of a local store.
   bool direct_s3 = false;
@@ -44,6 +46,8 @@ struct KnownSize {
 //  not, S3               | any, with keys of our own    | DIRECT_S3
 //  not, local            | any, on a volume shared      | LOCAL_FILE
 //  not                   | any                          | THROUGH_LAKEFS
+//
+// Without options.presign, no server presigns.
 //
 // A complete takes no condition, no mtime and no force. An object with one of
 // them `needs_link`, and so, on S3, a single PUT.

@@ -105,7 +105,7 @@ absl::StatusOr<StoredPart> PresignedMultipart::PutPart(
         deps_.store.Put(context,
                         {.physical_address = upload_.physical_address,
                          .presigned_url = std::move(url->text)},
-                        bytes);
+                        bytes, /*content_type=*/"");
     if (stored.ok()) return StoredPart{number, stored->etag};
     if (!UrlRefused(stored.status()) || attempt == kMaxUrls) {
       return stored.status();

@@ -21,7 +21,7 @@ class DirectS3StoreTest : public StoreFixture {
     http_.Answer(200,
                  "<InitiateMultipartUploadResult><UploadId>u/1+</UploadId>"
                  "</InitiateMultipartUploadResult>");
-    auto parts = store_.BeginParts(context_, location_, 5 << 20);
+    auto parts = store_.BeginParts(context_, location_, 5 << 20, "");
     EXPECT_THAT(parts, IsOk());
     EXPECT_EQ(http_.requests.back().url, "http://s3/bucket/data/x?uploads=");
     EXPECT_FALSE(http_.requests.back().repeatable);
@@ -46,8 +46,9 @@ constexpr char kDone[] =
 
 TEST_F(DirectS3StoreTest, PutsSignedToBucketAndKeyByPath) {
   http_.Answer(200, "", {{"etag", "\"5d\""}});
-  const auto stored = store_.Put(
-      context_, {.physical_address = "s3://bucket/da ta/ä+%/x"}, RopeOf("hi"));
+  const auto stored =
+      store_.Put(context_, {.physical_address = "s3://bucket/da ta/ä+%/x"},
+                 RopeOf("hi"), "");
   ASSERT_THAT(stored, IsOk());
   EXPECT_EQ(stored->checksum, "5d");
   EXPECT_EQ(http_.requests[0].url, "http://s3/bucket/da%20ta/%C3%A4%2B%25/x");
@@ -58,7 +59,7 @@ TEST_F(DirectS3StoreTest, PutsSignedToBucketAndKeyByPath) {
 TEST_F(DirectS3StoreTest, WithoutAnEndpointItIsAmazonsInTheRegion) {
   DirectS3Store amazon(http_, Options(""));
   http_.Answer(200, "", {{"etag", "\"5d\""}});
-  EXPECT_THAT(amazon.Put(context_, location_, RopeOf("hi")), IsOk());
+  EXPECT_THAT(amazon.Put(context_, location_, RopeOf("hi"), ""), IsOk());
   EXPECT_EQ(http_.requests[0].url,
             "https://s3.eu-west-1.amazonaws.com/bucket/data/x");
 }
@@ -68,24 +69,55 @@ TEST_F(DirectS3StoreTest, OtherAddressesAreRefusedAndNothingIsSent) {
        {"", "gs://bucket/x", "s3://", "s3://bucket", "s3:///key",
         "https://acc.blob.core.windows.net/c/x", "local:///root/x"}) {
     const StagingLocation location{.physical_address = address};
-    EXPECT_THAT(store_.Put(context_, location, RopeOf("x")),
+    EXPECT_THAT(store_.Put(context_, location, RopeOf("x"), ""),
                 HasReason(Reason::kUpstreamUnimplemented))
         << address;
-    EXPECT_THAT(store_.BeginParts(context_, location, 1),
+    EXPECT_THAT(store_.BeginParts(context_, location, 1, ""),
                 HasReason(Reason::kUpstreamUnimplemented));
   }
   EXPECT_TRUE(http_.requests.empty());
 }
 
-TEST_F(DirectS3StoreTest, APutAcknowledgedWithoutAnEtagIsSentAgain) {
+TEST_F(DirectS3StoreTest, APutAcknowledgedWithoutAnEtagIsNotAskedForAgain) {
   http_.Answer(200);
-  EXPECT_TRUE(Transient(store_.Put(context_, location_, RopeOf("x")).status()));
+  EXPECT_THAT(store_.Put(context_, location_, RopeOf("x"), ""),
+              HasReason(Reason::kStoreRejected));
+}
+
+TEST_F(DirectS3StoreTest, TheContentTypeGoesAlongSigned) {
+  http_.Answer(200, "", {{"etag", "\"5d\""}});
+  EXPECT_THAT(store_.Put(context_, location_, RopeOf("hi"), "text/html"),
+              IsOk());
+  http_.Answer(200, "<UploadId>u</UploadId>");
+  EXPECT_THAT(store_.BeginParts(context_, location_, 1, "text/html"), IsOk());
+  for (const HttpRequest& request : http_.requests) {
+    EXPECT_EQ(HeaderOf(request, "Content-Type"), "text/html");
+    EXPECT_THAT(HeaderOf(request, "Authorization"),
+                HasSubstr("SignedHeaders=content-type;"));
+  }
+}
+
+TEST_F(DirectS3StoreTest, ARefusalOfItsKeysIsNotOneOfAUrl) {
+  http_.Answer(403, ErrorXml("AccessDenied"));
+  const auto stored = store_.Put(context_, location_, RopeOf("x"), "");
+  EXPECT_FALSE(UrlRefused(stored.status()));
+  EXPECT_THAT(std::string(stored.status().message()),
+              HasSubstr("the gateway's own keys lack s3:PutObject"));
+}
+
+TEST_F(DirectS3StoreTest, AStoreThatNobodyReachesNamesTheSetting) {
+  http_.answers.push_back(MakeError(absl::StatusCode::kUnavailable, "refused",
+                                    Reason::kUpstreamUnreachable));
+  const auto stored = store_.Put(context_, location_, RopeOf("x"), "");
+  EXPECT_THAT(std::string(stored.status().message()),
+              HasSubstr("--s3-endpoint"));
+  EXPECT_TRUE(Transient(stored.status()));
 }
 
 TEST_F(DirectS3StoreTest, RefusalsHoldNoSecret) {
   http_.Answer(403, ErrorXml("SignatureDoesNotMatch"));
-  const auto stored = store_.Put(context_, location_, RopeOf("x"));
-  EXPECT_THAT(stored, StatusIs(absl::StatusCode::kPermissionDenied));
+  const auto stored = store_.Put(context_, location_, RopeOf("x"), "");
+  EXPECT_THAT(stored, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(stored.status().ToString(), Not(HasSubstr(kSecret)));
 }
 
@@ -114,15 +146,17 @@ TEST_F(DirectS3StoreTest, PartsGoByTheirNumberAndAreNamedInOrder) {
   ExpectSigned();
 }
 
-TEST_F(DirectS3StoreTest, APartAcknowledgedWithoutAnEtagIsSentAgain) {
+TEST_F(DirectS3StoreTest, APartAcknowledgedWithoutAnEtagIsNotAskedForAgain) {
   const auto upload = Begin();
   http_.Answer(200);
-  EXPECT_TRUE(Transient(upload->PutPart(context_, 1, RopeOf("x")).status()));
+  EXPECT_THAT(upload->PutPart(context_, 1, RopeOf("x")),
+              HasReason(Reason::kStoreRejected));
 }
 
 TEST_F(DirectS3StoreTest, ABeginThatNamesNoUploadIsAskedAgain) {
   http_.Answer(200, "<InitiateMultipart");
-  EXPECT_TRUE(Transient(store_.BeginParts(context_, location_, 1).status()));
+  EXPECT_TRUE(
+      Transient(store_.BeginParts(context_, location_, 1, "").status()));
 }
 
 TEST_F(DirectS3StoreTest, AnErrorBehindA200OfACompleteIsAnError) {

@@ -53,7 +53,7 @@ class LocalStoreTest : public StoreFixture {
 
 TEST_F(LocalStoreTest, PutsTheFileOfTheAddressUnderTheMount) {
   const auto stored =
-      store_.Put(context_, At("repo/data/a/x"), RopeOf("hello"));
+      store_.Put(context_, At("repo/data/a/x"), RopeOf("hello"), "");
   ASSERT_THAT(stored, IsOk());
   EXPECT_EQ(stored->checksum, "crc32c-9a71bb4c-5");
   EXPECT_EQ(Read("repo/data/a/x"), "hello");
@@ -65,7 +65,7 @@ TEST_F(LocalStoreTest, PutsTheFileOfTheAddressUnderTheMount) {
 }
 
 TEST_F(LocalStoreTest, PartsInAnyOrderMakeTheWhole) {
-  auto upload = store_.BeginParts(context_, At("repo/x"), 4).value();
+  auto upload = store_.BeginParts(context_, At("repo/x"), 4, "").value();
   EXPECT_THAT(upload->PutPart(context_, 2, RopeOf("o")), IsOk());
   EXPECT_THAT(upload->PutPart(context_, 1, RopeOf("fail")), IsOk());
   EXPECT_THAT(upload->PutPart(context_, 1, RopeOf("hell")), IsOk());
@@ -80,11 +80,11 @@ TEST_F(LocalStoreTest, PartsInAnyOrderMakeTheWhole) {
 
 TEST_F(LocalStoreTest, WhatIsAbortedOrForgottenLeavesNoFile) {
   {
-    auto upload = store_.BeginParts(context_, At("repo/x"), 4).value();
+    auto upload = store_.BeginParts(context_, At("repo/x"), 4, "").value();
     EXPECT_THAT(upload->PutPart(context_, 1, RopeOf("hell")), IsOk());
     EXPECT_THAT(upload->Abort(context_), IsOk());
     EXPECT_THAT(Files(), IsEmpty());
-    auto forgotten = store_.BeginParts(context_, At("repo/y"), 4).value();
+    auto forgotten = store_.BeginParts(context_, At("repo/y"), 4, "").value();
     EXPECT_EQ(Files().size(), 1U);
   }
   EXPECT_THAT(Files(), IsEmpty());
@@ -96,11 +96,11 @@ TEST_F(LocalStoreTest, AddressesThatLeadElsewhereAreRefused) {
         "local:///lake/../etc/x", "local:///lake/a/../../x",
         "local:///lake/./x", "local:///lake//x", "local:///lake/x/", ""}) {
     const auto stored =
-        store_.Put(context_, {.physical_address = address}, RopeOf("x"));
+        store_.Put(context_, {.physical_address = address}, RopeOf("x"), "");
     EXPECT_THAT(stored, StatusIs(absl::StatusCode::kFailedPrecondition))
         << address;
   }
-  EXPECT_THAT(store_.Put(context_, At(std::string("a\0b", 3)), RopeOf("x")),
+  EXPECT_THAT(store_.Put(context_, At(std::string("a\0b", 3)), RopeOf("x"), ""),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(Files(), IsEmpty());
 }
@@ -108,14 +108,14 @@ TEST_F(LocalStoreTest, AddressesThatLeadElsewhereAreRefused) {
 TEST_F(LocalStoreTest, LinksInTheFolderAreNotFollowed) {
   fs::create_directory(root_ / "outside");
   fs::create_directory_symlink(root_ / "outside", root_ / "mount/repo");
-  EXPECT_THAT(store_.Put(context_, At("repo/x"), RopeOf("x")),
+  EXPECT_THAT(store_.Put(context_, At("repo/x"), RopeOf("x"), ""),
               HasReason(Reason::kStoreRejected));
   EXPECT_TRUE(fs::is_empty(root_ / "outside"));
 }
 
 TEST_F(LocalStoreTest, AMountThatIsNotThereIsNamed) {
   fs::remove_all(root_ / "mount");
-  const auto stored = store_.Put(context_, At("repo/x"), RopeOf("x"));
+  const auto stored = store_.Put(context_, At("repo/x"), RopeOf("x"), "");
   EXPECT_THAT(stored, StatusIs(absl::StatusCode::kInternal));
   EXPECT_THAT(stored.status().ToString(), HasSubstr("/mount"));
 }
@@ -128,7 +128,7 @@ TEST_F(LocalStoreTest, ADiskThatTakesNoMoreIsAnErrorAndLeavesNothing) {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
   const auto stored =
-      store_.Put(context_, At("repo/x"), RopeOf(std::string(5000, 'x')));
+      store_.Put(context_, At("repo/x"), RopeOf(std::string(5000, 'x')), "");
   setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(stored, HasReason(Reason::kStoreRejected));
@@ -138,7 +138,7 @@ TEST_F(LocalStoreTest, ADiskThatTakesNoMoreIsAnErrorAndLeavesNothing) {
 
 TEST_F(LocalStoreTest, ACallThatIsOverWritesNoMore) {
   context_.Cancel();
-  EXPECT_THAT(store_.Put(context_, At("repo/x"), RopeOf("x")),
+  EXPECT_THAT(store_.Put(context_, At("repo/x"), RopeOf("x"), ""),
               StatusIs(absl::StatusCode::kCancelled));
   EXPECT_THAT(Files(), IsEmpty());
 }

@@ -22,7 +22,7 @@ class PresignedStoreTest : public StoreFixture {
 
 TEST_F(PresignedStoreTest, PutsToTheUrlByteForByteWithNothingOfItsOwn) {
   http_.Answer(200, "", {{"etag", "\"5d\""}});
-  const auto stored = store_.Put(context_, s3_, RopeOf("hello"));
+  const auto stored = store_.Put(context_, s3_, RopeOf("hello"), "");
   ASSERT_THAT(stored, IsOk());
   EXPECT_EQ(stored->checksum, "5d");
   const HttpRequest& request = http_.requests[0];
@@ -34,28 +34,59 @@ TEST_F(PresignedStoreTest, PutsToTheUrlByteForByteWithNothingOfItsOwn) {
 
 TEST_F(PresignedStoreTest, AzureIsToldTheTypeOfTheBlob) {
   http_.Answer(201, "", {{"etag", "\"0x8D\""}});
-  EXPECT_THAT(store_.Put(context_, azure_, RopeOf("hello")), IsOk());
+  EXPECT_THAT(store_.Put(context_, azure_, RopeOf("hello"), ""), IsOk());
   EXPECT_EQ(HeaderOf(http_.requests[0], "x-ms-blob-type"), "BlockBlob");
+}
+
+TEST_F(PresignedStoreTest, TheTypeOfTheContentGoesWhereTheUrlLeavesItOpen) {
+  struct Case {
+    const char* address;
+    const char* url;
+    const char* header;
+    const char* value;
+  };
+  const Case cases[] = {
+      {"s3://b/x", "http://s/x?X-Amz-SignedHeaders=host&X-Amz-Signature=1",
+       "Content-Type", "text/html"},
+      {"s3://b/x", "http://s/x?X-Amz-SignedHeaders=content-type%3Bhost&a=1",
+       "Content-Type", ""},
+      {"s3://b/x", "http://s/x?AWSAccessKeyId=a&Signature=1&Expires=2",
+       "Content-Type", ""},
+      {"gs://b/x", "http://g/x?X-Goog-SignedHeaders=host", "Content-Type",
+       "text/html"},
+      {"gs://b/x", "http://g/x?GoogleAccessId=a&Signature=1", "Content-Type",
+       ""},
+      {"https://a.blob.core.windows.net/c/x", "http://az/c/x?sig=1",
+       "x-ms-blob-content-type", "text/html"}};
+  for (const Case& c : cases) {
+    http_.Answer(200, "", {{"etag", "\"5d\""}});
+    EXPECT_THAT(
+        store_.Put(context_,
+                   {.physical_address = c.address, .presigned_url = c.url},
+                   RopeOf("x"), "text/html"),
+        IsOk());
+    EXPECT_EQ(HeaderOf(http_.requests.back(), c.header), c.value) << c.url;
+  }
 }
 
 TEST_F(PresignedStoreTest, NothingIsSentWithoutAUrl) {
   const StagingLocation bare{.physical_address = "s3://b/x"};
-  EXPECT_THAT(store_.Put(context_, bare, RopeOf("x")),
+  EXPECT_THAT(store_.Put(context_, bare, RopeOf("x"), ""),
               HasReason(Reason::kUpstreamUnimplemented));
-  EXPECT_THAT(store_.BeginParts(context_, bare, 1),
+  EXPECT_THAT(store_.BeginParts(context_, bare, 1, ""),
               HasReason(Reason::kUpstreamUnimplemented));
   EXPECT_TRUE(http_.requests.empty());
 }
 
 TEST_F(PresignedStoreTest, OnlyAzureTakesPartsAtOneUrl) {
-  EXPECT_THAT(store_.BeginParts(context_, s3_, 1),
+  EXPECT_THAT(store_.BeginParts(context_, s3_, 1, ""),
               StatusIs(absl::StatusCode::kUnimplemented));
-  EXPECT_THAT(store_.BeginParts(context_, azure_, 1), IsOk());
+  EXPECT_THAT(store_.BeginParts(context_, azure_, 1, ""), IsOk());
 }
 
 TEST_F(PresignedStoreTest, ARefusalHoldsNoSecret) {
   http_.Answer(403, ErrorXml("AccessDenied"));
-  const auto stored = store_.Put(context_, s3_, RopeOf("x"));
+  const auto stored = store_.Put(context_, s3_, RopeOf("x"), "");
   EXPECT_TRUE(UrlRefused(stored.status()));
   EXPECT_THAT(stored.status().ToString(), Not(HasSubstr(kSecret)));
 }
@@ -63,7 +94,7 @@ TEST_F(PresignedStoreTest, ARefusalHoldsNoSecret) {
 class AzureBlocksTest : public PresignedStoreTest {
  protected:
   AzureBlocksTest() {
-    blocks_ = std::move(store_.BeginParts(context_, azure_, 4).value());
+    blocks_ = std::move(store_.BeginParts(context_, azure_, 4, "").value());
   }
   static std::string IdIn(const std::string& url) {
     return url.substr(url.find("&blockid=") + 9);
@@ -118,9 +149,18 @@ TEST_F(AzureBlocksTest, BlocksThatTheStoreHasLostAreDataLoss) {
   EXPECT_THAT(stored, HasReason(Reason::kChecksumMismatch));
 }
 
-TEST_F(AzureBlocksTest, AListAcknowledgedWithoutAnEtagIsSentAgain) {
+TEST_F(AzureBlocksTest, AListAcknowledgedWithoutAnEtagIsNotSentAgain) {
   http_.Answer(201);
-  EXPECT_TRUE(Transient(blocks_->Complete(context_, {}).status()));
+  EXPECT_THAT(blocks_->Complete(context_, {}),
+              HasReason(Reason::kStoreRejected));
+}
+
+TEST_F(AzureBlocksTest, TheListTellsTheTypeOfTheContent) {
+  const auto typed =
+      store_.BeginParts(context_, azure_, 4, "text/html").value();
+  http_.Answer(201, "", {{"etag", "\"0x8D\""}});
+  EXPECT_THAT(typed->Complete(context_, {}), IsOk());
+  EXPECT_EQ(HeaderOf(http_.requests[0], "x-ms-blob-content-type"), "text/html");
 }
 
 TEST_F(AzureBlocksTest, AnAbortSendsNothing) {

@@ -31,15 +31,30 @@ TEST_F(StoreClientTest, SendsTheBytesWithNothingOfItsOwn) {
   EXPECT_TRUE(http_.requests[0].headers.empty());
 }
 
-TEST_F(StoreClientTest, AnExchangeMayLastAsItsBytesNeedAtTheLeastRate) {
-  StoreClient client(
-      http_, {.timeout = seconds(7), .least_rate_bytes_per_second = 1000});
+TEST_F(StoreClientTest, APutOfManyBytesLastsAsLongAsTheyMove) {
+  StoreClient client(http_,
+                     {.timeout = seconds(7), .stall_timeout = seconds(9)});
   http_.Answer(200);
   http_.Answer(200);
   EXPECT_THAT(Put(client), IsOk());
-  EXPECT_THAT(Put(client, std::string(3000, 'x')), IsOk());
-  EXPECT_EQ(http_.requests[0].timeout, seconds(7));
-  EXPECT_EQ(http_.requests[1].timeout, seconds(10));
+  EXPECT_THAT(Put(client, std::string(1 << 20, 'x')), IsOk());
+  EXPECT_EQ(http_.requests[0].timeout, seconds(7)) << "they are gone at once";
+  EXPECT_EQ(http_.requests[1].timeout, seconds(0));
+  EXPECT_EQ(http_.requests[1].stall_timeout, seconds(9));
+}
+
+TEST_F(StoreClientTest, AHostThatNobodyReachesIsSaidToBeThePresignedOne) {
+  StoreClient client(http_, {});
+  http_.answers.push_back(MakeError(absl::StatusCode::kUnavailable, "refused",
+                                    Reason::kUpstreamUnreachable));
+  const auto unreachable = Put(client);
+  EXPECT_TRUE(Transient(unreachable.status()));
+  EXPECT_THAT(std::string(unreachable.status().message()),
+              HasSubstr("--presign=off"));
+  http_.answers.push_back(MakeError(absl::StatusCode::kUnavailable, "reset",
+                                    Reason::kUpstreamConnectionLost));
+  EXPECT_THAT(std::string(Put(client).status().message()),
+              Not(HasSubstr("--presign=off")));
 }
 
 TEST_F(StoreClientTest, PuttingPartsTogetherMayLastForMinutes) {
@@ -157,7 +172,7 @@ TEST_F(StoreClientTest, WhatTheStoreRefusesIsSaidWithItsCodeAndNoSecret) {
   EXPECT_THAT(denied.status().ToString(), Not(HasSubstr(kSecret)));
   http_.Answer(404, "", {{"x-ms-error-code", "ContainerNotFound"}});
   const auto missing = Put(client);
-  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kInternal));
+  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_FALSE(UrlRefused(missing.status()));
   EXPECT_EQ(DetailsOf(missing.status()).metadata["storeErrorCode"],
             "ContainerNotFound");
@@ -199,12 +214,14 @@ TEST_F(StoreClientTest, AcknowledgedTakesTheMd5ForTheChecksumElseTheEtag) {
   EXPECT_EQ(Acknowledged(response)->checksum, "0x8D");
 }
 
-TEST_F(StoreClientTest, AnAcknowledgementWithoutAnEtagIsAskedForAgain) {
+TEST_F(StoreClientTest, AnAcknowledgementWithoutAnEtagIsToldForWhatItIs) {
   for (const std::vector<HttpHeader>& headers :
        {std::vector<HttpHeader>{}, std::vector<HttpHeader>{{"etag", "\"\""}}}) {
     const auto stored = Acknowledged({.status = 200, .headers = headers});
-    EXPECT_TRUE(Transient(stored.status()));
-    EXPECT_THAT(stored, HasReason(Reason::kUpstreamConnectionLost));
+    EXPECT_FALSE(Transient(stored.status()));
+    EXPECT_THAT(stored, StatusIs(absl::StatusCode::kFailedPrecondition));
+    EXPECT_THAT(std::string(stored.status().message()),
+                HasSubstr("without an ETag"));
   }
 }
 

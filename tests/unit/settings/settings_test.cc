@@ -98,6 +98,12 @@ TEST_F(SettingsTest, AllowAddressIsRepeatable) {
   EXPECT_EQ(Read({}, environment)->settings.allow_address.size(), 2U);
 }
 
+TEST_F(SettingsTest, PresignedUrlsAreUsedUnlessSwitchedOff) {
+  EXPECT_TRUE(Read({})->settings.presign);
+  EXPECT_TRUE(Read({"--presign=auto"})->settings.presign);
+  EXPECT_FALSE(Read({"--presign=off"})->settings.presign);
+}
+
 TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
   const std::string bad_field = Write("f.yaml", "nosuch: 1\n");
   const std::string bad_yaml = Write("y.yaml", "a: [\n");
@@ -106,6 +112,7 @@ TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
       {{"--nosuch"}, "--nosuch"},
       {{"--listen=here"}, "--listen=here is neither"},
       {{"--listen=127.0.0.1:99999"}, "--listen=127.0.0.1:99999 is neither"},
+      {{"--presign=on"}, "--presign=on is neither auto nor off"},
       {{"--max-uploads=0"}, "--max-uploads=0 is not a number from 1"},
       {{"--max-uploads=x"}, "--max-uploads=x"},
       {{"--unary-timeout=5"}, "--unary-timeout=5 is not a span"},

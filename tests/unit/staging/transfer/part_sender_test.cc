@@ -265,6 +265,68 @@ TEST_F(PartSenderTest, UploadsTakeTurnsWhereThePoolIsFull) {
   endless.join();
 }
 
+// A target behind a line that is full: each PUT takes 20 s by a clock of its
+// own, until the line is free.
+class SharedLine final : public PartTarget {
+ public:
+  explicit SharedLine(ShiftedClock& clock) : clock_(clock) {}
+
+  absl::StatusOr<StoredPart> PutPart(const CallContext&, int number,
+                                     const Rope&) override {
+    absl::MutexLock lock(&mu_);
+    ++now_;
+    if (number > 1 && number <= 9) {
+      AwaitBeside(most_at_first, 8, absl::Seconds(5));
+    } else if (number > 9 && number <= kFull) {
+      // Another would come at once, if one was to come.
+      const auto shared = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return now_ > 1;
+      };
+      mu_.AwaitWithTimeout(absl::Condition(&shared), absl::Milliseconds(20));
+      if (number > kSettled) most_when_full = std::max(most_when_full, now_);
+    } else if (number > kFull + 10) {
+      AwaitBeside(most_when_free, 4, absl::Seconds(5));
+    }
+    if (number <= kFull) clock_.Advance(seconds(20));
+    --now_;
+    return StoredPart{.number = number, .etag = "e"};
+  }
+  absl::Status Abort(const CallContext&) override { return absl::OkStatus(); }
+
+  static constexpr int kSettled = 24;  // parts later, it has been found out
+  static constexpr int kFull = 36;
+  static constexpr int kAll = 80;
+  // PUTs at a time.
+  int most_at_first = 0;
+  int most_when_full = 0;
+  int most_when_free = 0;
+
+ private:
+  void AwaitBeside(int& most, int count, absl::Duration at_most)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    most = std::max(most, now_);
+    const auto gathered = [&most, count] { return most >= count; };
+    mu_.AwaitWithTimeout(absl::Condition(&gathered), at_most);
+  }
+
+  ShiftedClock& clock_;
+  absl::Mutex mu_;
+  int now_ = 0;
+};
+
+TEST_F(PartSenderTest, AFullLineGetsFewerPutsAtATimeAndAFreeOneMoreAgain) {
+  ShiftedClock clock;
+  const CallContext context(clock, clock.Now() + std::chrono::hours(24), "t");
+  SharedLine line(clock);
+  PartSender sender(context, line, pool_, budget_, progress_,
+                    {.slow = milliseconds(0), .far = milliseconds(0)});
+  ASSERT_THAT(SendAll(sender, SharedLine::kAll), IsOk());
+  ASSERT_THAT(sender.Finish(), IsOk());
+  EXPECT_EQ(line.most_at_first, 8);
+  EXPECT_EQ(line.most_when_full, 1);
+  EXPECT_GE(line.most_when_free, 4);
+}
+
 TEST_F(PartSenderTest, AFailureIsToldAtOnce) {
   target_.refused = 1;
   absl::Notification told;

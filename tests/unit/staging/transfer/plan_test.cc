@@ -100,6 +100,16 @@ TEST(PlanTest, AWayOfOurOwnIsForItsOwnStore) {
             Plan::kThroughLakefs);
 }
 
+TEST(PlanTest, WithoutPresignNoServerCountsAsOneThatDoes) {
+  const PlanOptions off{.presign = false, .direct_s3 = true};
+  for (const KnownSize size : {Exactly(1), kUnknown}) {
+    EXPECT_EQ(*ChoosePlan(kS3, false, size, off), Plan::kDirectS3);
+    EXPECT_EQ(*ChoosePlan(kS3, false, size, {.presign = false}),
+              Plan::kThroughLakefs);
+    EXPECT_EQ(*ChoosePlan(kAzure, true, size, off), Plan::kThroughLakefs);
+  }
+}
+
 // Source: the stores' own documents.
 TEST(PlanTest, WhatIsRefusedNamesTheLimitAndWhatToDo) {
   const PlanOptions roomy{.spool_bytes = int64_t{1} << 60};

@@ -27,8 +27,9 @@ class FakeStore final : public ObjectStore {
   std::function<void()> on_put;
 
   absl::StatusOr<StoredObject> Put(const CallContext&,
-                                   const StagingLocation& location,
-                                   const Rope&) override {
+                                   const StagingLocation& location, const Rope&,
+                                   const std::string& type) override {
+    EXPECT_EQ(type, "") << "a part has none";
     urls.push_back(*location.presigned_url);
     if (on_put) on_put();
     if (refusals > 0) {
@@ -39,7 +40,8 @@ class FakeStore final : public ObjectStore {
     return StoredObject{.checksum = "md5", .etag = "etag of " + urls.back()};
   }
   absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
-      const CallContext&, const StagingLocation&, int64_t) override {
+      const CallContext&, const StagingLocation&, int64_t,
+      const std::string&) override {
     return absl::UnimplementedError("no parts");
   }
 };
