@@ -283,6 +283,7 @@ int Run(const Settings& settings) {
   AddressLinker linker(
       lakefs, server_info, link_loop, lakefs_budget,
       {.any = settings.allow_any_address, .local_root = settings.local_store});
+  StoreProof store_proof(lakefs, lakefs_budget, store_budget);
   WorkerPool background(kBackgroundThreads, kBackgroundQueue, &threads,
                         kLeastThreads);
   WorkerPool part_senders(kPartSenders, kPartQueue, &threads, kLeastThreads);
@@ -298,6 +299,7 @@ int Run(const Settings& settings) {
                  .presigned_store = store,
                  .direct_s3 = direct_s3.get(),
                  .local_file = local_file.get(),
+                 .proof = &store_proof,
                  .lakefs_budget = lakefs_budget,
                  .store_budget = store_budget,
                  .background = background,

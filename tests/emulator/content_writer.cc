@@ -13,6 +13,10 @@ namespace {
 // Room is not made for more than this before the bytes arrive.
 constexpr uint64_t kLargestReserve = uint64_t{256} << 20;
 
+// Objects up to this size are kept also where bytes are discarded: there are
+// clients that read a small one back before they send a large one.
+constexpr uint64_t kAlwaysKept = 64;
+
 }  // namespace
 
 struct ContentWriter::Md5State {
@@ -52,7 +56,9 @@ void ContentWriter::Take(absl::string_view data) {
   content_.size_bytes += data.size();
   if (policy_.has_crc32c) content_.crc32c = Crc32c(data, content_.crc32c);
   if (md5_) EVP_DigestUpdate(md5_->context, data.data(), data.size());
-  if (policy_.keeps_bytes) bytes_.append(data.data(), data.size());
+  if (policy_.keeps_bytes || content_.size_bytes <= kAlwaysKept) {
+    bytes_.append(data.data(), data.size());
+  }
 }
 
 Content ContentWriter::Finish() {
@@ -63,7 +69,7 @@ Content ContentWriter::Finish() {
     EVP_DigestFinal_ex(md5_->context, out, &size);
     content_.md5.assign(reinterpret_cast<char*>(out), size);
   }
-  if (policy_.keeps_bytes) {
+  if (policy_.keeps_bytes || content_.size_bytes <= kAlwaysKept) {
     content_.bytes = std::make_shared<const std::string>(std::move(bytes_));
   }
   return std::move(content_);

@@ -49,7 +49,7 @@ struct EmulatorOptions {
   // clock. Called from any thread.
   std::function<std::chrono::system_clock::time_point()> now;
 
-  // Keeps no bytes of objects in memory, only their sizes and checksums, so
+  // Keeps no bytes of objects over 64 bytes, only their sizes and checksums, so
   // that very large ones can be sent. Reading such an object fails with 500.
   // On kLocal such objects have no file; those that others write are kept.
   bool discard_bytes = false;

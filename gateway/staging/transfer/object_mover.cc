@@ -233,6 +233,7 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
   const TimePoint asked = context_.clock().Now();
   auto location = Locate(where);
   if (!location.ok()) return location.status();
+  if (auto s = ProveStore(*location); !s.ok()) return s;
   const Rope& bytes = whole_->bytes;
   const auto size = static_cast<int64_t>(bytes.size_bytes());
   auto stored = Repeat(
@@ -289,6 +290,7 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   began_ = context_.clock().Now();
   const auto location = Locate(where);
   if (!location.ok()) return location.status();
+  if (auto s = ProveStore(*location); !s.ok()) return s;
   link_before_ = LinkBefore(*location, began_);
   auto begun = Repeat(
       context_, deps_.store_budget, random_,
@@ -379,6 +381,17 @@ absl::StatusOr<StagingLocation> ObjectMover::Locate(const Where& where) {
     if (!kept.ok()) return kept;
   }
   return location;
+}
+
+// A store of our own settings is believed only once lakeFS reads what it took.
+absl::Status ObjectMover::ProveStore(const StagingLocation& location) {
+  if (Presigned() || deps_.proof == nullptr) return absl::OkStatus();
+  return deps_.proof->Check(
+      context_, request_.object, location, Store(),
+      plan_ == Plan::kLocalFile
+          ? "--local-store"
+          : "--s3-endpoint (AWS_ENDPOINT_URL) with the gateway's S3 keys",
+      random_);
 }
 
 TimePoint ObjectMover::LinkBefore(const StagingLocation& location,

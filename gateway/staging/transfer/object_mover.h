@@ -11,6 +11,7 @@
 #include "gateway/staging/transfer/part_sender.h"
 #include "gateway/staging/transfer/plan.h"
 #include "gateway/staging/transfer/presigned_multipart.h"
+#include "gateway/staging/transfer/store_proof.h"
 #include "gateway/staging/upload_progress.h"
 
 namespace lakefs::gateway {
@@ -21,6 +22,7 @@ struct MoverDependencies {
   ObjectStore& presigned_store;
   ObjectStore* direct_s3 = nullptr;   // by keys of our own, if there are
   ObjectStore* local_file = nullptr;  // on a shared volume, if there is
+  StoreProof* proof = nullptr;        // of these two, if there is one of them
   RetryBudget& lakefs_budget;
   RetryBudget& store_budget;
   WorkerPool& background;  // for questions and URLs asked for ahead
@@ -77,6 +79,7 @@ class ObjectMover {
   absl::StatusOr<std::vector<StoredPart>> SendParts(Part first,
                                                     int64_t part_bytes);
   absl::StatusOr<StagingLocation> Locate(const Where& where);
+  absl::Status ProveStore(const StagingLocation& location);
   // When an address that was asked for at `asked` can be linked no more.
   TimePoint LinkBefore(const StagingLocation& location, TimePoint asked) const;
   std::optional<TimePoint> SasEnd(const StagingLocation& location) const;
