@@ -64,6 +64,7 @@ struct Exchange {
   const CurlOptions* options;
   HttpResponse response;
   bool sent = false;        // the request, or some of it
+  bool headed = false;      // the reply's headers have come to their end
   uint64_t read_bytes = 0;  // of its stream
   absl::Status failure;     // why a callback stopped curl
 };
@@ -74,6 +75,7 @@ size_t OnHeader(char* data, size_t, size_t size, void* user) {
       absl::StripAsciiWhitespace(absl::string_view(data, size));
   // A status line begins a reply anew: what came before it was a 100.
   if (absl::StartsWith(line, "HTTP/")) exchange.response.headers.clear();
+  exchange.headed = line.empty();
   const size_t colon = line.find(':');
   if (colon != absl::string_view::npos) {
     exchange.response.headers.push_back(
@@ -369,7 +371,16 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   // A server may refuse before it has read all: its answer counts even if the
   // rest of the body could not be sent any more.
   const bool answered =
-      code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400);
+      exchange.headed &&
+      (code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400));
+  // curl takes a reply that ends in the midst of its headers for a whole one.
+  if (code == CURLE_OK && !exchange.headed) {
+    exchange.failure = MakeError(
+        absl::StatusCode::kUnavailable,
+        absl::StrCat(request.operation, " ", WithoutQuery(request.url),
+                     ": the connection ended amid the answer"),
+        Reason::kUpstreamConnectionLost);
+  }
   if (!answered) failure = Failure(code, context, options, exchange);
   curl_multi_remove_handle(multi_, easy_);
   curl_slist_free_all(headers);

@@ -368,6 +368,23 @@ TEST_F(CurlHttpClientTest, AServerThatHasAllOfAnUploadMayThinkForLonger) {
       IsOk());
 }
 
+TEST_F(CurlHttpClientTest, AnAnswerThatEndsAmidItsHeadersIsLost) {
+  DeafServer server;
+  std::jthread answer([&server] {
+    const int fd = accept(server.fd(), nullptr, nullptr);
+    char buffer[4096];
+    EXPECT_GT(recv(fd, buffer, sizeof(buffer), 0), 0);
+    constexpr absl::string_view kHalf = "HTTP/1.1 200 OK\r\nServer: s\r\nET";
+    send(fd, kHalf.data(), kHalf.size(), MSG_NOSIGNAL);
+    close(fd);
+  });
+  const auto response = client_.Send(
+      context_,
+      {.operation = "t", .method = HttpMethod::kPut, .url = server.url});
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(response, HasReason(Reason::kUpstreamConnectionLost));
+}
+
 // Answers the first request of each connection, and drops the connection at
 // the second without a word, as servers do with those that were idle too long.
 void DropSecondRequests(int listener, std::atomic<int>& requests) {
