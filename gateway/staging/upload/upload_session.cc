@@ -417,10 +417,7 @@ LinkReport UploadSession::ProveEarlier(const Upload& upload,
   if (!SameHeader(upload.request, stats)) return NotCommitted(OtherHeader());
   const UndecidedLink link =
       UndecidedOf(LinkRequestOf(upload.request, 0), stats, server);
-  LinkReport report =
-      deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
-  report.rescue = {};  // the earlier call's, if it was one
-  return report;
+  return deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
 }
 
 }  // namespace lakefs::gateway

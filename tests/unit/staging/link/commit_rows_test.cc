@@ -62,9 +62,13 @@ class CommitRowsTest : public ::testing::Test {
                      place_, random_);
   }
   LinkReport Resume(const LinkReport& report) {
+    EXPECT_TRUE(report.undecided);
+    if (!report.undecided) return {};
     return loop_.Resume(Call(), *report.undecided, place_, random_);
   }
   LinkReport FindOut(const LinkReport& report) {
+    EXPECT_TRUE(report.undecided);
+    if (!report.undecided) return {};
     return loop_.FindOut(Call(), *report.undecided, random_);
   }
   void Link(LinkAnswer answer) { lakefs_.links.push_back(std::move(answer)); }
@@ -105,6 +109,7 @@ TEST_F(CommitRowsTest, OursAmongWhatIsCommittedIsTheProof) {
   stands_ = committed_ = At("A");
   const LinkReport report = Run();
   EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  ASSERT_TRUE(report.object);
   EXPECT_EQ(report.object->physical_address, "A");
   EXPECT_EQ(report.rescue, "false_precondition");
   EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "stat@"));
@@ -134,6 +139,7 @@ TEST_F(CommitRowsTest, WhatTheCommitDropsIsPutAnewUnderTheCondition) {
   Link({.stats = At("B")});
   const LinkReport report = Run();
   EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  ASSERT_TRUE(report.object);
   EXPECT_EQ(report.object->physical_address, "B");
   EXPECT_EQ(report.rescue, "lost_write");
   EXPECT_THAT(lakefs_.calls,
@@ -170,6 +176,7 @@ TEST_F(CommitRowsTest, AnothersInItsPlaceLeavesItUnknown) {
   const LinkReport report = Run();
   EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  ASSERT_TRUE(report.object);
   EXPECT_EQ(report.object->physical_address, "X");
   EXPECT_TRUE(report.undecided);
 }
