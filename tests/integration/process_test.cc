@@ -134,7 +134,7 @@ TEST_F(ProcessTest, WithoutTheThreadsThatItNeedsItDoesNotStart) {
 
 TEST_F(ProcessTest, ASoftLimitOfDescriptorsIsRaised) {
   GatewayProcess gateway(emulator_.endpoint(), {}, {},
-                         Limited("--nofile=170:4096"));
+                         Limited("--nofile=48:4096"));
   EXPECT_EQ(UploadAtOnce(gateway, 100, "o"), 100);
   EXPECT_THAT(gateway.Log(), ::testing::Not(HasSubstr("descriptors")));
 }
