@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "gateway/base/excerpt.h"
 #include "nlohmann/json.hpp"
 
 namespace lakefs::gateway {
@@ -18,26 +18,28 @@ using nlohmann::json;
 // debugger, and is only made when something failed.
 constexpr char kPayloadUrl[] = "lakefs.staging/error-details";
 
-constexpr size_t kMaxExcerpt = 256;
-
-// Of a text that is quoted, what is looked at.
-constexpr size_t kMaxRead = 4096;
-
-// UTF-8 from outside may be broken: never let it throw.
-std::string Dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
+// Bounds of what one error tells, in characters. They leave room for all of it
+// in the trailers of a call, of which most clients take 8 KiB.
+constexpr size_t kMessageCharacters = 512;
+constexpr size_t kMetadataCharacters = 128;
+constexpr size_t kDescriptionCharacters = 160;
+constexpr size_t kMostViolations = 16;
 
 absl::Cord Encode(const ErrorDetails& details) {
   json value = {{"reason", static_cast<int>(details.reason)},
-                {"metadata", details.metadata},
+                {"metadata", json::object()},
                 {"type", details.resource_type},
                 {"name", details.resource_name}};
+  for (const auto& [key, text] : details.metadata) {
+    value["metadata"][key] = Excerpt(text, kMetadataCharacters);
+  }
   if (details.retry_after) value["retry"] = details.retry_after->count();
   for (const FieldViolation& v : details.violations) {
-    value["violations"].push_back({v.field, v.description});
+    value["violations"].push_back(
+        {v.field, Excerpt(v.description, kDescriptionCharacters)});
   }
-  return absl::Cord(Dump(value));
+  // The path of an object is its caller's, byte for byte.
+  return absl::Cord(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 ErrorDetails Decode(const absl::Cord& payload) {
@@ -69,49 +71,6 @@ Reason ReasonOfCode(absl::StatusCode code) {
     default:
       return Reason::kInternal;
   }
-}
-
-// How many bytes the first character has; 0 if they are not UTF-8.
-size_t CharacterBytes(absl::string_view text) {
-  const auto byte = [text](size_t i) {
-    return static_cast<unsigned char>(text[i]);
-  };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  // Longer forms than needed, surrogates, and what is beyond Unicode.
-  const bool wrong =
-      (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f);
-  return wrong ? 0 : size;
-}
-
-// The text, with what may be secret in URLs left out: servers quote URLs in
-// their errors, presigned ones too.
-std::string WithoutQueries(absl::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    // A URL ends where no character can be one's.
-    const size_t end =
-        std::min(text.find_first_of(" \t\r\n\"'<>"), text.size());
-    absl::string_view word = text.substr(0, end);
-    const size_t query = word.find('?');
-    const size_t at = word.find('@');
-    const size_t scheme = word.find("://");
-    const bool cut = query != word.npos && word.find('=', query) != word.npos;
-    if (cut) word = word.substr(0, query + 1);
-    if (scheme != word.npos && at != word.npos && at < word.size()) {
-      absl::StrAppend(&out, word.substr(0, scheme + 3), "...");
-      word.remove_prefix(at);
-    }
-    absl::StrAppend(&out, word, cut ? "..." : "", text.substr(end, 1));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
 }
 
 }  // namespace
@@ -158,6 +117,8 @@ absl::string_view ReasonName(Reason reason) {
       return "UPSTREAM_UNREACHABLE";
     case Reason::kUpstreamConnectionLost:
       return "UPSTREAM_CONNECTION_LOST";
+    case Reason::kUpstreamIntercepted:
+      return "UPSTREAM_INTERCEPTED";
     case Reason::kOutcomeUnknown:
       return "OUTCOME_UNKNOWN";
     case Reason::kStoreRejected:
@@ -182,7 +143,7 @@ absl::string_view ReasonName(Reason reason) {
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view message,
                        const ErrorDetails& details) {
-  absl::Status status(code, message);
+  absl::Status status(code, Excerpt(message, kMessageCharacters));
   status.SetPayload(kPayloadUrl, Encode(details));
   return status;
 }
@@ -194,6 +155,11 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view message,
 
 absl::Status InvalidRequest(std::vector<FieldViolation> violations) {
   if (violations.empty()) return absl::OkStatus();
+  if (violations.size() > kMostViolations) {
+    const size_t more = violations.size() - kMostViolations + 1;
+    violations.resize(kMostViolations);
+    violations.back().description = absl::StrCat("and ", more, " more like it");
+  }
   const std::string message = absl::StrJoin(
       violations, "; ", [](std::string* out, const FieldViolation& v) {
         absl::StrAppend(out, v.field, ": ", v.description);
@@ -222,22 +188,6 @@ absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
   ErrorDetails details = DetailsOf(status);
   details.metadata[std::string(key)] = std::string(value);
   return MakeError(status.code(), status.message(), details);
-}
-
-std::string Excerpt(absl::string_view text) {
-  const std::string shown = WithoutQueries(text.substr(0, kMaxRead));
-  std::string excerpt;
-  for (absl::string_view rest = shown; !rest.empty();) {
-    const size_t size = CharacterBytes(rest);
-    absl::string_view character = size == 0 ? "?" : rest.substr(0, size);
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(rest[0]))) {
-      character = " ";
-    }
-    if (excerpt.size() + character.size() > kMaxExcerpt) break;
-    absl::StrAppend(&excerpt, character);
-    rest.remove_prefix(std::max<size_t>(size, 1));
-  }
-  return excerpt;
 }
 
 }  // namespace lakefs::gateway

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "gateway/base/excerpt.h"
 
 namespace lakefs::gateway {
 
@@ -35,6 +36,7 @@ enum class Reason {
   kUpstreamUnimplemented,
   kUpstreamUnreachable,
   kUpstreamConnectionLost,
+  kUpstreamIntercepted,
   kOutcomeUnknown,
   kStoreRejected,
   kObjectTooLarge,
@@ -94,10 +96,5 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context);
 // The same error with one more entry of metadata.
 absl::Status WithMetadata(const absl::Status& status, absl::string_view key,
                           absl::string_view value);
-
-// At most 256 bytes of UTF-8 out of foreign text, without control characters:
-// the most of a foreign body that may stand in a message or a log. Queries and
-// credentials of URLs are left out, since servers quote presigned ones.
-std::string Excerpt(absl::string_view text);
 
 }  // namespace lakefs::gateway

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "gateway/base/excerpt.h"
 #include "nlohmann/json.hpp"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -34,9 +35,11 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
+// More is nothing to read in a line.
+constexpr size_t kMostCharacters = 1024;
+
 std::string Quote(absl::string_view text) {
-  return nlohmann::json(std::string(text))
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return nlohmann::json(Excerpt(text, kMostCharacters)).dump();
 }
 
 }  // namespace

@@ -372,7 +372,7 @@ absl::StatusOr<HttpResponse> CurlHttpClient::Handle::Perform(
   // rest of the body could not be sent any more.
   const bool answered =
       exchange.headed &&
-      (code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 400));
+      (code == CURLE_OK || (code == CURLE_SEND_ERROR && status >= 300));
   // curl takes a reply that ends in the midst of its headers for a whole one.
   if (code == CURLE_OK && !exchange.headed) {
     exchange.failure = MakeError(

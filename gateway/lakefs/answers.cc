@@ -1,25 +1,21 @@
 #include "gateway/lakefs/answers.h"
 
+#include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/base/excerpt.h"
 #include "gateway/http/reply_time.h"
+#include "gateway/lakefs/answer_table.h"
 #include "nlohmann/json.hpp"
 
 namespace lakefs::gateway {
 namespace {
 
-using absl::StatusCode;
-using absl::StrContains;
-
-struct Meaning {
-  StatusCode code;
-  Reason reason;
-};
+using nlohmann::json;
 
 // The CODE of the store's own error in a message such as "operation error S3:
 // CompleteMultipartUpload, … api error CODE: …"; empty if there is none.
@@ -31,83 +27,53 @@ absl::string_view StoreErrorCode(absl::string_view message) {
   return message.substr(0, message.find(':'));
 }
 
-// Refusals of the store that no repetition of the same request overcomes.
-bool StoreRefused(absl::string_view code) {
-  return code == "NoSuchUpload" || code == "InvalidPart" ||
-         code == "InvalidPartOrder" || code == "EntityTooSmall";
+bool HasString(const json& object, const char* name) {
+  const auto field = object.find(name);
+  return field != object.end() && field->is_string();
 }
 
-Meaning MeaningOf(int status, absl::string_view message) {
-  const bool no_endpoint = StrContains(message, "invalid API endpoint");
-  switch (status) {
-    case 400:
-      if (StrContains(message, "link address expired") ||
-          StrContains(message, "bad address token")) {
-        return {StatusCode::kFailedPrecondition, Reason::kLinkAddressExpired};
-      }
-      return {StatusCode::kInvalidArgument, Reason::kUpstreamRejected};
-    case 401:
-      return {StatusCode::kUnauthenticated, Reason::kCredentialsRejected};
-    case 403:
-      return {StatusCode::kPermissionDenied, Reason::kPermissionDenied};
-    case 404:
-      if (no_endpoint) break;
-      return {StatusCode::kNotFound, Reason::kNotFound};
-    case 409:
-      return {StatusCode::kAborted, Reason::kLinkConflict};
-    case 410:
-      return {StatusCode::kFailedPrecondition, Reason::kRepositoryInDeletion};
-    case 412:
-      return {StatusCode::kAlreadyExists, Reason::kObjectExists};
-    case 423:
-      return {StatusCode::kUnavailable, Reason::kBranchLocked};
-    case 429:
-      return {StatusCode::kResourceExhausted, Reason::kUpstreamThrottled};
-    case 500:
-      if (no_endpoint || StrContains(message, "presigned URL: operation not")) {
-        break;
-      }
-      if (StrContains(message, "predicate failed") ||
-          StrContains(message, "branch is currently locked")) {
-        return {StatusCode::kUnavailable, Reason::kBranchLocked};
-      }
-      if (StoreRefused(StoreErrorCode(message))) {
-        return {StatusCode::kInternal, Reason::kStoreRejected};
-      }
-      if (StrContains(message, "cannot write to protected branch")) {
-        return {StatusCode::kPermissionDenied, Reason::kPermissionDenied};
-      }
-      return {StatusCode::kInternal, Reason::kUpstreamInternal};
-    case 501:
-      break;
-    case 502:
-    case 503:
-    case 504:
-      return {StatusCode::kUnavailable, Reason::kUpstreamUnavailable};
-    default:
-      return {StatusCode::kInternal, Reason::kUpstreamInternal};
-  }
-  return {StatusCode::kUnimplemented, Reason::kUpstreamUnimplemented};
-}
-
-// What an error's body says: its `message`, or the bare string of login. No
-// other body is quoted, since it may hold a presigned URL; nor is what follows
-// "Schema:", where validation repeats the request.
-std::string MessageOf(const HttpResponse& response) {
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+// The message of an answer that is lakeFS's own, which may be empty; nothing if
+// it is another's. lakeFS answers {"message": …}, login up to v1.21 a bare
+// string, and a link's 409 a location. No other body is quoted, since it may
+// hold a presigned URL; nor is what follows "Schema:", where validation repeats
+// the request.
+std::optional<std::string> LakefsMessage(absl::string_view operation,
+                                         const HttpResponse& response) {
+  const json body = json::parse(response.body, nullptr, false);
   std::string message;
-  if (body.is_object() && body.contains("message") &&
-      body["message"].is_string()) {
+  if (body.is_object() && HasString(body, "message")) {
     message = body["message"];
-  } else if (body.is_string()) {
+  } else if (body.is_string() && operation == "login") {
     message = body;
+  } else if (!body.is_object() || !HasString(body, "physical_address")) {
+    return std::nullopt;
   }
   return message.substr(0, message.find("\nSchema:"));
 }
 
+// An answer as the table takes it.
+struct Answer {
+  Speaker speaker;
+  std::string message;
+  const AnswerRow& row;
+};
+
+Answer Read(absl::string_view operation, const HttpResponse& response) {
+  auto message = LakefsMessage(operation, response);
+  const Speaker speaker = message ? Speaker::kLakefs : Speaker::kAnother;
+  const AnswerRow& row =
+      RowOf(response.status, speaker, message ? *message : "");
+  // Where even lakeFS's form says nothing of lakeFS's: redirects, and the 404
+  // of a router that answers in JSON as well.
+  const bool anothers = row.reason == Reason::kUpstreamIntercepted ||
+                        row.reason == Reason::kUpstreamUnreachable;
+  if (!message || anothers) return {Speaker::kAnother, "", row};
+  return {speaker, *std::move(message), row};
+}
+
 std::string MissingResource(absl::string_view message) {
-  if (StrContains(message, "repository")) return "repository";
-  if (StrContains(message, "branch")) return "branch";
+  if (absl::StrContains(message, "repository")) return "repository";
+  if (absl::StrContains(message, "branch")) return "branch";
   return "object";
 }
 
@@ -123,39 +89,80 @@ ErrorDetails Details(absl::string_view operation, const HttpResponse& response,
   return details;
 }
 
+// What somebody said in lakeFS's place: nothing of it but the status, who it
+// was, and where it sends us.
+std::string AnothersMessage(absl::string_view operation,
+                            const HttpResponse& response,
+                            const AnswerRow& row) {
+  // From 500 on it may have been lakeFS, too tired to say it in JSON.
+  std::string message =
+      response.status >= 500 && row.reason != Reason::kUpstreamIntercepted
+          ? "lakeFS or something before it"
+          : "something before lakeFS, not lakeFS itself,";
+  if (const auto server = response.Header("server"); !server.empty()) {
+    absl::StrAppend(&message, " (", Excerpt(server, 40), ")");
+  }
+  absl::StrAppend(&message, " answered ", operation, " with ", response.status);
+  const absl::string_view location = response.Header("location");
+  if (response.status < 400 && !location.empty()) {
+    absl::StrAppend(&message, ", a redirect to ",
+                    Excerpt(WithoutQuery(location)),
+                    "; if lakeFS is there, name that in --lakefs-endpoint");
+  } else if (!row.hint.empty()) {
+    absl::StrAppend(&message, "; ", row.hint);
+  }
+  return message;
+}
+
 }  // namespace
 
 absl::Status AnswerToStatus(absl::string_view operation,
                             const HttpResponse& response) {
-  const std::string message = MessageOf(response);
-  const Meaning meaning = MeaningOf(response.status, message);
-  ErrorDetails details = Details(operation, response, meaning.reason);
-  if (meaning.reason == Reason::kStoreRejected) {
-    details.metadata["storeErrorCode"] = std::string(StoreErrorCode(message));
+  const Answer answer = Read(operation, response);
+  const AnswerRow& row = answer.row;
+  ErrorDetails details = Details(operation, response, row.reason);
+  if (row.reason == Reason::kStoreRejected) {
+    details.metadata["storeErrorCode"] =
+        std::string(StoreErrorCode(answer.message));
   }
-  if (meaning.reason == Reason::kNotFound) {
-    details.resource_type = MissingResource(message);
+  if (row.reason == Reason::kNotFound) {
+    details.resource_type = MissingResource(answer.message);
   }
-  return MakeError(meaning.code,
-                   absl::StrCat("lakeFS answered ", operation, " with ",
-                                response.status, message.empty() ? "" : ": ",
-                                absl::StripAsciiWhitespace(Excerpt(message))),
-                   details);
+  if (answer.speaker == Speaker::kAnother) {
+    return MakeError(row.code, AnothersMessage(operation, response, row),
+                     details);
+  }
+  const std::string said = Excerpt(answer.message);
+  return MakeError(
+      row.code,
+      absl::StrCat("lakeFS answered ", operation, " with ", response.status,
+                   said.empty() ? "" : ": ", absl::StripAsciiWhitespace(said)),
+      details);
 }
 
 bool SaysAbsent(const HttpResponse& response) {
-  if (response.status != 404) return false;
-  const std::string message = MessageOf(response);
-  return MeaningOf(404, message).reason == Reason::kNotFound &&
-         MissingResource(message) != "repository";
+  const Answer answer = Read("statObject", response);
+  return response.status == 404 && answer.row.reason == Reason::kNotFound &&
+         MissingResource(answer.message) != "repository";
+}
+
+bool SaysNoData(const HttpResponse& response) {
+  return response.status == 410 &&
+         Read("getObject", response).speaker == Speaker::kLakefs;
+}
+
+bool RefusesCredentials(absl::string_view operation,
+                        const HttpResponse& response) {
+  return response.status == 401 &&
+         Read(operation, response).row.reason == Reason::kCredentialsRejected;
 }
 
 absl::Status UnreadableAnswer(absl::string_view operation,
                               const HttpResponse& response) {
   return MakeError(
-      StatusCode::kUnavailable,
-      absl::StrCat("lakeFS answered ", operation, " with ", response.status,
-                   " and a body that cannot be read"),
+      absl::StatusCode::kUnavailable,
+      absl::StrCat("the answer to ", operation, " has status ", response.status,
+                   " and a body that is not lakeFS's"),
       Details(operation, response, Reason::kUpstreamConnectionLost));
 }
 

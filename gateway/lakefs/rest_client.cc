@@ -10,6 +10,7 @@
 #include "gateway/lakefs/answers.h"
 #include "gateway/lakefs/dialect.h"
 #include "gateway/lakefs/json.h"
+#include "gateway/lakefs/upload_headers.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -73,36 +74,6 @@ HttpBody AsForm(HttpBody body, const std::string& boundary,
           }};
 }
 
-absl::Status BadMetadata(absl::string_view key) {
-  return InvalidRequest(
-      {{"user_metadata",
-        absl::StrCat("\"", Excerpt(key),
-                     "\" cannot go through lakeFS, which takes metadata as "
-                     "HTTP headers: keys of lower-case letters, digits and "
-                     "-_, values of printable ASCII")}});
-}
-
-// The metadata as headers. lakeFS lower-cases their keys, so others would come
-// back changed.
-absl::Status AddMetadataHeaders(const UserMetadata& metadata,
-                                HttpRequest& request) {
-  for (const auto& [key, value] : metadata) {
-    for (const char c : key) {
-      if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-' &&
-          c != '_') {
-        return BadMetadata(key);
-      }
-    }
-    for (const char c : value) {
-      if (!absl::ascii_isprint(static_cast<unsigned char>(c))) {
-        return BadMetadata(key);
-      }
-    }
-    request.headers.push_back({absl::StrCat("x-lakefs-meta-", key), value});
-  }
-  return absl::OkStatus();
-}
-
 // The location in a reply, with the time at which it was signed.
 std::optional<StagingLocation> LocationIn(const HttpResponse& response,
                                           const Clock& clock) {
@@ -159,7 +130,8 @@ absl::StatusOr<HttpResponse> RestClient::Send(const CallContext& context,
   request.headers.push_back(*credentials);
   auto response = http_.Send(context, request);
   // A streamed body is gone by now, and cannot be sent again.
-  if (!response.ok() || response->status != 401 || request.stream ||
+  if (!response.ok() || request.stream ||
+      !RefusesCredentials(request.operation, *response) ||
       !credentials_.Renew(context, *credentials)) {
     return response;
   }
@@ -264,7 +236,7 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
   if (if_absent) request.headers.push_back({"If-None-Match", "*"});
   const auto response = Send(context, std::move(request));
   if (!response.ok()) return {.stats = response.status()};
-  if (response->status != 200) {
+  if (!response->Succeeded()) {
     LinkAnswer answer{.stats =
                           AnswerToStatus("linkPhysicalAddress", *response)};
     if (response->status == 409) {
@@ -272,7 +244,8 @@ LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
     }
     return answer;
   }
-  if (response->body.empty()) {  // before v0.53 a link had no answer but 200
+  // Before v0.53 a link had no answer but 200.
+  if (response->status == 200 && response->body.empty()) {
     return {.stats = ObjectStats{
                 .path = object.path,
                 .physical_address = metadata.staging.physical_address,
@@ -379,7 +352,7 @@ absl::StatusOr<bool> RestClient::ReadFirstByte(const CallContext& context,
   request.headers = {{"Range", "bytes=0-0"}};
   const auto response = Send(context, std::move(request));
   if (!response.ok()) return response.status();
-  if (response->status == 410) return false;
+  if (SaysNoData(*response)) return false;
   if (response->status == 200 || response->status == 206) {
     return !response->body.empty();
   }
@@ -398,6 +371,11 @@ absl::Status RestClient::DeleteObject(const CallContext& context,
 absl::StatusOr<ObjectStats> RestClient::UploadObject(
     const CallContext& context, const ObjectPath& object,
     const UploadOptions& options, HttpBody body) {
+  if (auto s = InvalidRequest(HeaderViolations(
+          options.content_type, options.user_metadata, "header."));
+      !s.ok()) {
+    return s;
+  }
   HttpRequest request =
       Request("uploadObject", HttpMethod::kPost,
               absl::StrCat(OnBranch(object, "/objects"),
@@ -415,9 +393,8 @@ absl::StatusOr<ObjectStats> RestClient::UploadObject(
   }
   request.headers = {{"Content-Type", std::move(content_type)}};
   if (options.if_absent) request.headers.push_back({"If-None-Match", "*"});
-  if (const auto added = AddMetadataHeaders(options.user_metadata, request);
-      !added.ok()) {
-    return added;
+  for (const auto& [key, value] : options.user_metadata) {
+    request.headers.push_back({absl::StrCat("x-lakefs-meta-", key), value});
   }
   const auto response = SendOk(context, std::move(request));
   if (!response.ok()) return response.status();

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
+#include "gateway/base/excerpt.h"
 
 namespace lakefs::gateway {
 namespace {

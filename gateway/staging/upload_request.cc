@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/base/excerpt.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -52,7 +53,7 @@ void CheckMetadata(const UserMetadata& metadata, Checker& checker) {
     checker.Check(!key.empty() && key.size() <= Limits::kMetadataKeyBytes &&
                       !HasControl(key),
                   "user_metadata",
-                  absl::StrCat("the key \"", Excerpt(key).substr(0, 64),
+                  absl::StrCat("the key \"", Excerpt(key, 64),
                                "\" is not 1 to 256 bytes without control "
                                "characters"));
   }
@@ -65,36 +66,53 @@ void CheckMtime(const std::optional<WallTime>& mtime, Checker& checker) {
   checker.Check(!mtime || *mtime >= WallTime{}, "mtime", "is before 1970");
 }
 
+// It goes to lakeFS as a header too, which loses blanks around it.
 bool IsRequestId(absl::string_view id) {
   return id.size() <= RequestLimits::kRequestIdBytes &&
          std::all_of(id.begin(), id.end(),
-                     [](char c) { return c >= 0x20 && c < 0x7f; });
+                     [](char c) { return c >= 0x20 && c < 0x7f; }) &&
+         id == absl::StripAsciiWhitespace(id);
 }
-constexpr char kNoRequestId[] = "is not at most 128 bytes of printable ASCII";
+constexpr char kNoRequestId[] =
+    "is not at most 128 bytes of printable ASCII without blanks around them";
+
+// lakeFS's rules for names, of all releases: ^[a-z0-9][a-z0-9-]{2,62}$ and
+// ^\w[-\w]*$. What breaks them costs some releases half a minute, and is then
+// answered with 500.
+bool IsRepository(absl::string_view name) {
+  return name.size() >= 3 && name.size() <= 63 && name[0] != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+         });
+}
+bool IsBranch(absl::string_view name) {
+  return name[0] != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '_' || c == '-';
+         });
+}
 
 }  // namespace
 
 std::vector<FieldViolation> Violations(const ObjectPath& object,
                                        const std::string& prefix) {
   Checker checker(prefix);
-  const std::string& repository = object.repository;
-  const bool repository_ok =
-      repository.size() >= 3 && repository.size() <= 63 &&
-      repository[0] != '-' &&
-      std::all_of(repository.begin(), repository.end(), [](char c) {
-        return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-      });
+  const auto& [repository, branch, path] = object;
   checker.Check(!repository.empty(), "repository", "is required");
-  checker.Check(repository.empty() || repository_ok, "repository",
+  checker.Check(repository.empty() || IsRepository(repository), "repository",
                 "is not 3 to 63 characters of a-z, 0-9 and -, beginning with "
                 "a letter or a digit");
-  checker.Check(!object.branch.empty(), "branch", "is required");
-  checker.CheckText(object.branch, RequestLimits::kBranchBytes, "branch");
-  checker.Check(!object.path.empty(), "path", "is required");
-  checker.Check(object.path.size() <= RequestLimits::kPathBytes, "path",
-                absl::StrCat("has ", object.path.size(), " bytes; at most ",
+  checker.Check(!branch.empty(), "branch", "is required");
+  checker.Check(branch.size() <= RequestLimits::kBranchBytes, "branch",
+                absl::StrCat("has ", branch.size(), " bytes; at most ",
+                             RequestLimits::kBranchBytes, " are taken"));
+  checker.Check(branch.empty() || IsBranch(branch), "branch",
+                "is no branch's name: letters, digits, _ and -, and no - at "
+                "the beginning");
+  checker.Check(!path.empty(), "path", "is required");
+  checker.Check(path.size() <= RequestLimits::kPathBytes, "path",
+                absl::StrCat("has ", path.size(), " bytes; at most ",
                              RequestLimits::kPathBytes, " are taken"));
-  checker.Check(object.path.find('\0') == std::string::npos, "path",
+  checker.Check(path.find('\0') == std::string::npos, "path",
                 "has a NUL character");
   return checker.Take();
 }
@@ -107,7 +125,7 @@ std::vector<FieldViolation> Violations(const UploadRequest& request) {
   CheckMetadata(request.user_metadata, checker);
   for (const auto& [key, value] : request.user_metadata) {
     checker.Check(!absl::StartsWith(key, "lakefs-staging-"), "user_metadata",
-                  absl::StrCat("the key \"", Excerpt(key).substr(0, 64),
+                  absl::StrCat("the key \"", Excerpt(key, 64),
                                "\" begins with lakefs-staging-, which is the "
                                "gateway's own"));
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "gateway/server/admin/bounded_http_server.h"
+#include "nlohmann/json.hpp"
 
 namespace lakefs::gateway {
 namespace {
@@ -45,13 +46,13 @@ bool Bind(httplib::Server& server, const std::string& host, int& port) {
 }
 
 void AnswerReadiness(Readiness& readiness, httplib::Response& response) {
-  const auto verdict = readiness.Check();
+  const auto [verdict, message] = readiness.Look();
   const bool ready = verdict == Readiness::Verdict::kReady;
   response.status = ready ? 200 : 503;
-  response.set_content(
-      absl::StrCat("{\"ready\":", ready ? "true" : "false", ",\"reason\":\"",
-                   ReadinessName(verdict), "\"}\n"),
-      "application/json");
+  nlohmann::ordered_json body = {{"ready", ready},
+                         {"reason", std::string(ReadinessName(verdict))}};
+  if (!message.empty()) body["message"] = message;
+  response.set_content(body.dump() + "\n", "application/json");
 }
 
 }  // namespace

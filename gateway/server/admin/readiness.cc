@@ -1,5 +1,7 @@
 #include "gateway/server/admin/readiness.h"
 
+#include <utility>
+
 #include "gateway/base/error.h"
 #include "gateway/base/log.h"
 
@@ -13,40 +15,53 @@ constexpr std::chrono::seconds kTimeout{2};
 // a load.
 constexpr std::chrono::seconds kMaxAge{3};
 
+// What a failure to ask says.
+Readiness::Verdict VerdictOf(const absl::Status& status, bool own_credentials) {
+  if (status.ok()) return Readiness::Verdict::kReady;
+  switch (ReasonOf(status)) {
+    case Reason::kCredentialsRejected:
+      // Where a proxy wants to know who asks, it is there.
+      return own_credentials ? Readiness::Verdict::kCredentialsRejected
+                             : Readiness::Verdict::kReady;
+    case Reason::kUpstreamUnreachable:
+    case Reason::kUpstreamConnectionLost:
+    case Reason::kDeadlineExceeded:
+      return Readiness::Verdict::kLakefsUnreachable;
+    case Reason::kUpstreamIntercepted:
+      return Readiness::Verdict::kNotLakefs;
+    default:
+      return Readiness::Verdict::kLakefsFailing;
+  }
+}
+
 }  // namespace
 
-Readiness::Verdict Readiness::Check() {
-  if (calls_.draining()) return Verdict::kDraining;
+Readiness::Finding Readiness::Look() {
+  if (calls_.draining()) return {Verdict::kDraining};
   absl::MutexLock lock(&mu_);
   if (asked_ && clock_.Now() - asked_at_ < kMaxAge) return last_;
-  const Verdict verdict = Ask();
-  if (!asked_ || verdict != last_) {
-    Log(verdict == Verdict::kReady ? LogLevel::kInfo : LogLevel::kWarning,
-        "readiness", {{"verdict", std::string(ReadinessName(verdict))}});
+  Finding finding = Ask();
+  if (!asked_ || finding.verdict != last_.verdict) {
+    Log(finding.verdict == Verdict::kReady ? LogLevel::kInfo
+                                           : LogLevel::kWarning,
+        "readiness",
+        {{"verdict", std::string(ReadinessName(finding.verdict))},
+         {"message", finding.message}});
   }
   asked_ = true;
   asked_at_ = clock_.Now();
-  last_ = verdict;
-  return verdict;
+  last_ = std::move(finding);
+  return last_;
 }
 
-Readiness::Verdict Readiness::Ask() {
+Readiness::Finding Readiness::Ask() {
   const CallContext context(clock_, clock_.Now() + kTimeout, "readiness");
   const absl::Status status = own_credentials_
                                   ? lakefs_.GetConfig(context).status()
                                   : lakefs_.HealthCheck(context);
-  if (status.ok()) return Verdict::kReady;
-  switch (ReasonOf(status)) {
-    case Reason::kCredentialsRejected:
-      // Where a proxy wants to know who asks, it is there.
-      return own_credentials_ ? Verdict::kCredentialsRejected : Verdict::kReady;
-    case Reason::kUpstreamUnreachable:
-    case Reason::kUpstreamConnectionLost:
-    case Reason::kDeadlineExceeded:
-      return Verdict::kLakefsUnreachable;
-    default:
-      return Verdict::kLakefsFailing;
-  }
+  const Verdict verdict = VerdictOf(status, own_credentials_);
+  if (verdict == Verdict::kReady) return {verdict};
+  return {verdict, std::string(status.message())};
 }
 
 absl::string_view ReadinessName(Readiness::Verdict verdict) {
@@ -59,6 +74,8 @@ absl::string_view ReadinessName(Readiness::Verdict verdict) {
       return "lakefs_unreachable";
     case Readiness::Verdict::kLakefsFailing:
       return "lakefs_failing";
+    case Readiness::Verdict::kNotLakefs:
+      return "not_lakefs";
     case Readiness::Verdict::kCredentialsRejected:
       return "credentials_rejected";
   }

@@ -22,6 +22,7 @@ class Readiness {
     kDraining,
     kLakefsUnreachable,    // no answer at all
     kLakefsFailing,        // an answer that says it cannot now
+    kNotLakefs,            // something else answered, such as with a redirect
     kCredentialsRejected,  // it does not take ours
   };
 
@@ -34,11 +35,18 @@ class Readiness {
         calls_(calls),
         own_credentials_(own_credentials) {}
 
+  // What was found out, and how.
+  struct Finding {
+    Verdict verdict = Verdict::kLakefsUnreachable;
+    std::string message;  // empty if ready or draining
+  };
+
   // Blocking: until lakeFS answers, at most two seconds.
-  Verdict Check();
+  Finding Look();
+  Verdict Check() { return Look().verdict; }
 
  private:
-  Verdict Ask();
+  Finding Ask();
 
   Clock& clock_;
   LakefsApi& lakefs_;
@@ -46,7 +54,7 @@ class Readiness {
   const bool own_credentials_;
   absl::Mutex mu_;
   bool asked_ ABSL_GUARDED_BY(mu_) = false;
-  Verdict last_ ABSL_GUARDED_BY(mu_) = Verdict::kLakefsUnreachable;
+  Finding last_ ABSL_GUARDED_BY(mu_);
   TimePoint asked_at_ ABSL_GUARDED_BY(mu_);
 };
 

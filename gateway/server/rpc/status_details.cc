@@ -1,7 +1,12 @@
 #include "gateway/server/rpc/status_details.h"
 
+#include <functional>
+#include <optional>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/base/excerpt.h"
 #include "gateway/server/rpc/convert.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -13,6 +18,43 @@ constexpr char kDomain[] = "lakefs.staging";
 
 // For what is worth repeating although no upstream said when.
 constexpr std::chrono::milliseconds kRetryDelay{1'000};
+
+// What a status may take of a call's trailers, on the wire. Most clients take
+// 8 KiB of trailers (gRPC's C core and Java, so Python, Ruby, C++); the rest is
+// for gRPC's own and for what proxies add.
+constexpr size_t kMostWireBytes = 7 << 10;
+constexpr size_t kMostMessageCharacters = 512;
+constexpr size_t kMostMessageWireBytes = 1'536;
+constexpr size_t kMostViolationBytes = 2 << 10;
+
+// Bytes of a character of grpc-message: printable ASCII goes as it is, all else
+// as %XX.
+size_t WireBytes(char c) { return c >= ' ' && c <= '~' && c != '%' ? 1 : 3; }
+size_t WireBytes(absl::string_view message) {
+  size_t bytes = 0;
+  for (const char c : message) bytes += WireBytes(c);
+  return bytes;
+}
+
+// The front of the message that fits, cut between two characters.
+std::string Fitting(absl::string_view message) {
+  size_t end = 0;
+  for (size_t wire = 0; end < message.size(); ++end) {
+    wire += WireBytes(message[end]);
+    if (wire > kMostMessageWireBytes) break;
+  }
+  const auto continues = [&](size_t i) {
+    return i < message.size() &&
+           (static_cast<uint8_t>(message[i]) & 0xC0) == 0x80;
+  };
+  while (end > 0 && continues(end)) --end;
+  return std::string(message.substr(0, end));
+}
+
+// The message, and the details as base64.
+size_t WireBytes(const google::rpc::Status& status) {
+  return WireBytes(status.message()) + (status.ByteSizeLong() + 2) / 3 * 4;
+}
 
 bool WorthRepeating(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
@@ -27,11 +69,35 @@ void AddRetryInfo(std::chrono::milliseconds delay, google::rpc::Status& out) {
   out.add_details()->PackFrom(info);
 }
 
-google::rpc::Status Describe(const absl::Status& status,
-                             const ErrorDetails& details, bool repeat) {
+google::rpc::BadRequest BadRequestOf(
+    const std::vector<FieldViolation>& violations) {
+  google::rpc::BadRequest bad;
+  for (const FieldViolation& violation : violations) {
+    if (bad.ByteSizeLong() > kMostViolationBytes) break;
+    auto& field = *bad.add_field_violations();
+    field.set_field(violation.field);
+    field.set_description(violation.description);
+  }
+  return bad;
+}
+
+// All that a status tells.
+struct Told {
+  const absl::Status& status;
+  const ErrorDetails& details;
+  bool repeat = false;
+  std::optional<pb::UploadFailure> failure = {};
+  std::optional<pb::StagingLocation> location = {};
+  bool names = true;  // what is wrong or missing, by name
+
+  google::rpc::Status ToProto() const;
+};
+
+google::rpc::Status Told::ToProto() const {
   google::rpc::Status out;
   out.set_code(static_cast<int>(status.code()));
-  out.set_message(std::string(status.message()));
+  // Statuses that others made go through here too.
+  out.set_message(Fitting(Excerpt(status.message(), kMostMessageCharacters)));
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(ReasonName(details.reason)));
   info.set_domain(kDomain);
@@ -41,27 +107,46 @@ google::rpc::Status Describe(const absl::Status& status,
   if (details.retry_after || repeat) {
     AddRetryInfo(details.retry_after.value_or(kRetryDelay), out);
   }
-  if (!details.violations.empty()) {
-    google::rpc::BadRequest bad;
-    for (const FieldViolation& violation : details.violations) {
-      auto& field = *bad.add_field_violations();
-      field.set_field(violation.field);
-      field.set_description(violation.description);
-    }
-    out.add_details()->PackFrom(bad);
+  if (names && !details.violations.empty()) {
+    out.add_details()->PackFrom(BadRequestOf(details.violations));
   }
-  if (!details.resource_type.empty()) {
+  if (names && !details.resource_type.empty()) {
     google::rpc::ResourceInfo resource;
     resource.set_resource_type(details.resource_type);
     resource.set_resource_name(details.resource_name);
     out.add_details()->PackFrom(resource);
   }
+  if (failure) out.add_details()->PackFrom(*failure);
+  if (location) out.add_details()->PackFrom(*location);
   return out;
 }
 
-grpc::Status ToGrpc(const google::rpc::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), status.message(),
-          status.SerializeAsString()};
+// What does not fit is left out, beginning with what is had elsewhere: an error
+// that its caller cannot read would be told as another one.
+grpc::Status ToGrpc(Told told) {
+  const std::function<void()> cuts[] = {
+      [&] {
+        if (told.failure && told.failure->has_object()) {
+          told.failure->mutable_object()->clear_user_metadata();
+        }
+      },
+      [&] {
+        if (told.location) told.location->clear_presigned_url();
+      },
+      [&] {
+        if (told.failure) told.failure->clear_object();
+      },
+      [&] { told.location.reset(); },
+      [&] { told.names = false; },
+  };
+  google::rpc::Status out = told.ToProto();
+  for (const auto& cut : cuts) {
+    if (WireBytes(out) <= kMostWireBytes) break;
+    cut();
+    out = told.ToProto();
+  }
+  return {static_cast<grpc::StatusCode>(out.code()), out.message(),
+          out.SerializeAsString()};
 }
 
 pb::UploadFailure::Advice ToProto(Advice advice) {
@@ -82,7 +167,8 @@ pb::UploadFailure::Advice ToProto(Advice advice) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return ToGrpc(Describe(status, DetailsOf(status), WorthRepeating(status)));
+  const ErrorDetails details = DetailsOf(status);
+  return ToGrpc({status, details, WorthRepeating(status)});
 }
 
 grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
@@ -90,12 +176,11 @@ grpc::Status ToGrpcStatus(const LinkReport& report, int attempts) {
   ErrorDetails details = DetailsOf(report.status);
   details.metadata["rounds"] = absl::StrCat(report.rounds);
   details.metadata["attempts"] = absl::StrCat(attempts);
-  google::rpc::Status out = Describe(
-      report.status, details,
-      WorthRepeating(report.status) || AdviceFor(report) == Advice::kRetryCall);
-  out.add_details()->PackFrom(FailureOf(report, attempts));
-  if (report.try_here) out.add_details()->PackFrom(ToProto(*report.try_here));
-  return ToGrpc(out);
+  const bool repeat =
+      WorthRepeating(report.status) || AdviceFor(report) == Advice::kRetryCall;
+  Told told{report.status, details, repeat, FailureOf(report, attempts)};
+  if (report.try_here) told.location = ToProto(*report.try_here);
+  return ToGrpc(std::move(told));
 }
 
 pb::UploadFailure FailureOf(const LinkReport& report, int attempts) {

@@ -11,6 +11,11 @@ namespace lakefs::gateway {
 
 // The status with its google.rpc details: exactly one ErrorInfo, and RetryInfo,
 // BadRequest, ResourceInfo where they apply.
+//
+// Units: every status fits into the 8 KiB of trailers that all stock clients
+// take. Where one would not, the least needed is left out, in this order: the
+// metadata of the object in the way, the presigned URL of the location, the
+// object, the location, and the names of what is wrong or missing.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // The same of a failed upload or link, with its UploadFailure and, if lakeFS

@@ -40,6 +40,7 @@ Advice AdviceFor(const LinkReport& report) {
       return Advice::kRetryCall;
     case Reason::kRepositoryInDeletion:
     case Reason::kUpstreamUnimplemented:
+    case Reason::kUpstreamIntercepted:
     case Reason::kInternal:
       return Advice::kGiveUp;
     case Reason::kStoreRejected:

@@ -84,19 +84,31 @@ TEST(ErrorTest, ViolationsAreOneLineAndNoneIsOk) {
   EXPECT_EQ(InvalidRequest({{"a", "x"}, {"b", "y"}}).message(), "a: x; b: y");
 }
 
-TEST(ErrorTest, AnExcerptLeavesOutWhatIsSecretInUrls) {
-  EXPECT_EQ(Excerpt("Put \"https://s/b/k?X-Amz-Signature=S&a=b\": EOF"),
-            "Put \"https://s/b/k?...\": EOF");
-  EXPECT_EQ(Excerpt("<U>http://s/k?sig=S</U> /k?a=S, next"),
-            "<U>http://s/k?...</U> /k?... next");
-  EXPECT_EQ(Excerpt("https://user:password@host/p"), "https://...@host/p");
-  EXPECT_EQ(Excerpt(std::string(300, ' ') + "?a=S"), std::string(256, ' '));
-  EXPECT_EQ(Excerpt("what? a=b, c@d"), "what? a=b, c@d");
+TEST(ErrorTest, AnErrorIsBoundedAndPrintableWhateverItIsMadeOf) {
+  std::string nasty;
+  for (int i = 0; i < 3'000; ++i) nasty += "\xff\r\n\xE2\x80\xAE?a=b ";
+  ErrorDetails details{.reason = Reason::kInternal,
+                       .metadata = {{"storeErrorCode", nasty}},
+                       .resource_type = "object",
+                       .resource_name = "a\n?b=c"};
+  for (int i = 0; i < 100; ++i) details.violations.push_back({"f", nasty});
+  const absl::Status status =
+      MakeError(absl::StatusCode::kInternal, nasty, details);
+  EXPECT_LE(status.message().size(), 512U * 3);
+  EXPECT_EQ(status.message().find_first_of("\n\r\xff"),
+            absl::string_view::npos);
+  const ErrorDetails read = DetailsOf(status);
+  EXPECT_LE(read.metadata.at("storeErrorCode").size(), 128U * 3);
+  EXPECT_LE(read.violations[0].description.size(), 160U * 3);
+  EXPECT_EQ(read.resource_name, "a\n?b=c") << "the caller's own, and a name";
 }
 
-TEST(ErrorTest, AnExcerptIsShortAndInOneLine) {
-  EXPECT_EQ(Excerpt(std::string(1'000, 'x')).size(), 256U);
-  EXPECT_EQ(Excerpt("a\nb\x01"), "a b ");
+TEST(ErrorTest, OfManyViolationsTheFirstAreTold) {
+  std::vector<FieldViolation> many(200, {"header.user_metadata", "is wrong"});
+  const auto told = DetailsOf(InvalidRequest(many)).violations;
+  ASSERT_EQ(told.size(), 16U);
+  EXPECT_EQ(told[14].description, "is wrong");
+  EXPECT_EQ(told[15].description, "and 185 more like it");
 }
 
 TEST(ErrorTest, AnExcerptIsUtf8) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/testing/golden.h"
 #include "tests/testing/matchers.h"
@@ -60,6 +61,28 @@ const Recorded kRecorded[] = {
     {"linkPhysicalAddress", 503, ""},
     {"linkPhysicalAddress", 504, ""},
     {"linkPhysicalAddress", 302, ""},
+    {"getPhysicalAddress", 400,
+     R"j({"message":"argument branch: branch id: invalid value: )j"
+     R"j(validation error"})j"},
+    {"getPhysicalAddress", 500,
+     R"j({"message":"argument branch: branch id: invalid value: )j"
+     R"j(validation error"})j"},
+    {"uploadObject", 500, R"j({"message":"mime: no media type"})j"},
+    {"getPhysicalAddress", 401, R"j({"message":"insufficient permissions"})j"},
+    {"completePresignMultipartUpload", 500,
+     R"j({"message":"operation error S3: CompleteMultipartUpload, https )j"
+     R"j(response error StatusCode: 404, api error NoSuchUpload: gone"})j"},
+    // What stands between.
+    {"getBranch", 404, "<html><h1>404 Not Found</h1></html>"},
+    {"getBranch", 404, R"j({"message":"no Route matched with those values"})j"},
+    {"getBranch", 404, ""},
+    {"uploadObject", 413, "<html>Request Entity Too Large</html>"},
+    {"linkPhysicalAddress", 403, "<html>Forbidden</html>"},
+    {"linkPhysicalAddress", 409, ""},
+    {"linkPhysicalAddress", 412, "<html>"},
+    {"getConfig", 407, ""},
+    {"getConfig", 401, "Jwt is expired"},
+    {"linkPhysicalAddress", 500, "<html>"},
 };
 
 TEST(AnswersTest, EachRecordedAnswerHasItsMeaning) {
@@ -85,6 +108,52 @@ TEST(AnswersTest, TheDetailsTellTheUpstreamsIdAndWhenToComeBack) {
   EXPECT_EQ(details.metadata.at("upstreamRequestId"), "id-1");
   EXPECT_EQ(details.metadata.at("upstreamHttpStatus"), "503");
   EXPECT_EQ(details.metadata.at("operation"), "linkPhysicalAddress");
+}
+
+TEST(AnswersTest, ARedirectNamesTheOtherAddressAndNothingSecretOfIt) {
+  const absl::Status status = AnswerToStatus(
+      "getConfig", {.status = 308,
+                    .headers = {{"location",
+                                 "https://u:S3CR3T@lakefs.example.com/api/v1/"
+                                 "config?token=S3CR3T#S3CR3T"},
+                                {"server", "nginx/1.25"}},
+                    .body = R"j({"message":"Permanent Redirect"})j"});
+  EXPECT_EQ(status.message(),
+            "something before lakeFS, not lakeFS itself, (nginx/1.25) answered "
+            "getConfig with 308, a redirect to "
+            "https://...@lakefs.example.com/api/v1/config; if lakeFS is there, "
+            "name that in --lakefs-endpoint");
+  EXPECT_EQ(ReasonOf(status), Reason::kUpstreamIntercepted);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+}
+
+TEST(AnswersTest, NobodyElsesWordIsTakenForLakefss) {
+  for (const char* body : {"", "<html>", "not found", R"j("not found")j",
+                           R"j({"error":"not found"})j", "null", "[1]"}) {
+    const HttpResponse missing{.status = 404, .body = body};
+    EXPECT_FALSE(SaysAbsent(missing)) << body;
+    EXPECT_FALSE(SaysNoData({.status = 410, .body = body})) << body;
+    for (int status = 300; status < 600; ++status) {
+      const auto error =
+          AnswerToStatus("statObject", {.status = status, .body = body});
+      EXPECT_FALSE(absl::StartsWith(error.message(), "lakeFS answered"));
+      EXPECT_FALSE(absl::IsNotFound(error) || absl::IsAlreadyExists(error) ||
+                   absl::IsPermissionDenied(error))
+          << error;
+    }
+  }
+  EXPECT_TRUE(
+      SaysAbsent({.status = 404, .body = R"({"message":"not found"})"}));
+  EXPECT_TRUE(SaysNoData({.status = 410, .body = R"({"message":"No data"})"}));
+}
+
+TEST(AnswersTest, ForWantOfRightsNobodyLogsInAgain) {
+  constexpr char kRights[] = R"({"message":"insufficient permissions"})";
+  constexpr char kKeys[] = R"({"message":"error authenticating request"})";
+  EXPECT_FALSE(RefusesCredentials("x", {.status = 401, .body = kRights}));
+  EXPECT_TRUE(RefusesCredentials("x", {.status = 401, .body = kKeys}));
+  EXPECT_TRUE(RefusesCredentials("x", {.status = 401, .body = "<html>"}));
+  EXPECT_FALSE(RefusesCredentials("x", {.status = 403, .body = kKeys}));
 }
 
 TEST(AnswersTest, RetryAfterMayBeADate) {

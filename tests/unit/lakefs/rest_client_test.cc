@@ -205,6 +205,29 @@ TEST_F(RestClientTest, After401TheCredentialsAreRenewedOnceAndTriedOnce) {
   EXPECT_EQ(http_.requests.size(), 4U);
 }
 
+TEST_F(RestClientTest, ForWantOfRightsNoCredentialsAreRenewed) {
+  RenewedCredentials credentials;
+  RestClient client({.endpoint = "http://h:1"}, http_, credentials);
+  const std::string body = R"({"message":"insufficient permissions"})";
+  for (int i = 0; i < 3; ++i) http_.Answer(401, body);
+  EXPECT_THAT(client.GetPhysicalAddress(context_, object_, true),
+              HasReason(Reason::kPermissionDenied));
+  EXPECT_THAT(client.StatObject(context_, object_),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(client.LinkPhysicalAddress(context_, object_, {}, false).stats,
+              HasReason(Reason::kPermissionDenied));
+  EXPECT_EQ(http_.requests.size(), 3U);
+  EXPECT_EQ(credentials.renewals, 0);
+}
+
+TEST_F(RestClientTest, AnEntryLosesItsBytesByLakefssWordAlone) {
+  http_.Answer(410, "<html>Gone</html>");
+  http_.Answer(410, R"({"message":"No data"})");
+  EXPECT_THAT(client_.ReadFirstByte(context_, object_),
+              HasReason(Reason::kUpstreamIntercepted));
+  EXPECT_THAT(client_.ReadFirstByte(context_, object_), IsOkAndHolds(false));
+}
+
 TEST_F(RestClientTest, WhatWasStreamedIsNotSentAgainAfter401) {
   RenewedCredentials credentials;
   RestClient client({.endpoint = "http://h:1"}, http_, credentials);

@@ -41,6 +41,28 @@ TEST(UploadRequestTest, NamesAndPathAreChecked) {
       ElementsAre("path"));
 }
 
+TEST(UploadRequestTest, ABranchIsNamedByLakefssRule) {
+  for (const char* branch : {"main", "m", "Feature_1-x", "9", "_x", "a--"}) {
+    EXPECT_THAT(Violations(ObjectPath{"repo", branch, "p"}, ""), IsEmpty());
+  }
+  for (const char* branch :
+       {"main~1", "main^", "feature/x", "-x", "a b", "main@", "a.b", " main",
+        "main ", "\xC3\xA4", "main\n", "c:d"}) {
+    EXPECT_THAT(Fields(Violations(ObjectPath{"repo", branch, "p"}, "")),
+                ElementsAre("branch"))
+        << branch;
+  }
+}
+
+TEST(UploadRequestTest, ARequestIdHasNoBlanksAroundIt) {
+  UploadRequest request{.object = kGood, .request_id = "a b"};
+  EXPECT_THAT(Violations(request), IsEmpty());
+  for (const char* id : {" a", "a ", " "}) {
+    request.request_id = id;
+    EXPECT_THAT(Fields(Violations(request)), ElementsAre("header.request_id"));
+  }
+}
+
 TEST(UploadRequestTest, EveryViolationIsListed) {
   UploadRequest request{.object = kGood};
   EXPECT_THAT(Violations(request), IsEmpty());
