@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -164,8 +165,9 @@ absl::Status Put(absl::StatusOr<T> value, U& to) {
 }
 
 std::string Variable(const char* name, const char* otherwise) {
-  const char* const value = std::getenv(name);
-  return value != nullptr && *value != '\0' ? value : otherwise;
+  const char* const text = std::getenv(name);
+  const auto value = absl::StripAsciiWhitespace(text != nullptr ? text : "");
+  return std::string(value.empty() ? otherwise : value);
 }
 
 absl::Status Convert(const Texts& texts, CommandLine& line) {

@@ -8,10 +8,12 @@
 #include <optional>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "gateway/base/excerpt.h"
 #include "gateway/base/secret_file.h"
 #include "gateway/settings/settings_fields.h"
 
@@ -31,8 +33,15 @@ absl::Status Apply(const Field& field, const Values& values,
   // A secret's value is never shown, nor a URL's that may hold one.
   const bool shown =
       field.from == From::kAnywhere && !absl::StrContains(values.back(), "@");
-  const std::string value = shown ? absl::StrCat("=", values.back()) : "";
+  const std::string value =
+      shown ? absl::StrCat("=", Excerpt(values.back(), 128)) : "";
   return absl::InvalidArgumentError(absl::StrCat(source, value, " ", wrong));
+}
+
+// What stands around a value in a file or the environment is seldom meant: a
+// Secret that was made of a file ends with the file's line end.
+std::string Trimmed(absl::string_view value) {
+  return std::string(absl::StripAsciiWhitespace(value));
 }
 
 absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
@@ -49,11 +58,11 @@ absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
 // A scalar or a list of scalars; nothing if it is neither.
 std::optional<Values> ValuesOf(const YAML::Node& node) {
   Values values;
-  if (node.IsScalar()) return Values{node.Scalar()};
+  if (node.IsScalar()) return Values{Trimmed(node.Scalar())};
   if (!node.IsSequence()) return std::nullopt;
   for (const YAML::Node& item : node) {
     if (!item.IsScalar()) return std::nullopt;
-    values.push_back(item.Scalar());
+    values.push_back(Trimmed(item.Scalar()));
   }
   return values;
 }
@@ -112,7 +121,7 @@ absl::Status ApplyLakectlYaml(const std::string& path, Settings& settings) {
     }
     const YAML::Node node = (*root)[section][key];
     if (!node || !node.IsScalar()) continue;
-    if (auto s = Apply(*FindField(name), {node.Scalar()},
+    if (auto s = Apply(*FindField(name), {Trimmed(node.Scalar())},
                        absl::StrCat(path, ": ", section, ".", key), settings);
         !s.ok()) {
       return s;
@@ -130,7 +139,8 @@ absl::Status ApplyEnvironment(const Environment& environment,
     for (const std::string& name : names) {
       const auto it = environment.find(name);
       if (it == environment.end() || it->second.empty()) continue;
-      if (auto s = Apply(field, {it->second}, name, settings); !s.ok()) {
+      if (auto s = Apply(field, {Trimmed(it->second)}, name, settings);
+          !s.ok()) {
         return s;
       }
     }
@@ -317,7 +327,7 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   const std::string lakectl_secret = settings.secret_access_key;
   if (const auto file = environment.find("LAKEFS_STAGING_CONFIG");
       config_file.empty() && file != environment.end()) {
-    config_file = file->second;
+    config_file = Trimmed(file->second);
   }
   if (!config_file.empty()) {
     if (auto s = ApplyConfigFile(config_file, settings); !s.ok()) return s;

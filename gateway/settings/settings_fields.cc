@@ -1,5 +1,6 @@
 #include "gateway/settings/settings_fields.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace lakefs::gateway {
@@ -16,6 +18,23 @@ namespace {
 
 Parser Text(std::string Settings::*member) {
   return [member](const Values& values, Settings& settings) -> std::string {
+    settings.*member = values.back();
+    return "";
+  };
+}
+
+bool IsOneWord(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
+}
+
+// Keys and tokens, which go into a header.
+Parser Word(std::string Settings::*member) {
+  return [member](const Values& values, Settings& settings) -> std::string {
+    if (!IsOneWord(values.back())) {
+      return "is not one word: it has blanks, line ends, or what is no ASCII";
+    }
     settings.*member = values.back();
     return "";
   };
@@ -76,14 +95,31 @@ std::string ParseAdminListen(const Values& values, Settings& settings) {
   return "";
 }
 
+// What is wrong with a URL of a server; empty if nothing is.
+std::string WrongWith(absl::string_view url) {
+  absl::string_view rest = url;
+  if (!absl::ConsumePrefix(&rest, "http://") &&
+      !absl::ConsumePrefix(&rest, "https://")) {
+    return "is not an http:// or https:// URL";
+  }
+  if (absl::StrContains(url, "@")) return "must not hold credentials";
+  if (!IsOneWord(url) || rest.find_first_of("?#\\\"<>") != rest.npos) {
+    return "is not the URL of a server: it has blanks, a query, or what no URL "
+           "may have";
+  }
+  absl::string_view host = rest.substr(0, rest.find('/'));
+  const size_t colon = host.rfind(':');
+  const bool has_port =
+      colon != host.npos && host.find(']', colon) == host.npos;
+  if (has_port && !IsHostAndPort(host)) return "has a port that is none";
+  if (has_port) host = host.substr(0, colon);
+  return host.empty() ? "names no host" : "";
+}
+
 Parser Url(std::string Settings::*member) {
   return [member](const Values& values, Settings& settings) -> std::string {
     absl::string_view url = values.back();
-    if (!absl::StartsWith(url, "http://") &&
-        !absl::StartsWith(url, "https://")) {
-      return "is not an http:// or https:// URL";
-    }
-    if (absl::StrContains(url, "@")) return "must not hold credentials";
+    if (std::string wrong = WrongWith(url); !wrong.empty()) return wrong;
     absl::ConsumeSuffix(&url, "/");
     settings.*member = std::string(url);
     return "";
@@ -133,6 +169,9 @@ std::string ParseProxy(const Values& values, Settings& settings) {
   }
   if (absl::StrContains(url, "@")) {
     return "must not hold credentials; HTTPS_PROXY may";
+  }
+  if (std::string wrong = WrongWith(url); url != "off" && !wrong.empty()) {
+    return wrong;
   }
   settings.proxy = url;
   return "";
@@ -245,16 +284,16 @@ const std::vector<Field>& Fields() {
        ParseAuth},
       {"access-key-id",
        "Access key to lakeFS",
-       Text(&Settings::access_key_id),
+       Word(&Settings::access_key_id),
        From::kEnvironmentAndFile,
        {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID"}},
       {"secret-access-key",
        "Its secret",
-       Text(&Settings::secret_access_key),
+       Word(&Settings::secret_access_key),
        From::kEnvironmentAndFile,
        {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"}},
       {"token", "Bearer token to lakeFS, instead of keys",
-       Text(&Settings::token), From::kEnvironmentAndFile},
+       Word(&Settings::token), From::kEnvironmentAndFile},
       {"token-file",
        "File with a bearer token to lakeFS, not readable for others; read "
        "again "
@@ -284,22 +323,22 @@ const std::vector<Field>& Fields() {
        {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}},
       {"s3-region",
        "Its region [us-east-1]",
-       Text(&Settings::s3_region),
+       Word(&Settings::s3_region),
        From::kAnywhere,
        {"AWS_REGION", "AWS_DEFAULT_REGION"}},
       {"s3-access-key-id",
        "Access key to it",
-       Text(&Settings::s3_access_key_id),
+       Word(&Settings::s3_access_key_id),
        From::kEnvironmentAndFile,
        {"AWS_ACCESS_KEY_ID"}},
       {"s3-secret-access-key",
        "Its secret",
-       Text(&Settings::s3_secret_access_key),
+       Word(&Settings::s3_secret_access_key),
        From::kEnvironmentAndFile,
        {"AWS_SECRET_ACCESS_KEY"}},
       {"s3-session-token",
        "Session token of temporary keys",
-       Text(&Settings::s3_session_token),
+       Word(&Settings::s3_session_token),
        From::kEnvironmentAndFile,
        {"AWS_SESSION_TOKEN"}},
       {"local-store",

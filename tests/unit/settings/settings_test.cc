@@ -134,6 +134,64 @@ TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
   }
 }
 
+TEST_F(SettingsTest, BlanksAroundWhatTheEnvironmentOrAFileSaysAreCut) {
+  Environment environment = {
+      {"LAKECTL_SERVER_ENDPOINT_URL", " http://h:1/\n"},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "id\r\n"},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "\tmarked-secret\n\n"},
+      {"LAKEFS_STAGING_MAX_UPLOADS", "7\n"},
+      {"AWS_REGION", "eu-west-1\n"}};
+  auto line = Read({}, environment);
+  ASSERT_THAT(line, IsOk());
+  EXPECT_EQ(line->settings.lakefs_endpoint, "http://h:1");
+  EXPECT_EQ(line->settings.access_key_id, "id");
+  EXPECT_EQ(line->settings.secret_access_key, "marked-secret");
+  EXPECT_EQ(line->settings.max_uploads, 7);
+  EXPECT_EQ(line->settings.s3_region, "eu-west-1");
+  environment["LAKEFS_STAGING_CONFIG"] =
+      Write("config.yaml", "access-key-id: |\n  id2\n") + "\n";
+  environment.erase("LAKECTL_CREDENTIALS_ACCESS_KEY_ID");
+  ASSERT_EQ(chmod((home_ + "/config.yaml").c_str(), 0600), 0);
+  line = Read({}, environment);
+  ASSERT_THAT(line, IsOk());
+  EXPECT_EQ(line->settings.access_key_id, "id2");
+}
+
+TEST_F(SettingsTest, WhatCannotBeAUrlOrAKeyEndsTheStart) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"LAKECTL_SERVER_ENDPOINT_URL", "\n"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "https:///api/v1"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://:8000"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://h:80a"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://h:99999"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://h\nhttp://i"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://h /x"},
+      {"LAKECTL_SERVER_ENDPOINT_URL", "http://h?x=y"},
+      {"AWS_ENDPOINT_URL", "http://[::1]:x"},
+      {"LAKEFS_STAGING_PROXY", "http://"},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", " \n"},
+      {"LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "an id"},
+      {"LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "marked-secret\nmore"},
+      {"LAKEFS_STAGING_TOKEN", "marked-secret\x01"},
+      {"AWS_SECRET_ACCESS_KEY", "marked-secret \xC3\xA4"}};
+  for (const auto& [name, value] : wrong) {
+    Environment environment = kComplete;
+    environment[name] = value;
+    const absl::Status status = Read({}, environment).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument)) << value;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(name));
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("marked-secret")));
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("\n")));
+  }
+  for (const char* url : {"http://h", "https://h:443/api/v1", "http://[::1]",
+                          "http://[::1]:8000/", "http://lakefs.svc/x%20y"}) {
+    Environment environment = kComplete;
+    environment["LAKECTL_SERVER_ENDPOINT_URL"] = url;
+    EXPECT_THAT(Read({}, environment), IsOk()) << url;
+  }
+}
+
 TEST_F(SettingsTest, WhatIsMissingIsNamed) {
   const std::pair<const char*, const char*> cases[] = {
       {"LAKECTL_SERVER_ENDPOINT_URL", "lakefs-endpoint is missing"},
