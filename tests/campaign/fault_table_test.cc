@@ -30,6 +30,7 @@ struct Break {
   Fault::Kind kind;
   int status = 0;
   int delay_ms = 0;
+  const char* body = "";
 };
 const Break kBreaks[] = {
     {"500", Fault::Kind::kStatus, 500},
@@ -43,6 +44,12 @@ const Break kBreaks[] = {
     {"stall", Fault::Kind::kStall, 0, 150},
     {"truncated", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
+    // Of what stands before lakeFS or the store.
+    {"404 of a router", Fault::Kind::kStatus, 404, 0, "<html>Not Found</html>"},
+    {"403 of a firewall", Fault::Kind::kStatus, 403, 0, "<html>No</html>"},
+    {"308", Fault::Kind::kStatus, 308, 0, "<html>Moved</html>"},
+    {"no right", Fault::Kind::kStatus, 401, 0,
+     R"({"message":"insufficient permissions"})"},
 };
 
 // How the bytes get to the store, other than by presigned URLs.
@@ -202,6 +209,21 @@ const Row kOnce[] = {
     {"V1_21_multipart", "completePresignMultipartUpload", "", "CNU"},
     // No store locks anything; what it means nobody knows.
     {"", "store", "423", "N"},
+    {"", "store", "404 of a router", "CN"},
+    {"", "store", "403 of a firewall", "CN"},
+    {"", "store", "308", "N"},
+    {"", "store", "no right", "N"},
+    // What will not pass by itself is told; where it meets a question about a
+    // link that may stand, or that stands without proof, as unknown.
+    {"single", "linkPhysicalAddress", "403 of a firewall", "N"},
+    {"single", "linkPhysicalAddress", "308", "N"},
+    {"single", "linkPhysicalAddress", "no right", "N"},
+    {"", "getPhysicalAddress", "403 of a firewall", "N"},
+    {"", "getPhysicalAddress", "308", "N"},
+    {"", "getPhysicalAddress", "no right", "N"},
+    {"", "", "403 of a firewall", "CNU"},
+    {"", "", "308", "CNU"},
+    {"", "", "no right", "CNU"},
     // The bytes are gone, and nothing of the entry may stay.
     {"Undone", "", "", "N"},
     {"", "", "", "C"},
@@ -251,6 +273,7 @@ Fault FaultOf(const Case& one, int skip = 0) {
   fault.operation = one.operation;
   fault.kind = one.broken.kind;
   fault.status = one.broken.status;
+  fault.body = one.broken.body;
   fault.delay = milliseconds(one.broken.delay_ms);
   fault.times = one.for_good ? -1 : 1;
   if (fault.status == 503) fault.headers["Retry-After"] = "0";

@@ -15,7 +15,12 @@ struct RandomKind {
   int status = 0;
   int delay_ms = 0;
   const char* only = "";  // of this operation, if it is not empty
+  const char* body = "";
 };
+
+// Of what stands before lakeFS, while it knows no way to it.
+constexpr char kRouter[] = "404 of a router";
+constexpr char kHtml[] = "<html><h1>404 Not Found</h1></html>";
 
 constexpr RandomKind kRandomKinds[] = {
     {"500", Kind::kStatus, 500},
@@ -32,6 +37,10 @@ constexpr RandomKind kRandomKinds[] = {
     {"423", Kind::kStatus, 423, 0, "linkPhysicalAddress"},
     {"409 with a location", Kind::kConflictWithLocation, 0, 0,
      "linkPhysicalAddress"},
+    {kRouter, Kind::kStatus, 404, 0, "linkPhysicalAddress", kHtml},
+    {kRouter, Kind::kStatus, 404, 0, "getPhysicalAddress", kHtml},
+    {kRouter, Kind::kStatus, 404, 0, "statObject", kHtml},
+    {kRouter, Kind::kStatus, 404, 0, "uploadObject", kHtml},
 };
 
 bool Has(const std::map<std::string, std::string>& query,
@@ -81,6 +90,7 @@ std::optional<Fault> FaultPlan::Draw(absl::string_view operation) {
   fault.operation = std::string(operation);
   fault.kind = drawn.kind;
   fault.status = drawn.status;
+  fault.body = drawn.body;
   fault.delay = std::chrono::milliseconds(drawn.delay_ms);
   return fault;
 }
