@@ -9,8 +9,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/network.h"
-#include "gateway/base/tls_identity.h"
 #include "gateway/http/http_client.h"
+#include "gateway/http/tls_identity.h"
 
 namespace lakefs::gateway {
 

@@ -9,9 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "gateway/server/admin/bounded_http_server.h"
-#include "nlohmann/json.hpp"
 
 namespace lakefs::gateway {
 namespace {
@@ -49,10 +49,18 @@ void AnswerReadiness(Readiness& readiness, httplib::Response& response) {
   const auto [verdict, message] = readiness.Look();
   const bool ready = verdict == Readiness::Verdict::kReady;
   response.status = ready ? 200 : 503;
-  nlohmann::ordered_json body = {{"ready", ready},
-                         {"reason", std::string(ReadinessName(verdict))}};
-  if (!message.empty()) body["message"] = message;
-  response.set_content(body.dump() + "\n", "application/json");
+  // A message holds no control characters.
+  const std::string why =
+      message.empty()
+          ? ""
+          : absl::StrCat(
+                ",\"message\":\"",
+                absl::StrReplaceAll(message, {{"\\", "\\\\"}, {"\"", "\\\""}}),
+                "\"");
+  response.set_content(
+      absl::StrCat("{\"ready\":", ready ? "true" : "false", ",\"reason\":\"",
+                   ReadinessName(verdict), "\"", why, "}\n"),
+      "application/json");
 }
 
 }  // namespace

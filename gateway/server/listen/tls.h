@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "gateway/base/tls_identity.h"
+#include "gateway/http/tls_identity.h"
 
 namespace lakefs::gateway {
 

@@ -1,4 +1,4 @@
-#include "gateway/base/tls_identity.h"
+#include "gateway/http/tls_identity.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
