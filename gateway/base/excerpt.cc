@@ -64,10 +64,14 @@ std::string Printable(absl::string_view text, size_t max_characters) {
   return out;
 }
 
-// Whether a value of that name is nobody's business.
+// Whether a value of that name is nobody's business. No flag of ours is secret,
+// and messages name them with their values.
 bool NamesSecret(absl::string_view name) {
+  if (absl::StartsWith(name, "--")) return false;
   const std::string lower = absl::AsciiStrToLower(name);
-  for (const char* part : {"sig", "token", "secret", "password", "credential"})
+  if (lower == "sig") return true;
+  for (const char* part :
+       {"signature", "token", "secret", "password", "credential"})
     if (absl::StrContains(lower, part)) return true;
   return false;
 }

@@ -25,6 +25,8 @@ TEST(ExcerptTest, ItLeavesOutCredentialsAndWhatIsNamedASecret) {
             "Authorization: basic ...");
   EXPECT_EQ(Excerpt("no basic authentication, no bearer token"),
             "no basic authentication, no bearer token");
+  EXPECT_EQ(Excerpt("sig=abc, --presign=off or --token-file=/f, design=x"),
+            "sig=... --presign=off or --token-file=/f, design=x");
   EXPECT_EQ(Excerpt("AWS4 Credential=AK/2026, Signature=abc x-token=t n=1"),
             "AWS4 Credential=... Signature=... x-token=... n=1");
 }
