@@ -17,9 +17,11 @@ using ::testing::HasSubstr;
 using Stream = grpc::ClientReaderWriter<pb::UploadAndLinkRequest,
                                         pb::UploadAndLinkResponse>;
 
-// A user of whom nothing else runs, so that limits of users are the gateway's.
+// A user of whom nothing else runs, so that limits of users are the gateway's:
+// one for each process of tests, since these run side by side.
 const std::vector<std::string> kAsAnother = {
-    "/usr/bin/setpriv", "--reuid=64321", "--regid=64321", "--clear-groups"};
+    "/usr/bin/setpriv", absl::StrCat("--reuid=", 1'000'000 + getpid()),
+    "--regid=64321", "--clear-groups"};
 
 std::vector<std::string> Limited(const std::string& limit,
                                  std::vector<std::string> command = {}) {

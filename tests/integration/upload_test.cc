@@ -289,6 +289,11 @@ TEST_F(BadInputTest, EachMistakeIsNamedAndNothingIsLinked) {
        [](Messages& m) {
          m[1].mutable_chunk()->set_data(std::string(5 << 20, 'x'));
        },
+       invalid, "INVALID_REQUEST", "chunk.data"},
+      {"message over 16 MiB",
+       [](Messages& m) {
+         m[1].mutable_chunk()->set_data(std::string(17 << 20, 'x'));
+       },
        grpc::StatusCode::RESOURCE_EXHAUSTED, "", "larger than max"},
       {"chunk just over 4 MiB",
        [](Messages& m) {
