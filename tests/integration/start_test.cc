@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
 #include "tests/testing/gateway_process.h"
+#include "tests/testing/places.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -65,6 +66,11 @@ class StartFilesTest : public ::testing::Test {
     EXPECT_EQ(chown(folder_.c_str(), kUser, kUser), 0);
     as_user_ = absl::StrCat("/usr/bin/setpriv --reuid=", kUser,
                             " --regid=", kUser, " --clear-groups");
+  }
+  void SetUp() override {
+    if (!as_user_.empty() && !OthersCanRunPrograms()) {
+      GTEST_SKIP() << "other users cannot reach the programs";
+    }
   }
   ~StartFilesTest() override { std::filesystem::remove_all(folder_); }
 

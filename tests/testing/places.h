@@ -12,4 +12,8 @@ std::string SourceDir();
 // The folder of the build that the test belongs to.
 std::string BinaryDir();
 
+// Whether other users can run the programs that were built: not if the checkout
+// lies in a folder that is closed to them, such as root's home.
+bool OthersCanRunPrograms();
+
 }  // namespace lakefs::gateway::testing
