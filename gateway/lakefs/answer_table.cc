@@ -38,8 +38,11 @@ constexpr AnswerRow kTable[] = {
      "the proxy wants credentials"},
     {408, 408, kAnybody, "", kUnavailable, Reason::kUpstreamUnavailable},
     {409, 409, kLakefs, "", kAborted, Reason::kLinkConflict},
+    {409, 409, kAnother, "", kUnavailable, Reason::kUpstreamUnavailable},
     {410, 410, kLakefs, "", kFailedPrecondition, Reason::kRepositoryInDeletion},
     {412, 412, kLakefs, "", kAlreadyExists, Reason::kObjectExists},
+    // Its body may have been lost on the way: the write may have taken effect.
+    {412, 412, kAnother, "", kUnavailable, Reason::kUpstreamUnavailable},
     {413, 413, kAnother, "", kFailedPrecondition, Reason::kUpstreamIntercepted,
      "raise its limit on the size of bodies"},
     // 420 is how v1.21 names 429.

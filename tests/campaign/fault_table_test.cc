@@ -30,7 +30,6 @@ struct Break {
   Fault::Kind kind;
   int status = 0;
   int delay_ms = 0;
-  const char* body = "";
 };
 const Break kBreaks[] = {
     {"500", Fault::Kind::kStatus, 500},
@@ -44,12 +43,6 @@ const Break kBreaks[] = {
     {"stall", Fault::Kind::kStall, 0, 150},
     {"truncated", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
-    // Of what stands before lakeFS or the store.
-    {"404 of a router", Fault::Kind::kStatus, 404, 0, "<html>Not Found</html>"},
-    {"403 of a firewall", Fault::Kind::kStatus, 403, 0, "<html>No</html>"},
-    {"308", Fault::Kind::kStatus, 308, 0, "<html>Moved</html>"},
-    {"no right", Fault::Kind::kStatus, 401, 0,
-     R"({"message":"insufficient permissions"})"},
 };
 
 // How the bytes get to the store, other than by presigned URLs.
@@ -209,21 +202,6 @@ const Row kOnce[] = {
     {"V1_21_multipart", "completePresignMultipartUpload", "", "CNU"},
     // No store locks anything; what it means nobody knows.
     {"", "store", "423", "N"},
-    {"", "store", "404 of a router", "CN"},
-    {"", "store", "403 of a firewall", "CN"},
-    {"", "store", "308", "N"},
-    {"", "store", "no right", "N"},
-    // What will not pass by itself is told; where it meets a question about a
-    // link that may stand, or that stands without proof, as unknown.
-    {"single", "linkPhysicalAddress", "403 of a firewall", "N"},
-    {"single", "linkPhysicalAddress", "308", "N"},
-    {"single", "linkPhysicalAddress", "no right", "N"},
-    {"", "getPhysicalAddress", "403 of a firewall", "N"},
-    {"", "getPhysicalAddress", "308", "N"},
-    {"", "getPhysicalAddress", "no right", "N"},
-    {"", "", "403 of a firewall", "CNU"},
-    {"", "", "308", "CNU"},
-    {"", "", "no right", "CNU"},
     // The bytes are gone, and nothing of the entry may stay.
     {"Undone", "", "", "N"},
     {"", "", "", "C"},
@@ -273,7 +251,6 @@ Fault FaultOf(const Case& one, int skip = 0) {
   fault.operation = one.operation;
   fault.kind = one.broken.kind;
   fault.status = one.broken.status;
-  fault.body = one.broken.body;
   fault.delay = milliseconds(one.broken.delay_ms);
   fault.times = one.for_good ? -1 : 1;
   if (fault.status == 503) fault.headers["Retry-After"] = "0";
@@ -555,7 +532,6 @@ TEST(FaultsAsideTest, AnAbortThatBreaksOnceIsRepeated) {
   auto messages = MessagesOf(HeaderFor("o"), Bytes(kLarge));
   messages.back().mutable_finish()->set_crc32c(1);
   for (const Break& broken : kBreaks) {
-    if (*broken.body != '\0') continue;  // will not pass by itself
     SCOPED_TRACE(broken.name);
     stage.emulator.AddFault(
         FaultOf({"abortPresignMultipartUpload", broken, false}));

@@ -18,7 +18,7 @@ class QuickstartTest(unittest.TestCase):
             return subprocess.run(
                 [f"{schemas.ROOT}/deploy/quickstart", "--lakefs", *arguments],
                 capture_output=True, text=True, timeout=500, env={
-                    **os.environ, "HOME": home,
+                    **os.environ, **running.NO_PROXY, "HOME": home,
                     "LAKECTL_SERVER_ENDPOINT_URL": lakefs.url,
                     "LAKECTL_CREDENTIALS_ACCESS_KEY_ID":
                         running.ACCESS_KEY_ID,
