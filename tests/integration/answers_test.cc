@@ -113,7 +113,7 @@ TEST(AnswersTest, NoWordOfAnothersIsTakenForLakefss) {
   Stage stage({});
   const std::string html = "<html><h1>Not Found</h1></html>";
   for (const char* operation : {"getPhysicalAddress", "linkPhysicalAddress"}) {
-    for (const int status : {403, 404, 405, 409, 410, 412, 413}) {
+    for (const int status : {403, 404, 405, 410, 413}) {
       // As one that never left, the link is tried until the deadline.
       if (status == 404 && operation[0] == 'l') continue;
       for (const std::string& body : {html, std::string(" ")}) {
@@ -126,6 +126,29 @@ TEST(AnswersTest, NoWordOfAnothersIsTakenForLakefss) {
         EXPECT_THAT(end.status.error_message(), HasSubstr("not lakeFS itself"));
         ExpectNothingLinked(end);
       }
+    }
+  }
+}
+
+// Of lakeFS's own answers these are the ones that may follow upon a success;
+// what has become of their words on the way is no proof of anything.
+TEST(AnswersTest, AConflictInOtherWordsMayBeLakefssAndIsAskedAbout) {
+  Stage stage({});
+  for (const int status : {409, 412}) {
+    for (const char* body : {"<html><h1>Conflict</h1></html>", " "}) {
+      SCOPED_TRACE(absl::StrCat(status, " ", body));
+      for (const char* operation :
+           {"getPhysicalAddress", "linkPhysicalAddress"}) {
+        stage.emulator.AddFault(Answers(operation, status, body, /*times=*/1));
+        const CallEnd end = stage.Put(absl::StrCat("once/", operation), "x");
+        EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+      }
+      stage.emulator.AddFault(Answers("linkPhysicalAddress", status, body));
+      const CallEnd end = stage.Put("always", "x");
+      stage.emulator.ClearFaults();
+      EXPECT_EQ(end.reason, "OUTCOME_UNKNOWN") << end.status.error_message();
+      ASSERT_TRUE(end.failure.has_value());
+      EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
     }
   }
 }
