@@ -141,8 +141,9 @@ absl::Status AnswerToStatus(absl::string_view operation,
 }
 
 bool SaysAbsent(const HttpResponse& response) {
+  if (response.status != 404) return false;
   const Answer answer = Read("statObject", response);
-  return response.status == 404 && answer.row.reason == Reason::kNotFound &&
+  return answer.row.reason == Reason::kNotFound &&
          MissingResource(answer.message) != "repository";
 }
 

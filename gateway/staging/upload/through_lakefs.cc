@@ -66,24 +66,22 @@ std::string ThroughLakefs::NewUploadId(absl::BitGenRef random) {
                       absl::Hex(any(random), absl::kZeroPad16));
 }
 
-Placement ThroughLakefs::First() { return OnItsWay(); }
-
-absl::StatusOr<Placement> ThroughLakefs::Again() {
-  if (!body_.failure().ok()) return body_.failure();
-  if (body_.Again()) return OnItsWay();
-  return MakeError(
-      absl::StatusCode::kAborted,
-      "the object has to be sent once more, its bytes are not held any longer, "
-      "and the caller cannot send them again; upload it again",
-      Reason::kLinkConflict);
-}
-
-Placement ThroughLakefs::OnItsWay() {
+Placement ThroughLakefs::First() {
   return {
       .through_lakefs = true,
       .send = [this](const CallContext& context, LinkRequest& link,
                      bool if_absent) { return Send(context, link, if_absent); },
       .relinkable = false};
+}
+
+absl::StatusOr<Placement> ThroughLakefs::Again() {
+  if (!body_.failure().ok()) return body_.failure();
+  if (body_.Again()) return First();
+  return MakeError(
+      absl::StatusCode::kAborted,
+      "the object has to be sent once more, its bytes are not held any longer, "
+      "and the caller cannot send them again; upload it again",
+      Reason::kLinkConflict);
 }
 
 LinkAnswer ThroughLakefs::Send(const CallContext& context, LinkRequest& link,

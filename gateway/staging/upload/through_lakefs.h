@@ -75,7 +75,6 @@ class ThroughLakefs {
     absl::Status failure_;
   };
 
-  Placement OnItsWay();
   LinkAnswer Send(const CallContext& context, LinkRequest& link,
                   bool if_absent);
   absl::Status Judged(const absl::Status& failure) const;

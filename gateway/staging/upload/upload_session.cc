@@ -297,7 +297,7 @@ LinkReport UploadSession::SendThroughLakefs(Upload& upload,
   }
   Preflight preflight(upload.context, deps_.mover.lakefs,
                       deps_.mover.background, request,
-                      /*ask_branch=*/false);
+                      /*is_large=*/false);
   Before before = preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
                                       upload.random);
   if (const auto& earlier = preflight.Earlier()) {
