@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "gateway/base/excerpt.h"
 
 namespace lakefs::gateway {
 

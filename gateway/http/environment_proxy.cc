@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "gateway/http/http_client.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -18,15 +19,6 @@ std::string FirstSet(std::initializer_list<const char*> names) {
     if (value != nullptr && *value != '\0') return name;
   }
   return "";
-}
-
-std::string HostOf(absl::string_view url) {
-  url.remove_prefix(url.find("://") + 3);
-  absl::string_view host = url.substr(0, url.find_first_of("/?#"));
-  if (absl::ConsumePrefix(&host, "[")) {
-    return absl::AsciiStrToLower(host.substr(0, host.find(']')));
-  }
-  return absl::AsciiStrToLower(host.substr(0, host.find(':')));
 }
 
 // Whether a list such as "localhost,.example.com,10.0.0.0/8" may name the host.

@@ -9,9 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/strip.h"
+#include "gateway/http/http_client.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -75,24 +74,6 @@ bool IsForbidden(const in6_addr& address, std::span<const Network> allowed) {
   if (const auto inner = Inner(address)) return IsForbidden(*inner, allowed);
   return IsIn(address, Services()) ||
          (IsIn(address, LinkLocal()) && !IsIn(address, allowed));
-}
-
-// The host of a URL, in lower case, without brackets, user and port; "" if the
-// URL has none where it belongs.
-std::string HostOf(absl::string_view url) {
-  const size_t scheme = url.find("://");
-  if (scheme == absl::string_view::npos) return "";
-  url.remove_prefix(scheme + 3);
-  url = url.substr(0, url.find_first_of("/?#\\"));
-  const size_t at = url.rfind('@');
-  if (at != absl::string_view::npos) url.remove_prefix(at + 1);
-  if (absl::ConsumePrefix(&url, "[")) {
-    url = url.substr(0, url.find_first_of("]%"));
-  } else {
-    url = url.substr(0, url.find(':'));
-  }
-  absl::ConsumeSuffix(&url, ".");
-  return absl::AsciiStrToLower(url);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
@@ -35,6 +36,22 @@ bool NeverLeft(const absl::Status& status) {
 
 absl::string_view WithoutQuery(absl::string_view url) {
   return url.substr(0, url.find_first_of("?#"));
+}
+
+std::string HostOf(absl::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == absl::string_view::npos) return "";
+  url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find_first_of("/?#\\"));
+  const size_t at = url.rfind('@');
+  if (at != absl::string_view::npos) url.remove_prefix(at + 1);
+  if (absl::ConsumePrefix(&url, "[")) {
+    url = url.substr(0, url.find_first_of("]%"));
+  } else {
+    url = url.substr(0, url.find(':'));
+  }
+  absl::ConsumeSuffix(&url, ".");
+  return absl::AsciiStrToLower(url);
 }
 
 std::string PercentEncode(absl::string_view text) {

@@ -98,6 +98,10 @@ bool NeverLeft(const absl::Status& status);
 // The URL without its query: what may stand in a log or a message.
 absl::string_view WithoutQuery(absl::string_view url);
 
+// The host of a URL, in lower case, without brackets, user and port; "" if the
+// URL has none where it belongs.
+std::string HostOf(absl::string_view url);
+
 // `text` with all but unreserved characters as %XX: fit for a query's value or
 // one segment of a path.
 std::string PercentEncode(absl::string_view text);

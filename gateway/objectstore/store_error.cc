@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gateway/base/error.h"
+#include "gateway/base/excerpt.h"
 #include "gateway/http/reply_time.h"
 
 namespace lakefs::gateway {

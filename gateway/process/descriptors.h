@@ -12,7 +12,7 @@ namespace lakefs::gateway {
 int64_t RaiseDescriptorLimit();
 
 // Whether so many more can be opened now, as far as the limit of the process
-// goes. Costs one system call.
+// goes. Costs three system calls.
 bool HasDescriptors(int count);
 
 // Says that there is none left, and of what the limit is.
