@@ -136,19 +136,24 @@ TEST(AnswersTest, AConflictInOtherWordsMayBeLakefssAndIsAskedAbout) {
   Stage stage({});
   for (const int status : {409, 412}) {
     for (const char* body : {"<html><h1>Conflict</h1></html>", " "}) {
-      SCOPED_TRACE(absl::StrCat(status, " ", body));
-      for (const char* operation :
-           {"getPhysicalAddress", "linkPhysicalAddress"}) {
-        stage.emulator.AddFault(Answers(operation, status, body, /*times=*/1));
-        const CallEnd end = stage.Put(absl::StrCat("once/", operation), "x");
-        EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+      for (const auto kind :
+           {Fault::Kind::kStatus, Fault::Kind::kStatusAfter}) {
+        for (const char* operation :
+             {"getPhysicalAddress", "linkPhysicalAddress"}) {
+          const bool took_effect = kind == Fault::Kind::kStatusAfter;
+          SCOPED_TRACE(
+              absl::StrCat(operation, " ", status, " ", body, took_effect));
+          Fault fault = Answers(operation, status, body, /*times=*/1);
+          fault.kind = kind;
+          stage.emulator.AddFault(fault);
+          const CallEnd end = Upload(
+              *stage.stub,
+              HeaderFor(absl::StrCat(status, body, took_effect, operation),
+                        /*if_absent=*/true),
+              "x");
+          EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+        }
       }
-      stage.emulator.AddFault(Answers("linkPhysicalAddress", status, body));
-      const CallEnd end = stage.Put("always", "x");
-      stage.emulator.ClearFaults();
-      EXPECT_EQ(end.reason, "OUTCOME_UNKNOWN") << end.status.error_message();
-      ASSERT_TRUE(end.failure.has_value());
-      EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
     }
   }
 }
