@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -14,34 +13,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/log.h"
-#include "gateway/base/thread_budget.h"
-#include "gateway/base/worker_pool.h"
-#include "gateway/http/curl_http_client.h"
-#include "gateway/http/metered_http_client.h"
-#include "gateway/http/tls_identity.h"
-#include "gateway/lakefs/credentials_file.h"
-#include "gateway/lakefs/login.h"
-#include "gateway/lakefs/rest_client.h"
-#include "gateway/objectstore/direct_s3_store.h"
-#include "gateway/objectstore/local_store.h"
-#include "gateway/objectstore/presigned_store.h"
 #include "gateway/process/descriptors.h"
 #include "gateway/process/idle_memory.h"
-#include "gateway/server/admin/admin.h"
-#include "gateway/server/listen/server.h"
-#include "gateway/settings/settings.h"
+#include "gateway/wiring/serving.h"
 
 namespace lakefs::gateway {
 namespace {
-
-constexpr int kUnaryQueue = 1024;
-constexpr int kBackgroundThreads = 16;
-constexpr int kBackgroundQueue = 256;
-constexpr int kPartSenders = 64;
-constexpr int kPartQueue = 256;
-
-// Of each pool, whatever the others have: with fewer nothing would go on.
-constexpr int kLeastThreads = 2;
 
 // What is not ours of the threads: gRPC's and curl's, which resolves names in
 // them. What gRPC has goes by the processors.
@@ -74,60 +51,6 @@ sigset_t BlockSignals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
-}
-
-absl::StatusOr<std::unique_ptr<Credentials>> CredentialsOf(
-    const Settings& settings, const Clock& clock, HttpClient& http,
-    Metrics& metrics) {
-  switch (settings.auth) {
-    case AuthMode::kPassThrough:
-      return std::make_unique<CallersCredentials>();
-    case AuthMode::kLogin:
-    case AuthMode::kCookie: {
-      LoginOptions options{.endpoint = settings.lakefs_endpoint,
-                           .key = {.id = settings.access_key_id,
-                                   .secret = settings.secret_access_key},
-                           .key_file = settings.credentials_file,
-                           .cookie = settings.auth == AuthMode::kCookie};
-      if (!options.key_file.empty()) {
-        auto key = ReadAccessKey(options.key_file);
-        if (!key.ok()) return key.status();
-        options.key = *std::move(key);
-      }
-      return std::make_unique<Login>(std::move(options), http, metrics);
-    }
-    case AuthMode::kToken:
-      if (!settings.token_file.empty()) {
-        return CredentialsFile::Open(
-            settings.token_file, CredentialsFile::Kind::kToken, clock, metrics);
-      }
-      return std::make_unique<FixedCredentials>(
-          FixedCredentials::Token(settings.token));
-    case AuthMode::kUnset:
-    case AuthMode::kKeys:
-      break;
-  }
-  if (!settings.credentials_file.empty()) {
-    return CredentialsFile::Open(settings.credentials_file,
-                                 CredentialsFile::Kind::kKeys, clock, metrics);
-  }
-  return std::make_unique<FixedCredentials>(FixedCredentials::Keys(
-      settings.access_key_id, settings.secret_access_key));
-}
-
-// Null if no certificate was given.
-absl::StatusOr<std::unique_ptr<TlsIdentity>> IdentityOf(TlsFiles files) {
-  if (files.certificate.empty()) return nullptr;
-  return TlsIdentity::Open(std::move(files));
-}
-
-CurlOptions UpstreamOf(const Settings& settings, const TlsIdentity* identity) {
-  return {.ca_file = settings.ca_file,
-          .identity = identity,
-          .proxy = settings.proxy,
-          .allowed_networks = settings.allow_address,
-          .https_only = settings.lakefs_endpoint.starts_with("https://") &&
-                        !settings.allow_http_store};
 }
 
 // Folders that were given have to be there, and to be writable, from the start:
@@ -167,27 +90,6 @@ void CheckDescriptors(const Settings& settings) {
         "--max-connections, --max-uploads and --unary-threads"}});
 }
 
-// The ways to a store that the gateway has of its own, if it was given them.
-std::unique_ptr<ObjectStore> DirectS3(const Settings& settings,
-                                      const StoreOptions& options,
-                                      HttpClient& http) {
-  if (settings.s3_access_key_id.empty()) return nullptr;
-  return std::make_unique<DirectS3Store>(
-      http, DirectS3Options{
-                .endpoint = settings.s3_endpoint,
-                .keys = {.region = settings.s3_region,
-                         .access_key_id = settings.s3_access_key_id,
-                         .secret_access_key = settings.s3_secret_access_key,
-                         .session_token = settings.s3_session_token},
-                .store = options});
-}
-
-std::unique_ptr<ObjectStore> LocalFile(const Settings& settings) {
-  if (settings.local_store.empty()) return nullptr;
-  return std::make_unique<LocalStore>(LocalStoreOptions{
-      .lakefs_root = settings.local_store, .mount = settings.local_mount});
-}
-
 // Says early that lakeFS does not answer; it may come up later, so the gateway
 // serves all the same.
 void TryLakefs(Clock& clock, ServerInfo& server_info) {
@@ -224,6 +126,14 @@ int AwaitEnd(const sigset_t& signals, const Clock& clock,
   }
 }
 
+// All threads that are to be there from the start, or the error that says how
+// many there are.
+absl::Status ReserveThreads(ThreadBudget& threads) {
+  constexpr int kPools = 4;
+  constexpr int kOthers = 6;  // of the admin port, and one a listener
+  return threads.Reserve(kPools * kLeastThreads + kOthers);
+}
+
 // The end of a start that failed.
 int Fail(const absl::Status& status) {
   std::cerr << "lakefs-staging-gateway: " << status.message() << "\n";
@@ -239,156 +149,32 @@ int Run(const Settings& settings) {
   Metrics metrics(kVersion);
   CheckDescriptors(settings);
   ThreadBudget threads(ThreadsOfLibraries());
-  constexpr int kPools = 4;
-  constexpr int kOthers = 6;  // of the admin port, and one a listener
-  if (const auto s = threads.Reserve(kPools * kLeastThreads + kOthers);
-      !s.ok()) {
-    return Fail(s);
-  }
+  if (const auto s = ReserveThreads(threads); !s.ok()) return Fail(s);
   if (const auto s = CheckFolders(settings); !s.ok()) return Fail(s);
-  if (!settings.ca_file.empty()) {
-    const auto s = CheckAuthorities("ca-file", settings.ca_file);
-    if (!s.ok()) return Fail(s);
-  }
-  const auto client_identity = IdentityOf({.certificate = settings.client_cert,
-                                           .key = settings.client_key,
-                                           .settings = "client"});
-  if (!client_identity.ok()) return Fail(client_identity.status());
-  CurlHttpClient curl(UpstreamOf(settings, client_identity->get()));
-  MeteredHttpClient http(curl, metrics);
-  auto credentials = CredentialsOf(settings, clock, http, metrics);
-  if (!credentials.ok()) {
-    return Fail(absl::InvalidArgumentError(
-        absl::StrCat(settings.auth == AuthMode::kToken ? "--token-file="
-                                                       : "--credentials-file=",
-                     credentials.status().message())));
-  }
-  RestClient lakefs({.endpoint = settings.lakefs_endpoint,
-                     .local_root = settings.local_store},
-                    http, **credentials);
-  const StoreOptions store_options{.content_md5 = settings.content_md5};
-  PresignedStore store(http, store_options);
-  const std::unique_ptr<ObjectStore> direct_s3 =
-      DirectS3(settings, store_options, http);
-  const std::unique_ptr<ObjectStore> local_file = LocalFile(settings);
-  RetryBudget lakefs_budget({}, clock);
-  RetryBudget store_budget({}, clock);
-  for (RetryBudget* budget : {&lakefs_budget, &store_budget}) {
-    budget->SetObserver(
-        [&metrics](RetryVerdict verdict) { metrics.RetryDecided(verdict); });
-  }
-  ServerInfo server_info(lakefs, lakefs_budget);
-  LinkGate link_gate;
-  LinkLoop link_loop(lakefs, lakefs_budget, link_gate);
-  AddressLinker linker(
-      lakefs, server_info, link_loop, lakefs_budget,
-      {.any = settings.allow_any_address, .local_root = settings.local_store});
-  StoreProof store_proof(lakefs, lakefs_budget, store_budget);
-  WorkerPool background(kBackgroundThreads, kBackgroundQueue, &threads,
-                        kLeastThreads);
-  WorkerPool part_senders(kPartSenders, kPartQueue, &threads, kLeastThreads);
-  MemoryBudget memory(settings.memory_bytes);
-  memory.SetObserver(
-      [&metrics](absl::string_view how) { metrics.MemoryGivenUp(how); });
-  Spool spool({.directory = settings.spool_dir,
-               .capacity_bytes = settings.spool_bytes});
-  UploadRegister upload_register;
-  UploadSession uploads(
-      {.clock = clock,
-       .mover = {.lakefs = lakefs,
-                 .presigned_store = store,
-                 .direct_s3 = direct_s3.get(),
-                 .local_file = local_file.get(),
-                 .proof = &store_proof,
-                 .lakefs_budget = lakefs_budget,
-                 .store_budget = store_budget,
-                 .background = background,
-                 .part_pool = part_senders,
-                 .spool = spool,
-                 .plan = {.largest_part_bytes = memory.LargestPart(),
-                          .spool_bytes = settings.spool_bytes,
-                          .presign = settings.presign,
-                          .direct_s3 = direct_s3 != nullptr,
-                          .local_file = local_file != nullptr}},
-       .server_info = server_info,
-       .link_loop = link_loop,
-       .memory = memory,
-       .uploads = upload_register,
-       .max_finding_out = std::max(
-           1, std::min(settings.max_uploads, settings.unary_threads) / 4)});
-  WorkerPool unary_pool(settings.unary_threads, kUnaryQueue, &threads,
-                        kLeastThreads);
-  UploadPlaces upload_places(settings.max_uploads, &threads, kLeastThreads);
-  MessageRoom message_room(settings.memory_bytes / 2);
-  const bool pass_through = settings.auth == AuthMode::kPassThrough;
-  std::unique_ptr<AllowFile> allow;
-  if (!settings.allow_file.empty()) {
-    auto opened = AllowFile::Open(settings.allow_file, clock);
-    if (!opened.ok()) return Fail(opened.status());
-    allow = *std::move(opened);
-  }
-  CallRunner calls(clock, metrics, allow.get(),
-                   {.unary_timeout = settings.unary_timeout,
-                    .upload_timeout = settings.upload_timeout,
-                    .pass_through = pass_through});
-  const ServiceDependencies service{.lakefs = lakefs,
-                                    .lakefs_budget = lakefs_budget,
-                                    .uploads = uploads,
-                                    .linker = linker,
-                                    .unary_pool = unary_pool,
-                                    .upload_places = upload_places,
-                                    .message_room = message_room,
-                                    .calls = calls};
-  Readiness readiness(clock, lakefs, calls, /*own_credentials=*/!pass_through);
-  metrics.SetGauges([&] {
-    return MetricGauges{
-        .ready = readiness.Check() == Readiness::Verdict::kReady,
-        .queued_calls = unary_pool.waiting(),
-        .memory_capacity_bytes = memory.capacity_bytes(),
-        .memory_used_bytes = memory.used_bytes(),
-        .memory_waiting_uploads = memory.waiting(),
-        .spool_capacity_bytes = spool.capacity_bytes(),
-        .spool_used_bytes = spool.used_bytes(),
-        .link_concurrency_limit = link_gate.limit()};
-  });
-  std::unique_ptr<Admin> admin;
-  if (!settings.admin_listen.empty()) {
-    std::function<void()> quit;
-    if (settings.allow_quit) quit = [] { kill(getpid(), SIGTERM); };
-    auto started = Admin::Start(settings.admin_listen, metrics, readiness,
-                                std::move(quit));
-    if (!started.ok()) return Fail(started.status());
-    admin = *std::move(started);
-  }
-  const auto tls_identity = IdentityOf({.certificate = settings.tls_cert,
-                                        .key = settings.tls_key,
-                                        .client_ca = settings.tls_client_ca,
-                                        .settings = "tls"});
-  if (!tls_identity.ok()) return Fail(tls_identity.status());
-  auto server =
-      Server::Start({.listen = settings.listen,
-                     .tls = tls_identity->get(),
-                     .allow_plaintext = settings.allow_plaintext,
-                     .unix_mode = settings.unix_mode,
-                     .unix_group = settings.unix_group,
-                     .identify_peers = allow != nullptr,
-                     .max_connections = settings.max_connections,
-                     .max_streams = settings.max_streams,
-                     .idle_timeout = settings.idle_timeout,
-                     .max_connection_age = settings.max_connection_age,
-                     .receive_bytes = settings.receive_bytes},
-                    service, metrics);
-  if (!server.ok()) return Fail(server.status());
-  for (const std::string& address : (*server)->addresses()) {
+
+  auto opened = Upstream::Open(settings, clock, metrics);
+  if (!opened.ok()) return Fail(opened.status());
+  Upstream& upstream = **opened;
+  Engine engine(settings, clock, upstream, threads, metrics);
+  auto started =
+      Serving::Start(settings, clock, upstream, engine, threads, metrics);
+  if (!started.ok()) return Fail(started.status());
+  Serving& serving = **started;
+
+  for (const std::string& address : serving.server->addresses()) {
     std::cout << "listening on " << address << std::endl;
   }
-  if (admin) std::cout << "admin on " << admin->address() << std::endl;
-  if (!pass_through) background.TryRun([&] { TryLakefs(clock, server_info); });
-
+  if (serving.admin != nullptr) {
+    std::cout << "admin on " << serving.admin->address() << std::endl;
+  }
+  if (settings.auth != AuthMode::kPassThrough) {
+    engine.background.TryRun([&] { TryLakefs(clock, engine.server_info); });
+  }
   const int received = AwaitEnd(
-      signals, clock, {client_identity->get(), tls_identity->get()}, metrics);
+      signals, clock, {upstream.client->identity.get(), serving.identity.get()},
+      metrics);
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
-  (*server)->Drain(calls, settings.drain_timeout);
+  serving.server->Drain(serving.calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }

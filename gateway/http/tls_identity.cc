@@ -119,6 +119,12 @@ absl::Status CheckAuthorities(absl::string_view setting,
   return TakeAuthorities(setting, path, pem);
 }
 
+absl::StatusOr<std::unique_ptr<TlsIdentity>> TlsIdentity::OpenIfGiven(
+    TlsFiles files) {
+  if (files.certificate.empty()) return nullptr;
+  return Open(std::move(files));
+}
+
 absl::StatusOr<std::unique_ptr<TlsIdentity>> TlsIdentity::Open(TlsFiles files) {
   auto pems = Read(files);
   if (!pems.ok()) return pems.status();

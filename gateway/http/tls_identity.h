@@ -48,6 +48,10 @@ class TlsIdentity {
   // that is open to others.
   static absl::StatusOr<std::unique_ptr<TlsIdentity>> Open(TlsFiles files);
 
+  // The same, but null where no certificate is given.
+  static absl::StatusOr<std::unique_ptr<TlsIdentity>> OpenIfGiven(
+      TlsFiles files);
+
   // What was good when it was read last. Shared, since handshakes go on with it
   // while it is replaced.
   //

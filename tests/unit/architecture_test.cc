@@ -38,6 +38,7 @@ const std::vector<std::string> kRooms = {
     "server/admin",
     "server/listen",
     "settings",
+    "wiring",
     "",
 };
 
