@@ -4,6 +4,7 @@
 #include <grpcpp/server_context.h>
 #include <sys/types.h>
 
+#include <compare>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ namespace lakefs::gateway {
 struct SocketPeer {
   uid_t uid = 0;
   gid_t gid = 0;
+
+  auto operator<=>(const SocketPeer&) const = default;
 };
 
 struct Caller {

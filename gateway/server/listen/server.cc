@@ -28,9 +28,10 @@ constexpr int kMaxMessageBytes = 16 << 20;
 // Of a call's metadata: an authorization, a trace, and what meshes add.
 constexpr int kMaxMetadataBytes = 16 << 10;
 
-// The window of a stream. Through loopback, a small one is both the fastest and
-// what keeps a stream that nobody reads from holding a megabyte; bandwidth
-// probing would grow it.
+// The window of a stream from this machine. A small one is both the fastest
+// here and what keeps a stream that nobody reads from holding a megabyte. For
+// callers farther away gRPC finds it by probing: what their line holds, and
+// less when the quota runs short.
 constexpr int kLookaheadBytes = 64 << 10;
 
 // A caller whose machine is gone is noticed after a minute and a half: without
@@ -53,9 +54,9 @@ constexpr std::chrono::milliseconds kFindOutReserve{5'500};
 // For statuses that are still on their way to callers.
 constexpr std::chrono::milliseconds kLastWrites{500};
 
-// Users that are told apart, each by a server of its own. One more is refused:
-// a pod has a handful.
-constexpr size_t kMaxPeers = 64;
+// Of them, users that are told apart have one each. A user more is refused: a
+// pod has a handful.
+constexpr size_t kMaxServers = 64;
 
 bool IsLoopback(absl::string_view address) {
   return absl::StartsWith(address, "127.") ||
@@ -74,7 +75,7 @@ absl::Status CheckAddress(const std::string& address,
   if (absl::ConsumePrefix(&path, kUnixPrefix)) {
     return PrepareSocket(std::string(path));
   }
-  if (IsLoopback(address) || options.tls != nullptr ||
+  if (options.tls != nullptr || IsLoopback(address) ||
       options.allow_plaintext) {
     return absl::OkStatus();
   }
@@ -99,12 +100,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   return server;
 }
 
-Server::Served Server::Build(
-    const std::optional<SocketPeer>& peer,
-    std::shared_ptr<grpc::ServerCredentials> tcp) const {
+Server::Served Server::Build(const Callers& callers) const {
   const int idle_ms = Milliseconds(options_.idle_timeout);
   Served served;
-  served.service = std::make_unique<StagingService>(dependencies_, peer);
+  served.service =
+      std::make_unique<StagingService>(dependencies_, callers.peer);
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
@@ -126,8 +126,10 @@ Server::Served Server::Build(
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kLeastPingIntervalMs);
-  builder.AddChannelArgument("grpc.http2.bdp_probe", 0);
-  builder.AddChannelArgument("grpc.http2.lookahead_bytes", kLookaheadBytes);
+  if (callers.from != From::kFarAway) {
+    builder.AddChannelArgument("grpc.http2.bdp_probe", 0);
+    builder.AddChannelArgument("grpc.http2.lookahead_bytes", kLookaheadBytes);
+  }
   // A compressed message is unpacked whole before its size is looked at.
   for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
     builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
@@ -136,12 +138,10 @@ Server::Served Server::Build(
   builder.RegisterService(served.service.get());
   constexpr auto kFromFd =
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
-  served.sockets = builder.experimental().AddExternalConnectionAcceptor(
-      kFromFd, grpc::InsecureServerCredentials());
-  if (tcp != nullptr) {
-    served.tcp = builder.experimental().AddExternalConnectionAcceptor(
-        kFromFd, std::move(tcp));
-  }
+  const bool tls = callers.from != From::kSocket && options_.tls != nullptr;
+  served.acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      kFromFd,
+      tls ? TlsCredentials(*options_.tls) : grpc::InsecureServerCredentials());
   served.server = builder.BuildAndStart();
   // Without a name, of which gRPC knows by itself, and by the service's: by
   // that some balancers and clients ask.
@@ -155,9 +155,6 @@ absl::Status Server::Listen() {
   for (const std::string& address : options_.listen) {
     if (auto s = CheckAddress(address, options_); !s.ok()) return s;
   }
-  served_ = Build(std::nullopt, options_.tls == nullptr
-                                    ? grpc::InsecureServerCredentials()
-                                    : TlsCredentials(*options_.tls));
   for (const std::string& address : options_.listen) {
     if (auto s = ListenOn(address); !s.ok()) return s;
   }
@@ -169,8 +166,8 @@ absl::Status Server::ListenOn(const std::string& address) {
   if (!absl::ConsumePrefix(&rest, kUnixPrefix)) {
     auto sockets = ListenOnTcp(address);
     if (!sockets.ok()) return sockets.status();
-    listeners_.push_back(std::make_unique<Listener>(
-        sockets->fds, [this](int fd) { Take(fd, /*is_unix=*/false); }));
+    Accept(IsLoopback(address) ? From::kLoopback : From::kFarAway,
+           sockets->fds);
     addresses_.push_back(absl::StrCat(address.substr(0, address.rfind(':')),
                                       ":", sockets->port));
     return absl::OkStatus();
@@ -179,40 +176,55 @@ absl::Status Server::ListenOn(const std::string& address) {
   const auto fd = ListenOnSocket(path);
   if (!fd.ok()) return fd.status();
   socket_files_.push_back(path);
-  listeners_.push_back(std::make_unique<Listener>(
-      std::vector<int>{*fd},
-      [this](int connection) { Take(connection, /*is_unix=*/true); }));
+  Accept(From::kSocket, {*fd});
   addresses_.push_back(address);
   return SetAccess(path, options_.unix_mode, options_.unix_group);
 }
 
-void Server::Take(int fd, bool is_unix) {
-  absl::MutexLock lock(&mu_);
-  Acceptor* acceptor = nullptr;
-  if (!stopped_ && connections_.TryAdd(fd)) {
-    acceptor = AcceptorFor(fd, is_unix);
+void Server::Accept(From from, std::vector<int> fds) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (from != From::kSocket || !options_.identify_peers) ServedFor({from});
   }
-  if (acceptor == nullptr) {
+  listeners_.push_back(std::make_unique<Listener>(
+      std::move(fds), [this, from](int fd) { Take(fd, from); }));
+}
+
+void Server::Take(int fd, From from) {
+  absl::MutexLock lock(&mu_);
+  const Served* served = nullptr;
+  if (!stopped_ && connections_.TryAdd(fd)) {
+    Callers callers{from};
+    if (from == From::kSocket && options_.identify_peers) {
+      callers.peer = PeerOf(fd);
+      if (callers.peer.has_value()) served = ServedFor(callers);
+    } else {
+      served = ServedFor(callers);
+    }
+  }
+  if (served == nullptr) {
     metrics_.ConnectionRefused();
     close(fd);
     return;
   }
   Acceptor::NewConnectionParameters connection;
   connection.fd = fd;
-  acceptor->HandleNewConnection(&connection);
+  served->acceptor->HandleNewConnection(&connection);
 }
 
-Server::Acceptor* Server::AcceptorFor(int fd, bool is_unix) {
-  if (!is_unix) return served_.tcp.get();
-  if (!options_.identify_peers) return served_.sockets.get();
-  const auto peer = PeerOf(fd);
-  if (!peer) return nullptr;
-  const auto key = std::make_pair(peer->uid, peer->gid);
-  const auto found = by_peer_.find(key);
-  if (found != by_peer_.end()) return found->second.sockets.get();
-  if (by_peer_.size() >= kMaxPeers) return nullptr;
-  return by_peer_.emplace(key, Build(peer, nullptr))
-      .first->second.sockets.get();
+const Server::Served* Server::ServedFor(const Callers& callers) {
+  const auto found = servers_.find(callers);
+  if (found != servers_.end()) return &found->second;
+  if (servers_.size() >= kMaxServers) return nullptr;
+  return &servers_.emplace(callers, Build(callers)).first->second;
+}
+
+std::vector<grpc::Server*> Server::All() {
+  std::vector<grpc::Server*> servers;
+  for (auto& [callers, served] : servers_) {
+    servers.push_back(served.server.get());
+  }
+  return servers;
 }
 
 Server::~Server() {
@@ -227,9 +239,7 @@ void Server::Stop(std::chrono::milliseconds grace) {
   {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
-    if (served_.server != nullptr) servers.push_back(served_.server.get());
-    for (auto& [peer, served] : by_peer_)
-      servers.push_back(served.server.get());
+    servers = All();
   }
   for (grpc::Server* server : servers) server->Shutdown(deadline);
   for (grpc::Server* server : servers) server->Wait();
@@ -239,9 +249,8 @@ void Server::Drain(CallRunner& calls, std::chrono::milliseconds grace) {
   calls.StartDraining();
   {
     absl::MutexLock lock(&mu_);
-    served_.server->GetHealthCheckService()->SetServingStatus(false);
-    for (auto& [peer, served] : by_peer_) {
-      served.server->GetHealthCheckService()->SetServingStatus(false);
+    for (grpc::Server* server : All()) {
+      server->GetHealthCheckService()->SetServingStatus(false);
     }
   }
   const auto reserve = std::min(grace / 2, kFindOutReserve);

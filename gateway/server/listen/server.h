@@ -70,11 +70,21 @@ class Server {
 
  private:
   using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
+  // Callers have one of these ways to come, and with it a window of its own.
+  enum class From { kSocket, kLoopback, kFarAway };
+
+  // Those who share a server: with all that it knows of them alike.
+  struct Callers {
+    From from;
+    std::optional<SocketPeer> peer{};  // where users are told apart
+
+    auto operator<=>(const Callers&) const = default;
+  };
+
   // A server with the service that knows who calls.
   struct Served {
     std::unique_ptr<StagingService> service;
-    std::unique_ptr<Acceptor> sockets;
-    std::unique_ptr<Acceptor> tcp;  // null where only one user's sockets come
+    std::unique_ptr<Acceptor> acceptor;
     std::unique_ptr<grpc::Server> server;
   };
 
@@ -88,16 +98,16 @@ class Server {
     quota_.Resize(static_cast<size_t>(options_.receive_bytes));
   }
 
-  // A server for callers of one user, or for all others; without `tcp`
-  // credentials it takes unix sockets only.
-  Served Build(const std::optional<SocketPeer>& peer,
-               std::shared_ptr<grpc::ServerCredentials> tcp) const;
+  Served Build(const Callers& callers) const;
   absl::Status Listen();
   absl::Status ListenOn(const std::string& address);
+  void Accept(From from, std::vector<int> fds);
   // Hands a connection to the server that is for it, or closes it.
-  void Take(int fd, bool is_unix);
-  Acceptor* AcceptorFor(int fd, bool is_unix)
+  void Take(int fd, From from);
+  // Null if there are too many.
+  const Served* ServedFor(const Callers& callers)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<grpc::Server*> All() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Stop(std::chrono::milliseconds grace);
 
   const ServerOptions options_;
@@ -108,8 +118,7 @@ class Server {
   std::vector<std::string> socket_files_;
   absl::Mutex mu_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  Served served_;
-  std::map<std::pair<uid_t, gid_t>, Served> by_peer_ ABSL_GUARDED_BY(mu_);
+  std::map<Callers, Served> servers_ ABSL_GUARDED_BY(mu_);
   OpenConnections connections_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<Listener>> listeners_;
 };
