@@ -37,6 +37,9 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
   const std::pair<int, int> version = ParseVersion(config.version);
   // "dev" and the like are taken for new.
   const bool unknown = version == std::pair(0, 0);
+  const auto since = [&](int minor) {
+    return unknown ? config.has_storage_list : version >= std::pair(1, minor);
+  };
   // Single use came with presign, which its key in the configuration shows.
   const bool before_presign = !config.pre_sign_support.has_value();
   std::optional<std::chrono::hours> link_deadline;
@@ -47,9 +50,9 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .presign = config.pre_sign_support.value_or(false),
       .multipart = config.pre_sign_multipart_upload.value_or(false),
       .conditional_link = is_signed || version >= std::pair(1, 12),
+      .link_mtime = since(42),
       .relinkable = is_signed || before_presign,
-      .part_urls =
-          unknown ? config.has_storage_list : version >= std::pair(1, 55),
+      .part_urls = since(55),
       .form_upload = !unknown && version < std::pair(1, 0),
       .conditional_upload =
           unknown || version >= std::pair(1, 12) || version < std::pair(0, 67),
@@ -73,6 +76,14 @@ absl::Status CheckConditional(const Dialect& dialect) {
 absl::Status CheckConditional(const ServerConfig& config) {
   const bool known = ParseVersion(config.version) != std::pair(0, 0);
   return known ? CheckConditional(DialectOf(config)) : absl::OkStatus();
+}
+
+absl::Status CheckMtime(const ServerConfig& config) {
+  if (DialectOf(config).link_mtime) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "mtime needs lakeFS v1.42 or later; this server would drop "
+                   "it",
+                   Reason::kUpstreamUnimplemented);
 }
 
 bool IsSignedAddress(absl::string_view physical_address) {

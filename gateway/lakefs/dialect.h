@@ -19,6 +19,9 @@ struct Dialect {
   bool multipart = false;
   // If-None-Match: * on a link is heeded; releases before v1.12 overwrite.
   bool conditional_link = false;
+  // mtime of a link is heeded; releases before v1.42 drop it. Of a version that
+  // does not tell it is believed as for part_urls.
+  bool link_mtime = false;
   // An address can be linked again after a link that failed or was lost;
   // v0.90 to v1.21 take it once.
   bool relinkable = false;
@@ -53,6 +56,10 @@ absl::Status CheckConditional(const Dialect& dialect);
 
 // The same before there is an address: OK also where only that will tell.
 absl::Status CheckConditional(const ServerConfig& config);
+
+// OK where a link takes an mtime.
+// Errors: FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED.
+absl::Status CheckMtime(const ServerConfig& config);
 
 // Whether the address carries a signature (v1.22 and later): its last segment
 // ends in a comma and 43 characters of base64url.

@@ -1,6 +1,6 @@
 // Holds a lakeFS to the table of staging_cases.h: the emulator, or, with
 // LAKEFS_ENDPOINT (and LAKEFS_REPOSITORY, whose branch "main" is written to), a
-// real server of v1.84 on a store like S3.
+// real server of v1.84 that presigns, on a store like S3.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -18,28 +18,27 @@ constexpr absl::string_view kReleases[] = {"v0.66", "v0.101", "v1.21", "v1.84"};
 constexpr Kept kYes = Kept::kYes;
 constexpr Kept kLower = Kept::kLower;
 constexpr Kept kRefused = Kept::kRefused;
-constexpr Kept kDropped = Kept::kDropped;
 constexpr Kept kSpooled = Kept::kSpooled;
 
 // clang-format off
 constexpr Way kWays[] = {
   // plan            stores           first     last      type   metadata  mtime     if_absent request_id
-  {"SINGLE_PUT",     "s3, azure, gs", "v0.101", "v0.101", kYes,  kYes,     kDropped, kRefused, kYes},
-  {"SINGLE_PUT",     "s3, azure, gs", "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kYes,     kYes},
+  {"SINGLE_PUT",     "s3, azure, gs", "v0.101", "v0.101", kYes,  kYes,     kRefused, kRefused, kYes},
+  {"SINGLE_PUT",     "s3, azure, gs", "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kYes,     kYes},
   {"SINGLE_PUT",     "s3, azure, gs", "v1.84",  "v1.84",  kYes,  kYes,     kYes,     kYes,     kYes},
-  {"MULTIPART",      "s3",            "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kSpooled, kYes},
+  {"MULTIPART",      "s3",            "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kSpooled, kYes},
   {"MULTIPART",      "s3",            "v1.84",  "v1.84",  kYes,  kYes,     kSpooled, kSpooled, kYes},
-  {"AZURE_BLOCKS",   "azure",         "v0.101", "v0.101", kYes,  kYes,     kDropped, kRefused, kYes},
-  {"AZURE_BLOCKS",   "azure",         "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kYes,     kYes},
+  {"AZURE_BLOCKS",   "azure",         "v0.101", "v0.101", kYes,  kYes,     kRefused, kRefused, kYes},
+  {"AZURE_BLOCKS",   "azure",         "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kYes,     kYes},
   {"AZURE_BLOCKS",   "azure",         "v1.84",  "v1.84",  kYes,  kYes,     kYes,     kYes,     kYes},
-  {"SPOOLED_PUT",    "s3, gs",        "v0.101", "v0.101", kYes,  kYes,     kDropped, kRefused, kYes},
-  {"SPOOLED_PUT",    "s3, gs",        "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kYes,     kYes},
+  {"SPOOLED_PUT",    "s3, gs",        "v0.101", "v0.101", kYes,  kYes,     kRefused, kRefused, kYes},
+  {"SPOOLED_PUT",    "s3, gs",        "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kYes,     kYes},
   {"SPOOLED_PUT",    "s3, gs",        "v1.84",  "v1.84",  kYes,  kYes,     kYes,     kYes,     kYes},
-  {"DIRECT_S3",      "s3",            "v0.66",  "v0.101", kYes,  kYes,     kDropped, kRefused, kYes},
-  {"DIRECT_S3",      "s3",            "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kYes,     kYes},
+  {"DIRECT_S3",      "s3",            "v0.66",  "v0.101", kYes,  kYes,     kRefused, kRefused, kYes},
+  {"DIRECT_S3",      "s3",            "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kYes,     kYes},
   {"DIRECT_S3",      "s3",            "v1.84",  "v1.84",  kYes,  kYes,     kYes,     kYes,     kYes},
-  {"LOCAL_FILE",     "local",         "v0.66",  "v0.66",  kYes,  kYes,     kDropped, kRefused, kYes},
-  {"LOCAL_FILE",     "local",         "v1.21",  "v1.21",  kYes,  kYes,     kDropped, kYes,     kYes},
+  {"LOCAL_FILE",     "local",         "v0.66",  "v0.66",  kYes,  kYes,     kRefused, kRefused, kYes},
+  {"LOCAL_FILE",     "local",         "v1.21",  "v1.21",  kYes,  kYes,     kRefused, kYes,     kYes},
   {"LOCAL_FILE",     "local",         "v1.84",  "v1.84",  kYes,  kYes,     kYes,     kYes,     kYes},
   {"THROUGH_LAKEFS", "all",           "v0.66",  "v0.66",  kYes,  kRefused, kRefused, kYes,     kRefused},
   {"THROUGH_LAKEFS", "all",           "v0.101", "v0.101", kYes,  kRefused, kRefused, kRefused, kRefused},
@@ -61,8 +60,6 @@ absl::string_view Word(Kept kept) {
       return "lower case";
     case Kept::kRefused:
       return "refused";
-    case Kept::kDropped:
-      return "dropped";
     case Kept::kSpooled:
       return "SPOOLED_PUT";
   }

@@ -13,7 +13,6 @@ enum class Kept {
   kYes,      // It arrives as it was given.
   kLower,    // Of metadata: in lower-case ASCII. Other keys are refused.
   kRefused,  // The call is refused before it sends a byte.
-  kDropped,  // lakeFS drops it, and the call says nothing.
   kSpooled,  // The object takes the way SPOOLED_PUT, on which it is kept.
 };
 

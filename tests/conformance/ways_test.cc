@@ -215,8 +215,6 @@ class KeptOnEachWayTest : public ::testing::TestWithParam<Setting> {
     switch (kept) {
       case Kept::kRefused:
         return "refused";
-      case Kept::kDropped:
-        return "dropped";
       case Kept::kSpooled:
         return "SPOOLED_PUT";
       default:

@@ -39,10 +39,8 @@ LinkReport AddressLinker::Link(const CallContext& context,
   const auto allowed = CheckNamespace(
       context, object.repository, metadata.staging.physical_address, random);
   if (!allowed.ok()) return NotCommitted(allowed);
-  if (if_absent) {
-    const auto kept = CheckCondition(context, metadata.staging, random);
-    if (!kept.ok()) return NotCommitted(kept);
-  }
+  const auto kept = CheckKept(context, metadata, if_absent, random);
+  if (!kept.ok()) return NotCommitted(kept);
   return link_loop_.Run(
       context,
       {.object = object,
@@ -59,13 +57,20 @@ LinkReport AddressLinker::Link(const CallContext& context,
       nullptr, random);
 }
 
-absl::Status AddressLinker::CheckCondition(const CallContext& context,
-                                           const StagingLocation& location,
-                                           absl::BitGenRef random) {
-  if (IsSignedAddress(location.physical_address)) return absl::OkStatus();
+absl::Status AddressLinker::CheckKept(const CallContext& context,
+                                      const StagingMetadata& metadata,
+                                      bool if_absent, absl::BitGenRef random) {
+  const StagingLocation& location = metadata.staging;
+  const bool in_doubt =
+      if_absent && !IsSignedAddress(location.physical_address);
+  if (!in_doubt && !metadata.mtime) return absl::OkStatus();
   const auto server = server_info_.Get(context, random);
   if (!server.ok()) return server.status();
-  return CheckConditional(DialectOf(*server, location));
+  if (in_doubt) {
+    const auto kept = CheckConditional(DialectOf(*server, location));
+    if (!kept.ok()) return kept;
+  }
+  return metadata.mtime ? CheckMtime(*server) : absl::OkStatus();
 }
 
 absl::Status AddressLinker::CheckNamespace(const CallContext& context,

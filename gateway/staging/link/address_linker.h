@@ -35,7 +35,8 @@ class AddressLinker {
                 RetryBudget& budget, LinkableAddresses linkable = {});
 
   // Errors: those of LinkLoop; FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED for
-  // `if_absent` on a release that would overwrite all the same.
+  // `if_absent` on a release that would overwrite all the same, and an mtime on
+  // one that would drop it.
   LinkReport Link(const CallContext& context, const ObjectPath& object,
                   const StagingMetadata& metadata, bool if_absent,
                   absl::BitGenRef random);
@@ -47,9 +48,10 @@ class AddressLinker {
                               absl::BitGenRef random);
   bool IsUnder(absl::string_view address,
                absl::string_view storage_namespace) const;
-  absl::Status CheckCondition(const CallContext& context,
-                              const StagingLocation& location,
-                              absl::BitGenRef random);
+  // Whether the server heeds all that is asked for.
+  absl::Status CheckKept(const CallContext& context,
+                         const StagingMetadata& metadata, bool if_absent,
+                         absl::BitGenRef random);
 
   LakefsApi& lakefs_;
   ServerInfo& server_info_;

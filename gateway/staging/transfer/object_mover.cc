@@ -159,6 +159,9 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
   if (request_.if_absent) {
     if (auto s = CheckConditional(server_); !s.ok()) return s;
   }
+  if (request_.mtime) {
+    if (auto s = CheckMtime(server_); !s.ok()) return s;
+  }
   const int64_t max_parts = MaxParts();
   const auto part_bytes = PartBytes(request_.size_bytes, max_parts, deps_.plan);
   if (!part_bytes.ok()) return part_bytes.status();

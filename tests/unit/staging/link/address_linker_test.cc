@@ -99,5 +99,25 @@ TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
                           "link s3://bucket/repo/data/x"));
 }
 
+TEST_F(AddressLinkerTest, WhatTheServerWouldNotHeedIsRefused) {
+  AddressLinker linker(lakefs_, server_info_, link_loop_, budget_);
+  const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+  lakefs_.config.version = "1.11.0";
+  const std::string address = "s3://bucket/repo/data/x";
+  const auto link = [&](std::optional<WallTime> mtime, bool if_absent) {
+    return linker
+        .Link(context, {"repo", "main", "p"},
+              {.staging = {.physical_address = address}, .mtime = mtime},
+              if_absent, random_)
+        .status;
+  };
+  const WallTime mtime(seconds(7));
+  EXPECT_THAT(link(mtime, false), HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_THAT(link({}, true), HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_THAT(lakefs_.calls, Not(::testing::Contains(HasSubstr("link"))));
+  lakefs_.links = {{.stats = ObjectStats{}}};
+  EXPECT_THAT(link({}, false), IsOk());
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

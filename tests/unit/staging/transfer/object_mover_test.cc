@@ -402,6 +402,20 @@ TEST_F(ObjectMoverTest, WithoutConditionalLinksACreateIsNotPlaced) {
   }
 }
 
+// Such a release would drop it, and say nothing.
+TEST_F(ObjectMoverTest, WithoutMtimesOfLinksAnObjectWithOneIsNotPlaced) {
+  request_.mtime = WallTime(std::chrono::seconds(7));
+  for (const char* version : {"0.101.0", "1.21.0", "1.41.0"}) {
+    server_.version = version;
+    FakeBody body;
+    body.Send(std::string(3 * kMiB, 'x'), kMiB);
+    const size_t events = body.events.size();
+    EXPECT_THAT(Move(body), HasReason(Reason::kUpstreamUnimplemented));
+    EXPECT_EQ(body.events.size(), events) << "no byte had to be read for it";
+    EXPECT_TRUE(lakefs_.calls.empty());
+  }
+}
+
 TEST_F(ObjectMoverTest, PartsOfAMoveThatIsRepeatedAreDropped) {
   server_ = {.version = "1.84.0",
              .blockstore_type = "s3",
