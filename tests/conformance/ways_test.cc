@@ -63,8 +63,8 @@ StoreKind KindOf(absl::string_view store) {
 }
 
 // All that make a difference: a local store and v0.66 do not presign, and of
-// its own the gateway can have an S3 store or a local one. How v0.101 takes the
-// addresses that it gives out for a local store was never seen.
+// its own the gateway can have an S3 store or a local one. v0.101 links
+// no address that it has given out for a local store.
 std::vector<Setting> Settings() {
   std::vector<Setting> all;
   for (absl::string_view release : Releases()) {

@@ -210,5 +210,24 @@ TEST(AnswersTest, ARequestThatIsWrongInManyWaysIsToldSo) {
   EXPECT_EQ(stage.Count("getPhysicalAddress"), 0);
 }
 
+// Some releases take half a minute over such a name, and then say 500.
+TEST(AnswersTest, ABranchThatNoneMayBeIsToldBeforeLakefsIsAsked) {
+  for (const Dialect dialect : {Dialect::kV0_66, Dialect::kV0_101}) {
+    for (const char* flag : {"--s3-endpoint=STORE", "--presign=off"}) {
+      Stage stage(
+          {.dialect = dialect}, {flag},
+          {{"AWS_ACCESS_KEY_ID", "key"}, {"AWS_SECRET_ACCESS_KEY", "secret"}});
+      pb::UploadHeader header = HeaderFor("a");
+      header.mutable_object()->set_branch("main~1");
+      const CallEnd end = Upload(*stage.stub, header, "x");
+      EXPECT_EQ(end.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+      EXPECT_EQ(end.reason, "INVALID_REQUEST");
+      for (const JournalEntry& entry : stage.emulator.Journal()) {
+        EXPECT_THAT(entry.target, Not(HasSubstr("main~1")));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

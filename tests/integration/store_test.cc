@@ -139,5 +139,38 @@ TEST(PresignTest, SwitchedOffItIsNotUsedWhereTheServerOffersIt) {
   }
 }
 
+// The bytes are there, and lakeFS has to be told a checksum: no repetition, and
+// no other address, would bring one.
+TEST(StoreErrorTest, AStoreThatNamesNoEtagIsToldAtOnce) {
+  const EmulatorOptions direct{.presign = false};
+  struct Case {
+    EmulatorOptions options;
+    const char* operation;
+    size_t size;
+  };
+  for (const auto& [options, operation, size] :
+       {Case{{}, "storePut", 100}, Case{{}, "storePutPart", 9 << 20},
+        Case{{.store = StoreKind::kGcs}, "storePut", 100},
+        Case{{.store = StoreKind::kAzure}, "storePut", 100},
+        Case{direct, "storePut", 100}, Case{direct, "storePutPart", 9 << 20}}) {
+    SCOPED_TRACE(absl::StrCat(operation, " ", options.presign));
+    Stage stage(options, {"--s3-endpoint=STORE"}, StoreKeys());
+    // What proves the store is of the gateway's own.
+    if (!options.presign) {
+      ASSERT_TRUE(stage.Put("first", "x").status.ok());
+    }
+    stage.emulator.ClearJournal();
+    stage.Break(operation, Fault::Kind::kNoETag);
+    const CallEnd end = stage.Put("a", Bytes(size));
+    EXPECT_EQ(end.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_EQ(end.reason, "STORE_REJECTED");
+    EXPECT_THAT(end.status.error_message(), HasSubstr("without an ETag"));
+    EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_NOT_COMMITTED);
+    EXPECT_EQ(stage.Count("storePut"), operation == std::string("storePut"));
+    EXPECT_EQ(stage.Count("linkPhysicalAddress"), 0);
+    EXPECT_EQ(stage.Read("a"), std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing
