@@ -129,7 +129,7 @@ int AwaitEnd(const sigset_t& signals, const Clock& clock,
 // All threads that are to be there from the start, or the error that says how
 // many there are.
 absl::Status ReserveThreads(ThreadBudget& threads) {
-  constexpr int kPools = 4;
+  constexpr int kPools = 5;
   constexpr int kOthers = 6;  // of the admin port, and one a listener
   return threads.Reserve(kPools * kLeastThreads + kOthers);
 }

@@ -32,7 +32,8 @@ const prometheus::Histogram::BucketBoundaries kUpstreamBuckets = {
     0.25,   0.5,   1,      2.5,   5,    10,    30,   120};
 
 const Names kMethods = {"GetPhysicalAddress", "LinkPhysicalAddress",
-                        "UploadObject", "UploadAndLink", "GetUploadOutcome"};
+                        "UploadObject",       "UploadAndLink",
+                        "UploadMany",         "GetUploadOutcome"};
 const Names kOperations = {"abortPresignMultipartUpload",
                            "completePresignMultipartUpload",
                            "createPresignMultipartUpload",

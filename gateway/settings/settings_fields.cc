@@ -394,7 +394,9 @@ const std::vector<Field>& Fields() {
        Number(&Settings::max_uploads, 1, 100'000)},
       {"unary-threads", "Unary calls at a time; 1024 more wait [64]",
        Number(&Settings::unary_threads, 1, 1'000)},
-      {"unary-timeout", "For unary calls without a deadline [60s]",
+      {"unary-timeout",
+       "For unary calls without a deadline, and the most that an object of "
+       "UploadMany may take [60s]",
        Span(&Settings::unary_timeout)},
       {"upload-timeout", "For uploads without a deadline [6h]",
        Span(&Settings::upload_timeout)},

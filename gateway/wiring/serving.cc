@@ -8,6 +8,8 @@ namespace lakefs::gateway {
 namespace {
 
 constexpr int kUnaryQueue = 1024;
+constexpr int kManyThreads = 64;    // for the objects of UploadMany
+constexpr int kManyStreams = 1024;  // that may wait, each with one object
 
 absl::StatusOr<std::unique_ptr<AllowFile>> AllowFileOf(const Settings& settings,
                                                        const Clock& clock) {
@@ -48,6 +50,7 @@ Serving::Serving(const Settings& settings, Clock& clock, Upstream& upstream,
     : allow(std::move(own_allow)),
       identity(std::move(own_identity)),
       unary_pool(settings.unary_threads, kUnaryQueue, &threads, kLeastThreads),
+      many_pool(kManyThreads, kManyStreams, &threads, kLeastThreads),
       upload_places(settings.max_uploads, &threads, kLeastThreads),
       message_room(settings.memory_bytes / 2),
       calls(clock, metrics, allow.get(),
@@ -90,7 +93,9 @@ absl::StatusOr<std::unique_ptr<Serving>> Serving::Start(
                                .lakefs_budget = upstream.lakefs_budget,
                                .uploads = engine.uploads,
                                .linker = engine.linker,
+                               .memory = engine.memory,
                                .unary_pool = it.unary_pool,
+                               .many_pool = it.many_pool,
                                .upload_places = it.upload_places,
                                .message_room = it.message_room,
                                .calls = it.calls},

@@ -27,6 +27,7 @@ struct Serving {
   const std::unique_ptr<AllowFile> allow;       // null: everybody may all
   const std::unique_ptr<TlsIdentity> identity;  // null: no TLS
   WorkerPool unary_pool;
+  WorkerPool many_pool;
   UploadPlaces upload_places;
   MessageRoom message_room;
   CallRunner calls;

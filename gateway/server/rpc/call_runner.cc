@@ -58,10 +58,14 @@ std::string Metadata(const grpc::ServerContextBase& context, const char* key) {
   return {found->second.data(), found->second.size()};
 }
 
+std::string NewCallId(absl::BitGenRef random) {
+  return absl::StrCat(
+      absl::Hex(absl::Uniform<uint64_t>(random), absl::kZeroPad16));
+}
+
 CallInfo InfoOf(const grpc::ServerContextBase& context, bool pass_through) {
   thread_local absl::InsecureBitGen random;
-  CallInfo info{.call_id = absl::StrCat(absl::Hex(
-                    absl::Uniform<uint64_t>(random), absl::kZeroPad16))};
+  CallInfo info{.call_id = NewCallId(random)};
   if (pass_through) info.authorization = Metadata(context, "authorization");
   if (const auto parent =
           TraceParent::Parse(Metadata(context, "traceparent"))) {
@@ -95,20 +99,20 @@ absl::string_view RefusalOf(const absl::Status& status) {
   }
 }
 
-absl::Status Draining(absl::string_view what) {
+}  // namespace
+
+absl::Status DrainingError(absl::string_view what) {
   return MakeError(absl::StatusCode::kUnavailable,
                    absl::StrCat("the gateway is shutting down: ", what),
                    Reason::kDraining);
 }
 
-}  // namespace
-
 std::unique_ptr<Call> CallRunner::Begin(const grpc::ServerContextBase& context,
                                         absl::string_view method,
                                         const std::optional<SocketPeer>& peer) {
-  const auto timeout =
-      TimeoutOf(context, method == "UploadAndLink" ? options_.upload_timeout
-                                                   : options_.unary_timeout);
+  const bool is_stream = method == "UploadAndLink" || method == "UploadMany";
+  const auto timeout = TimeoutOf(
+      context, is_stream ? options_.upload_timeout : options_.unary_timeout);
   return std::unique_ptr<Call>(
       new Call(*this, method,
                CallContext(clock_, clock_.Now() + timeout,
@@ -116,14 +120,17 @@ std::unique_ptr<Call> CallRunner::Begin(const grpc::ServerContextBase& context,
                CallerOf(context, peer), context.client_metadata().size()));
 }
 
-void CallRunner::StartDraining() {
-  absl::MutexLock lock(&mu_);
-  draining_ = true;
-}
-
-bool CallRunner::draining() const {
-  absl::MutexLock lock(&mu_);
-  return draining_;
+std::unique_ptr<Call> CallRunner::BeginObject(const Call& stream) {
+  thread_local absl::InsecureBitGen random;
+  const CallContext& whole = stream.context_;
+  CallInfo info{.call_id = NewCallId(random),
+                .authorization = whole.authorization()};
+  if (whole.trace()) info.trace = whole.trace()->Child(random);
+  const TimePoint end = clock_.Now() + options_.unary_timeout;
+  return std::unique_ptr<Call>(new Call(
+      *this, stream.method_,
+      CallContext(clock_, std::min(whole.deadline(), end), std::move(info)),
+      stream.caller_, stream.headers_, whole.call_id()));
 }
 
 bool CallRunner::AwaitIdle(Duration timeout) {
@@ -141,15 +148,17 @@ void CallRunner::CancelAll() {
 }
 
 Call::Call(CallRunner& runner, absl::string_view method, CallContext context,
-           Caller caller, size_t headers)
+           Caller caller, size_t headers, std::string stream)
     : runner_(runner),
       method_(method),
       context_(std::move(context)),
       caller_(std::move(caller)),
       headers_(headers),
+      stream_(std::move(stream)),
       start_(context_.clock().Now()),
-      is_upload_(method == "UploadAndLink" || method == "UploadObject") {
-  runner_.metrics_.RpcStarted(method_);
+      is_upload_(method == "UploadAndLink" || method == "UploadObject" ||
+                 !stream_.empty()) {
+  if (stream_.empty()) runner_.metrics_.RpcStarted(method_);
   if (is_upload_) runner_.metrics_.UploadStarted();
   absl::MutexLock lock(&runner_.mu_);
   runner_.calls_.insert(this);
@@ -160,7 +169,7 @@ Call::~Call() {
 }
 
 absl::Status Call::AdmitCaller() const {
-  if (runner_.draining()) return Draining("it takes no new calls");
+  if (runner_.draining()) return DrainingError("it takes no new calls");
   if (headers_ > kMaxHeaders) {
     return InvalidRequest({{"metadata", absl::StrCat("has ", headers_,
                                                      " headers, and a call at "
@@ -232,7 +241,7 @@ void Call::Drained(LinkReport& report) const {
   }
   report.status =
       report.outcome == Outcome::kNotCommitted
-          ? Draining("nothing was linked")
+          ? DrainingError("nothing was linked")
           : MakeError(absl::StatusCode::kUnknown,
                       "the gateway is shutting down, and could not find out "
                       "whether the object was linked",
@@ -250,6 +259,7 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"trace_id", trace ? trace->trace_id : ""},
        {"span_id", trace ? trace->span_id : ""},
        {"method", method_},
+       {"stream", stream_},
        {"request_id", request_id_},
        {"code", absl::StatusCodeToString(status.code())},
        {"reason", std::string(status.ok() ? "" : ReasonName(ReasonOf(status)))},
@@ -261,7 +271,9 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"seconds", elapsed.count()},
        {"message", std::string(status.message())}});
   Metrics& metrics = runner_.metrics_;
-  metrics.RpcFinished(method_, status.code(), elapsed.count());
+  if (stream_.empty()) {
+    metrics.RpcFinished(method_, status.code(), elapsed.count());
+  }
   if (report && !report->rescue.empty()) metrics.LinkRescued(report->rescue);
   if (is_upload_) {
     metrics.UploadFinished(report ? outcome : "NOT_COMMITTED", PlanName(plan));

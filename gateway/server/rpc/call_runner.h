@@ -31,6 +31,10 @@ struct CallOptions {
 
 class Call;
 
+// What a call is refused with, or ends with, since the gateway shuts down:
+// `what` says what that means for it.
+absl::Status DrainingError(absl::string_view what);
+
 // Knows all calls that are under way.
 //
 // Threads: all methods may be called from any thread.
@@ -39,7 +43,11 @@ class CallRunner {
   // Without `allow`, every caller may write everywhere.
   CallRunner(Clock& clock, Metrics& metrics, AllowFile* allow,
              CallOptions options)
-      : clock_(clock), metrics_(metrics), allow_(allow), options_(options) {}
+      : clock_(clock),
+        metrics_(metrics),
+        allow_(allow),
+        options_(options),
+        draining_(clock, TimePoint::max(), "draining") {}
 
   // A call that has just come: its deadline or the default, a new id, and what
   // its metadata say. `peer` is the user behind its socket, if that is known.
@@ -47,9 +55,16 @@ class CallRunner {
                               absl::string_view method,
                               const std::optional<SocketPeer>& peer = {});
 
+  // One object of `stream`, which is a call that carries many: a call of its
+  // own, by the same caller, that ends with the stream. It has no more time
+  // than a unary call without a deadline.
+  std::unique_ptr<Call> BeginObject(const Call& stream);
+
   // From now on calls are refused with DRAINING.
-  void StartDraining();
-  bool draining() const;
+  void StartDraining() { draining_.Cancel(); }
+  bool draining() const { return draining_.cancelled(); }
+  // Is cancelled when that begins, for who has to be told.
+  const CallContext& until_draining() const { return draining_; }
 
   // Waits at most `timeout` until no call is under way; whether that is so.
   bool AwaitIdle(Duration timeout);
@@ -66,8 +81,8 @@ class CallRunner {
   Metrics& metrics_;
   AllowFile* const allow_;  // may be null
   const CallOptions options_;
+  const CallContext draining_;
   mutable absl::Mutex mu_;
-  bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   std::set<const Call*> calls_ ABSL_GUARDED_BY(mu_);
 };
@@ -110,7 +125,7 @@ class Call {
   friend class CallRunner;
 
   Call(CallRunner& runner, absl::string_view method, CallContext context,
-       Caller caller, size_t headers);
+       Caller caller, size_t headers, std::string stream = "");
   absl::Status Deny(AllowList::Verdict verdict) const;
   void Drained(LinkReport& report) const;
   absl::Status WithCallId(const absl::Status& status) const;
@@ -120,7 +135,8 @@ class Call {
   const std::string method_;
   const CallContext context_;
   const Caller caller_;
-  const size_t headers_;  // in the call's metadata
+  const size_t headers_;      // in the call's metadata
+  const std::string stream_;  // the call_id of what it is an object of, or ""
   const TimePoint start_;
   const bool is_upload_;
   std::string request_id_;

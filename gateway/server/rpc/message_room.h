@@ -6,9 +6,10 @@
 
 namespace lakefs::gateway {
 
-// How many bytes the messages of UploadObject may have together. They are in
-// memory before anybody could hold their callers up, so what is too much is
-// refused, and the budget of streamed uploads is none of theirs.
+// How many bytes the messages of UploadObject may have together, with those of
+// UploadMany that wait for the budget. They are in memory before anybody could
+// hold their callers up, so what is too much is refused, and the budget of
+// streamed uploads is none of theirs.
 //
 // Threads: all methods may be called from any thread.
 class MessageRoom {

@@ -7,7 +7,9 @@
 #include "gateway/base/error.h"
 #include "gateway/process/descriptors.h"
 #include "gateway/server/rpc/convert.h"
+#include "gateway/server/rpc/object_message.h"
 #include "gateway/server/rpc/status_details.h"
+#include "gateway/server/rpc/upload_many_reactor.h"
 #include "gateway/server/rpc/upload_reactor.h"
 #include "gateway/staging/repeat.h"
 
@@ -67,32 +69,6 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   const Work work_;
   MessageRoom* room_ = nullptr;  // of which it has taken `bytes_`
   int64_t bytes_ = 0;
-};
-
-// The one chunk of an UploadObject. It is in memory already, and so needs no
-// grant.
-class MessageSource final : public BodySource {
- public:
-  explicit MessageSource(const pb::UploadObjectRequest& request)
-      : request_(request) {}
-
-  void Grant(int64_t) override {}
-  void Withdraw() override {}
-  bool CanRewind() const override { return false; }
-  void Rewind(int64_t) override {}
-
-  absl::StatusOr<BodyEvent> Next(const CallContext&, TimePoint) override {
-    if (!std::exchange(sent_, true) && !request_.data().empty()) {
-      return Chunk{.write_offset = 0, .data = request_.data()};
-    }
-    Finish finish{.size_bytes = static_cast<int64_t>(request_.data().size())};
-    if (request_.has_crc32c()) finish.crc32c = request_.crc32c();
-    return finish;
-  }
-
- private:
-  const pb::UploadObjectRequest& request_;
-  bool sent_ = false;
 };
 
 void Answer(const KnownUpload& upload, pb::GetUploadOutcomeResponse& response) {
@@ -182,22 +158,18 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     const pb::UploadObjectRequest* request,
     pb::UploadObjectResponse* response) {
   const auto work = [this, request, response](Call& call) {
-    UploadRequest upload = FromProto(request->header());
-    const auto size = static_cast<int64_t>(request->data().size());
-    if (!upload.size_bytes) upload.size_bytes = size;
-    std::vector<FieldViolation> violations = Violations(upload);
-    if (request->data().size() > RequestLimits::kChunkBytes) {
-      violations.push_back(
-          {"data", absl::StrCat("has ", size, " bytes, and at most ",
-                                RequestLimits::kChunkBytes,
-                                " in one message; UploadAndLink takes more")});
-    }
-    if (auto s = Check(std::move(violations), call, upload.object); !s.ok()) {
+    const size_t size = request->data().size();
+    const UploadRequest upload = ObjectRequest(request->header(), size);
+    if (auto s = Check(ObjectViolations(upload, size), call, upload.object);
+        !s.ok()) {
       return call.End(NotCommitted(s), upload.object);
     }
     call.IsAbout(upload.request_id);
-    call.Received(request->data().size());
-    MessageSource source(*request);
+    call.Received(size);
+    std::optional<uint32_t> crc32c;
+    if (request->has_crc32c()) crc32c = request->crc32c();
+    MessageSource source(static_cast<int64_t>(size), crc32c,
+                         [request] { return request->data(); });
     UploadProgress progress;
     absl::InsecureBitGen random;
     UploadReport report =
@@ -214,6 +186,16 @@ grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
 StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
   return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
                            deps_.uploads, deps_.upload_places);
+}
+
+grpc::ServerBidiReactor<pb::UploadManyRequest, pb::UploadManyResponse>*
+StagingService::UploadMany(grpc::CallbackServerContext* context) {
+  return new UploadManyReactor(deps_.calls.Begin(*context, "UploadMany", peer_),
+                               {.uploads = deps_.uploads,
+                                .memory = deps_.memory,
+                                .message_room = deps_.message_room,
+                                .pool = deps_.many_pool,
+                                .calls = deps_.calls});
 }
 
 grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(

@@ -19,7 +19,9 @@ struct ServiceDependencies {
   RetryBudget& lakefs_budget;
   UploadSession& uploads;
   AddressLinker& linker;
+  MemoryBudget& memory;
   WorkerPool& unary_pool;
+  WorkerPool& many_pool;  // for the objects of UploadMany
   UploadPlaces& upload_places;
   MessageRoom& message_room;
   CallRunner& calls;
@@ -49,6 +51,9 @@ class StagingService final
   grpc::ServerBidiReactor<::lakefs::staging::v1::UploadAndLinkRequest,
                           ::lakefs::staging::v1::UploadAndLinkResponse>*
   UploadAndLink(grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<::lakefs::staging::v1::UploadManyRequest,
+                          ::lakefs::staging::v1::UploadManyResponse>*
+  UploadMany(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* GetUploadOutcome(
       grpc::CallbackServerContext* context,
       const ::lakefs::staging::v1::GetUploadOutcomeRequest* request,

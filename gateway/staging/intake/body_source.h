@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "gateway/base/call_context.h"
+#include "gateway/staging/intake/memory_budget.h"
 
 namespace lakefs::gateway {
 
@@ -37,6 +38,10 @@ using BodyEvent = std::variant<Chunk, Finish, Silence>;
 class BodySource {
  public:
   virtual ~BodySource() = default;
+
+  // The memory of bytes that are here already and have been paid for: they
+  // count as granted. Nothing, where bytes come when they are asked for.
+  virtual MemoryBudget::Reservation TakeMemory() { return {}; }
 
   // Lets the source take that many more bytes from its caller, beside what it
   // was granted before. What is not granted stays with the caller. A chunk is

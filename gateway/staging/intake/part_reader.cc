@@ -137,6 +137,10 @@ absl::Status PartReader::EnsureCredit(const CallContext& context, Part& part,
   const int64_t first = std::min(options_.first_bytes, expected);
   if (!began_) {
     began_ = true;
+    if (auto memory = source_.TakeMemory(); memory.bytes() > 0) {
+      Credit(std::move(memory));
+      return absl::OkStatus();
+    }
     return Obtain(context, MemoryBudget::Door::kSmall, first);
   }
   if (credit_ == 0) {

@@ -160,6 +160,44 @@ TEST_F(PartReaderTest, WithoutMemoryTheCallerIsNotRead) {
   EXPECT_EQ(body_.events.size(), 4U);
 }
 
+TEST_F(PartReaderTest, BytesThatComeWithTheirMemoryReserveNoneAgain) {
+  class Paid final : public BodySource {
+   public:
+    explicit Paid(MemoryBudget::Reservation memory)
+        : memory_(std::move(memory)) {}
+    MemoryBudget::Reservation TakeMemory() override {
+      return std::move(memory_);
+    }
+    void Grant(int64_t) override {}
+    void Withdraw() override {}
+    bool CanRewind() const override { return false; }
+    void Rewind(int64_t) override {}
+    absl::StatusOr<BodyEvent> Next(const CallContext&, TimePoint) override {
+      if (!std::exchange(sent_, true)) return Chunk{.data = "paid for"};
+      return Finish{.size_bytes = 8};
+    }
+
+   private:
+    MemoryBudget::Reservation memory_;
+    bool sent_ = false;
+  };
+  auto memory = budget_.Reserve(context_, Door::kSmall, 8);
+  ASSERT_THAT(memory, IsOk());
+  Paid source(*std::move(memory));
+  const int64_t used = budget_.used_bytes();
+  request_.size_bytes = 8;
+  PartReader reader(context_, request_, source, budget_, spool_, progress_,
+                    kOptions);
+  {
+    const auto part = reader.Next(100);
+    ASSERT_THAT(part, IsOk());
+    EXPECT_EQ(TextOf(part->bytes), "paid for");
+    EXPECT_EQ(part->memory.bytes(), 8);
+    EXPECT_EQ(budget_.used_bytes(), used);
+  }
+  EXPECT_EQ(budget_.used_bytes(), 0);
+}
+
 TEST_F(PartReaderTest, OneThatStallsGoesToTheSpoolWhileOthersWait) {
   std::optional<Press> press;
   std::string how;
