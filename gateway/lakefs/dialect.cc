@@ -52,6 +52,7 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .conditional_link = is_signed || version >= std::pair(1, 12),
       .link_mtime = since(42),
       .relinkable = is_signed || before_presign,
+      .local_address = before_presign || unknown || version >= std::pair(1, 12),
       .part_urls = since(55),
       .form_upload = !unknown && version < std::pair(1, 0),
       .conditional_upload =

@@ -25,6 +25,10 @@ struct Dialect {
   // An address can be linked again after a link that failed or was lost;
   // v0.90 to v1.21 take it once.
   bool relinkable = false;
+  // The address of a local store can be linked as it was given out. Releases
+  // from v0.90 on do not find it among those that they gave out (seen of
+  // v0.101), v1.21 does; in between it is not believed.
+  bool local_address = false;
   // URLs of parts can be had one at a time (v1.55); before, all come with the
   // upload, and die together. Of a version that does not tell it is believed
   // where the configuration has a key of v1.49; the first URL that is asked for

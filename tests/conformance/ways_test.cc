@@ -63,8 +63,7 @@ StoreKind KindOf(absl::string_view store) {
 }
 
 // All that make a difference: a local store and v0.66 do not presign, and of
-// its own the gateway can have an S3 store or a local one. v0.101 links
-// no address that it has given out for a local store.
+// its own the gateway can have an S3 store or a local one.
 std::vector<Setting> Settings() {
   std::vector<Setting> all;
   for (absl::string_view release : Releases()) {
@@ -74,8 +73,6 @@ std::vector<Setting> Settings() {
         const bool own_store = store == "s3" || store == "local";
         if (own == Own::kPresignedUrls && !presigns) continue;
         if (own == Own::kStore && !own_store) continue;
-        const bool unseen = release == "v0.101" && store == "local";
-        if (own == Own::kStore && unseen) continue;
         all.push_back({std::string(release), std::string(store), own});
       }
     }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
+#include "gateway/lakefs/dialect.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -76,7 +77,8 @@ absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
   if (server.blockstore_type == "s3" && options.direct_s3) {
     return Plan::kDirectS3;
   }
-  if (server.blockstore_type == "local" && options.local_file) {
+  if (server.blockstore_type == "local" && options.local_file &&
+      DialectOf(server).local_address) {
     return Plan::kLocalFile;
   }
   return Plan::kThroughLakefs;

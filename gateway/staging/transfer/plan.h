@@ -47,7 +47,8 @@ struct KnownSize {
 //  not, local            | any, on a volume shared      | LOCAL_FILE
 //  not                   | any                          | THROUGH_LAKEFS
 //
-// Without options.presign, no server presigns.
+// Without options.presign, no server presigns. lakeFS from v0.90 to v1.11 links
+// no address of a local store as it gave it out: no LOCAL_FILE there.
 //
 // A complete takes no condition, no mtime and no force. An object with one of
 // them `needs_link`, and so, on S3, a single PUT.

@@ -169,5 +169,25 @@ TEST(LocalTest, CannotPresignButReadsFilesAtItsAddresses) {
   EXPECT_EQ(emulator.ReadObject("repo", "main", "a"), "hello");
 }
 
+// Seen of v0.101.0: it looks for what it gave out by the part behind the
+// namespace, which the folder in front hides.
+TEST(LocalTest, V0_101LinksItsAddressesOnlyWithoutTheFolder) {
+  EmulatorOptions options = With(StoreKind::kLocal);
+  options.dialect = Dialect::kV0_101;
+  Emulator emulator(options);
+  emulator.CreateRepository("repo");
+  ASSERT_TRUE(emulator.Start().ok());
+  ApiClient client(emulator);
+  nlohmann::json staging = client.Mint("a");
+  const Answer refused = client.Link("a", staging);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.Message(), "bad address token (expired or invalid)");
+  staging = client.Mint("a");
+  const std::string address = staging["physical_address"];
+  staging["physical_address"] =
+      absl::StrCat("local://", address.substr(address.find("repo/data/")));
+  EXPECT_EQ(client.Link("a", staging).status, 200);
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

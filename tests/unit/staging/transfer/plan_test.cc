@@ -100,6 +100,21 @@ TEST(PlanTest, AWayOfOurOwnIsForItsOwnStore) {
             Plan::kThroughLakefs);
 }
 
+TEST(PlanTest, WhereItsAddressCannotBeLinkedAFileGoesThroughLakefs) {
+  const PlanOptions options{.local_file = true};
+  ServerConfig server = kLocal;
+  for (const auto& [version, plan] :
+       {std::pair("0.101.0", Plan::kThroughLakefs),
+        std::pair("1.11.0", Plan::kThroughLakefs),
+        std::pair("1.21.0", Plan::kLocalFile),
+        std::pair("dev", Plan::kLocalFile)}) {
+    server.version = version;
+    EXPECT_EQ(*ChoosePlan(server, false, kUnknown, options), plan) << version;
+  }
+  server = {.version = "0.66.0", .blockstore_type = "local"};
+  EXPECT_EQ(*ChoosePlan(server, false, kUnknown, options), Plan::kLocalFile);
+}
+
 TEST(PlanTest, WithoutPresignNoServerCountsAsOneThatDoes) {
   const PlanOptions off{.presign = false, .direct_s3 = true};
   for (const KnownSize size : {Exactly(1), kUnknown}) {
