@@ -97,6 +97,7 @@ absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
   header.set_force(options.force);
   if (options.mtime) *header.mutable_mtime() = WholeSeconds(*options.mtime);
   header.set_request_id(options.request_id);
+  header.set_attempt(options.attempt);
   header.set_progress(static_cast<bool>(options.progress));
 
   absl::Status status = CheckUtf8(target);

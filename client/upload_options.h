@@ -1,6 +1,7 @@
 // How an upload is to be made.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -46,6 +47,10 @@ struct UploadOptions : CallOptions {
   // Idempotency key: a repeated call with the same one does no second upload.
   // 1 to 128 bytes of printable ASCII.
   std::string request_id;
+
+  // Which call with this request_id it is: 1 for the first, and one more for
+  // each repetition; 0 if that is not known. A first one is a request cheaper.
+  uint32_t attempt = 0;
 
   // Told how far the upload is: what the gateway says, and in between how many
   // bytes have been sent, a few times a second and never after the call has

@@ -283,6 +283,7 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::Stat(
   if (auto stats = ParseObjectStats(response->body)) {
     stats->physical_address =
         WithRootOnce(stats->physical_address, local_root_);
+    stats->shown_at = DateOf(*response);
     return stats;
   }
   return UnreadableAnswer("statObject", *response);

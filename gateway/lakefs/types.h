@@ -78,6 +78,8 @@ struct ObjectStats {
   int64_t mtime = 0;  // epoch seconds
   UserMetadata user_metadata;
   std::string content_type;
+  // When a stat showed it, by lakeFS's clock; nothing if that did not tell.
+  std::optional<WallTime> shown_at;
 
   bool operator==(const ObjectStats&) const = default;
 };

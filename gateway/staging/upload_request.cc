@@ -134,6 +134,8 @@ std::vector<FieldViolation> Violations(const UploadRequest& request) {
   checker.Check(size >= 0 && size <= RequestLimits::kObjectBytes, "size_bytes",
                 absl::StrCat("is ", size, "; 0 to 5 TiB are taken"));
   checker.Check(IsRequestId(request.request_id), "request_id", kNoRequestId);
+  checker.Check(request.attempt == 0 || !request.request_id.empty(), "attempt",
+                "counts the calls with one request_id, and there is none");
   return checker.Take();
 }
 

@@ -1,6 +1,7 @@
 // What a caller asks for.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct UploadRequest {
   bool force = false;
   std::optional<WallTime> mtime;
   std::string request_id;
+  // Which call with this request_id it is, from 1; 0 if that is not known.
+  uint32_t attempt = 0;
   // Whether the finish will bring a digest. Needed for objects over one part,
   // whose bytes are gone when it comes.
   bool sha256_follows = false;
@@ -29,6 +32,11 @@ struct UploadRequest {
 // Whether a complete cannot do for this upload what a link does.
 inline bool NeedsLink(const UploadRequest& request) {
   return request.if_absent || request.force || request.mtime.has_value();
+}
+
+// Whether an earlier call, at another gateway maybe, may have done it.
+inline bool MayBeRepetition(const UploadRequest& request) {
+  return !request.request_id.empty() && request.attempt != 1;
 }
 
 // Limits of a request. Those of lakeFS's own are its own; the others keep a

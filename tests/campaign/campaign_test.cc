@@ -110,6 +110,9 @@ class Campaign {
     bool if_absent;
     bool stream;
     std::vector<milliseconds> timeouts;  // of the calls that are dropped
+    // Whether its caller counts its attempts: the first one is then not
+    // preceded by a look at the path.
+    bool counted = false;
   };
 
   // All that is random about upload `n`, by the seed alone.
@@ -127,6 +130,7 @@ class Campaign {
     while (any(0, 99) < 2) {
       plan.timeouts.push_back(milliseconds(any(1, 40)));
     }
+    plan.counted = any(0, 1) == 0;
     return plan;
   }
 
@@ -135,14 +139,18 @@ class Campaign {
     pb::UploadHeader header = HeaderFor(plan.path, plan.if_absent);
     header.set_request_id(plan.path);
     header.set_size_bytes(static_cast<int64_t>(plan.data.size()));
+    const auto call = [&](milliseconds timeout) {
+      if (plan.counted) header.set_attempt(header.attempt() + 1);
+      return Call(stub, plan, header, timeout);
+    };
     for (const milliseconds timeout : plan.timeouts) {
       ++figures_.dropped;
-      Call(stub, plan, header, timeout);
+      call(timeout);
     }
     Belief belief = Belief::kNone;
     for (int i = 0; i < kMostTries; ++i) {
       if (i > 0) std::this_thread::sleep_for(milliseconds(20 * i));
-      const CallEnd end = Call(stub, plan, header, seconds(30));
+      const CallEnd end = call(seconds(30));
       belief = BeliefOf(end);
       if (belief == Belief::kNothing && IsThere(plan)) {
         ++figures_.false_errors;

@@ -62,6 +62,9 @@ struct Way {
   std::vector<Fault> led_to_by = {};
   int skip = 0;
   bool over_old = false;  // another object stands at the path
+  // Whether it may be a repetition, so that the path is looked at beforehand
+  // though the object is small.
+  bool repeated = false;
 };
 
 Fault Once(const char* operation, Fault::Kind kind) {
@@ -80,7 +83,9 @@ Fault Answers(const char* operation, int status, const char* message,
   return fault;
 }
 
-const std::vector<const char*> kSingle = {"statObject", "getPhysicalAddress",
+const std::vector<const char*> kSingle = {"getPhysicalAddress", "storePut",
+                                          "linkPhysicalAddress"};
+const std::vector<const char*> kLooked = {"statObject", "getPhysicalAddress",
                                           "storePut", "linkPhysicalAddress"};
 // What the spool has no part in is broken once, on v1.84.
 const std::vector<const char*> kSpooled = {"storePut", "linkPhysicalAddress"};
@@ -96,9 +101,10 @@ const std::vector<const char*> kPartsOfOurOwn = {
     "storeCompleteMultipartUpload", "linkPhysicalAddress"};
 const std::vector<const char*> kBlocks = {"storePutPart", "storePutBlockList",
                                           "linkPhysicalAddress"};
-const std::vector<const char*> kFile = {"statObject", "getPhysicalAddress",
+const std::vector<const char*> kFile = {"getPhysicalAddress",
                                         "linkPhysicalAddress"};
 const std::vector<const char*> kThrough = {"uploadObject"};
+const std::vector<const char*> kThroughLooked = {"statObject", "uploadObject"};
 const EmulatorOptions kV1_21{.dialect = Dialect::kV1_21};
 const EmulatorOptions kV0_101{.dialect = Dialect::kV0_101};
 const EmulatorOptions kV0_66{.dialect = Dialect::kV0_66};
@@ -122,13 +128,21 @@ const std::vector<Fault> kWithoutBytes = {
 const std::vector<Fault> kFalse412 = {
     Once("linkPhysicalAddress", Fault::Kind::kFalsePrecondition)};
 
+Way Repeated(Way way) {
+  way.repeated = true;
+  return way;
+}
+
 const Way kWays[] = {
     {"V1_84_single", {}, 1000, false, kSingle},
     {"V1_84_single_if_absent", {}, 1000, true, kSingle},
+    Repeated({"V1_84_repeated", {}, 1000, false, kLooked}),
+    Repeated({"V1_84_repeated_if_absent", {}, 1000, true, kLooked}),
     {"V1_84_multipart", {}, kLarge, false, kParts},
-    {"V1_84_spooled_if_absent", {}, kLarge, true, kSingle},
+    {"V1_84_spooled_if_absent", {}, kLarge, true, kLooked},
     {"V1_21_single", kV1_21, 1000, false, kSingle},
     {"V1_21_single_if_absent", kV1_21, 1000, true, kSingle},
+    Repeated({"V1_21_repeated", kV1_21, 1000, false, kLooked}),
     {"V1_21_multipart", kV1_21, kLarge, false, kPartsAtOnce},
     {"V1_21_spooled_if_absent", kV1_21, kLarge, true, kSpooled},
     {"V0_101_single", kV0_101, 1000, false, kSingle},
@@ -152,6 +166,8 @@ const Way kWays[] = {
     {"Local_through_lakefs", kLocal, 1000, false, kThrough},
     {"Local_through_lakefs_if_absent", kLocal, 1000, true, kThrough},
     {"V1_84_through_lakefs", kUnsigned, 1000, false, kThrough},
+    Repeated({"V1_84_through_lakefs_repeated", kUnsigned, 1000, false,
+              kThroughLooked}),
     {"V1_84_through_lakefs_if_absent", kUnsigned, 1000, true, kThrough},
     {"V1_21_through_lakefs_if_absent", kSingleUse, 1000, true, kThrough},
     {"Proof_of_a_false_412",
@@ -305,6 +321,9 @@ class Worker {
     for (const Fault& fault : way_.led_to_by) emulator_.AddFault(fault);
     emulator_.AddFault(FaultOf(one, way_.skip));
     pb::UploadHeader header = HeaderFor(path, way_.if_absent);
+    if (way_.repeated) header.set_request_id(path);
+    // Of what goes through lakeFS, only the size tells that it is small.
+    if (way_.operations == kThrough) header.set_size_bytes(data_.size());
     const CallEnd end = Upload(*stub_, header, data_,
                                one.for_good ? milliseconds(700) : seconds(30));
     // The time of one that is broken for good may be over before it is led to.
@@ -384,7 +403,7 @@ class Worker {
   void Check(const std::string& path, char said) {
     // What is lost on its way through lakeFS is sent again, and comes to
     // another address when it comes late.
-    if (way_.operations != kThrough) {
+    if (way_.operations != kThrough && way_.operations != kThroughLooked) {
       EXPECT_LE(emulator_.AddressesLinked("quickstart", path).size(),
                 way_.over_old ? 2U : 1U);
     }

@@ -1,7 +1,9 @@
 // Random histories of few paths that many write to: uploads through two
 // gateways, some in parts or spooled, some dropped by their callers, some with
 // a request_id and made again; writes and deletes of others, commits and
-// faults. After each round, when all is quiet, what stands at each path must be
+// faults. Half of those who repeat count their attempts: the first one is then
+// not preceded by a look at the path, and neither is one without a request_id.
+// After each round, when all is quiet, what stands at each path must be
 // what some order of the round's operations can have left, if each did what was
 // said of it. An upload and its repetitions are one operation.
 //
@@ -327,7 +329,9 @@ class History {
     Said said = Said::kNot;
     std::string address[2];  // that each gateway has called COMMITTED
     const int most = op.repeated ? any(1, kMostRepetitions) : 0;
+    const bool counted = op.repeated && any(0, 1) == 0;
     for (int n = 0; n <= most; ++n) {
+      if (counted) header.set_attempt(static_cast<uint32_t>(n + 1));
       const int at = any(0, 1);
       // The last repetition waits for what comes of it.
       const bool hasty = op.hasty && (most == 0 || n < most);

@@ -386,6 +386,27 @@ TEST(ReplicasTest, TheSlowerOfTwoReplicasLinksNoSecondObject) {
   EXPECT_EQ(stage.emulator.AddressesLinked("quickstart", "o").size(), 1U);
 }
 
+// The first attempt looks for no earlier one, and yet sees a later.
+TEST(ReplicasTest, AFirstAttemptThatIsOvertakenLinksNoSecondObject) {
+  Stage stage({});
+  stage.Stall("storePut", seconds(3));
+  pb::UploadHeader first = Header("r");
+  first.set_attempt(1);
+  CallEnd slow;
+  std::thread slower([&] { slow = Upload(*stage.stub, first, "data"); });
+  while (stage.Count("storePut") == 0) std::this_thread::yield();
+  GatewayProcess other(stage.emulator.endpoint());
+  pb::UploadHeader second = Header("r");
+  second.set_attempt(2);
+  const CallEnd quick = Upload(*other.NewStub(), second, "data");
+  slower.join();
+  ASSERT_TRUE(quick.status.ok()) << quick.status.error_message();
+  ASSERT_TRUE(slow.status.ok()) << slow.status.error_message();
+  EXPECT_EQ(slow.result.object().physical_address(),
+            quick.result.object().physical_address());
+  EXPECT_EQ(stage.emulator.AddressesLinked("quickstart", "o").size(), 1U);
+}
+
 // Such a release would overwrite what stands there, and say 200.
 TEST(LinkTest, ACreateIsRefusedWhereTheReleaseKnowsNoCondition) {
   for (const Dialect dialect : {Dialect::kV0_66, Dialect::kV0_101}) {

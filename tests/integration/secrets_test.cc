@@ -180,7 +180,8 @@ class SecretsTest : public ::testing::TestWithParam<Server> {
         calls[1] = std::jthread([&] { others[1] = Link(); });
         calls[2] = std::jthread([&] { others[2] = Outcome(); });
       }
-      said_.Add(Put(kOfLarge.contains(operation) ? large : "small"));
+      said_.Add(Put(kOfLarge.contains(operation) ? large : "small",
+                    /*may_be_repetition=*/operation == "statObject"));
     }
     if (every_call) {
       for (const CallEnd& end : others) said_.Add(end);
@@ -204,7 +205,7 @@ class SecretsTest : public ::testing::TestWithParam<Server> {
     if (pass_through_) context->AddMetadata("authorization", kCallers);
     return context;
   }
-  CallEnd Put(const std::string& data) const {
+  CallEnd Put(const std::string& data, bool may_be_repetition) {
     const auto context = Context();
     if (data.size() > 1'000) {
       auto stream = stub_->UploadAndLink(context.get());
@@ -219,6 +220,9 @@ class SecretsTest : public ::testing::TestWithParam<Server> {
     }
     pb::UploadObjectRequest request;
     *request.mutable_header() = HeaderFor("o");
+    if (may_be_repetition) {
+      request.mutable_header()->set_request_id(absl::StrCat("r", ++puts_));
+    }
     request.set_data(data);
     pb::UploadObjectResponse response;
     return EndOf(stub_->UploadObject(context.get(), request, &response));
@@ -304,6 +308,7 @@ class SecretsTest : public ::testing::TestWithParam<Server> {
   bool pass_through_ = false;
   milliseconds patience_ = kPatience;  // what each call may take
   std::string address_;                // one that may be linked
+  int puts_ = 0;
   Said said_;
 };
 

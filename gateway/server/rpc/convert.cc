@@ -69,6 +69,7 @@ UploadRequest FromProto(const pb::UploadHeader& header) {
                         .if_absent = header.if_absent(),
                         .force = header.force(),
                         .request_id = header.request_id(),
+                        .attempt = header.attempt(),
                         .sha256_follows = header.sha256_follows(),
                         .md5_follows = header.md5_follows()};
   if (header.has_size_bytes()) request.size_bytes = header.size_bytes();

@@ -67,6 +67,26 @@ struct LinkOptions {
 //  never left        |                 | back off, link A again
 //  anything else     |                 | NOT_COMMITTED
 //
+// "As before" is what stood at the path when the upload began, and "another's"
+// what has come since. Where nobody looked at the path then (of a small object
+// nobody does, nor before a link by itself), the first look after a loss tells,
+// by lakeFS's clock, as the one reply has it:
+//
+//  its age: Date - mtime                   | counts as
+//  ----------------------------------------+----------------------------------
+//  less than our first link's, by 2 s      | another's
+//  more; no Date; the mtime is yet to come | as before
+//
+// The 2 s are what a Date can be behind: within them nobody can tell. The rest
+// is as after a look: what comes after this one is another's. To count as
+// before is always right, since our call has not ended: its link comes after
+// what it replaces, and COMMITTED is true. To count as another's is wrong only
+// where an mtime is not true, because its writer chose one between our link and
+// now, or another replica of lakeFS, with a clock ahead of that of the Date, or
+// set back since, wrote it shortly before our link: then SUPERSEDED is said of
+// an object that never stood there. COMMITTED and NOT_COMMITTED hang on no
+// clock.
+//
 // To prove A is to link it again without the condition: the 200 is the proof.
 // Where A can be linked no more (releases that take an address once; what went
 // through lakeFS), A stays if its write had no condition. Else a commit that

@@ -62,12 +62,15 @@ struct Placement {
 using Place = std::function<absl::StatusOr<Placement>(
     const std::optional<StagingLocation>& where)>;
 
-// What stood at the path when the upload began. Unless it is known, an object
-// of another's counts as older than ours, and is overwritten when a link is
-// repeated.
+// What stood at the path when the upload began: it is older than ours, and is
+// overwritten when a link is repeated. What has come since is not.
 struct Before {
+  // Whether it was looked at. Else time tells, as link_loop.h has it.
   bool known = false;
   std::optional<ObjectStats> object;
+  // Whether ours has no mark, so that it may be what is seen: then all that
+  // stands there counts as older.
+  bool ours_unmarked = false;
 };
 
 }  // namespace lakefs::gateway

@@ -74,12 +74,17 @@ LinkReport LinkRun::Loop() {
 // An error if the call is over before its turn comes.
 absl::StatusOr<LinkAnswer> LinkRun::Attempt() {
   link_.conditional |= conditional_;
+  const auto leaves = [this] {
+    if (!link_.first_sent) link_.first_sent = context_.clock().Now();
+  };
   // No others wait for one that takes as long as its caller sends.
   if (const SendThrough& send = link_.placement.send) {
+    leaves();
     return send(context_, link_.request, conditional_);
   }
   auto pass = gate_.Enter(context_);
   if (!pass.ok()) return pass.status();
+  leaves();
   LinkAnswer answer = Send();
   pass->Done(answer.stats.status());
   return answer;

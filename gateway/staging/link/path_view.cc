@@ -1,20 +1,35 @@
 #include "gateway/staging/link/path_view.h"
 
+#include <utility>
+
 #include "gateway/lakefs/dialect.h"
 #include "gateway/staging/link/request_mark.h"
 #include "gateway/staging/repeat.h"
 
 namespace lakefs::gateway {
+namespace {
+
+using std::chrono::seconds;
+
+// A reply may be so much later than its Date: that is cut to its second, and
+// can be one that was written a while before (500 ms, by Envoy).
+constexpr seconds kDateBehind{2};
+
+}  // namespace
 
 absl::StatusOr<Sight> PathView::Look(const CallContext& context) {
   if (auto over = context.Over(); !over.ok()) return over;
+  TimePoint asked;
   auto stats = Repeat(
       context, budget_, random_,
-      [&] { return lakefs_.StatObject(context, link_.request.object); },
+      [&] {
+        asked = context.clock().Now();
+        return lakefs_.StatObject(context, link_.request.object);
+      },
       kUntilOver);
   if (!stats.ok()) return stats.status();
   seen_ = *std::move(stats);
-  const Sight sight = Classify();
+  const Sight sight = Classify(asked);
   link_.visible = sight == Sight::kOurs;
   return sight;
 }
@@ -84,16 +99,34 @@ void PathView::Adopt(const ObjectStats& stats, bool earlier) {
       .earlier = earlier};
 }
 
-Sight PathView::Classify() {
+Sight PathView::Classify(TimePoint asked) {
+  const bool ours = seen_ && Recognize(*seen_);
+  Before& before = link_.before;
+  if (!before.known && !before.ours_unmarked) {
+    // Whatever comes from now on is newer. What is seen counts as older unless
+    // it is for certain not, since that is always right: our call has not
+    // ended, so our link may come after any other.
+    before.known = true;
+    if (!ours && !(link_.lost && CameSince(asked))) before.object = seen_;
+  }
+  if (ours) return Sight::kOurs;
   if (!seen_) return Sight::kNothing;
-  if (Recognize(*seen_)) return Sight::kOurs;
-  // Without knowledge of what was there, an entry counts as older: our call
-  // has not ended, so our link may come after any other.
-  const Before& before = link_.before;
   if (!before.known) return Sight::kBefore;
   const bool is_before = before.object && before.object->physical_address ==
                                               seen_->physical_address;
   return is_before ? Sight::kBefore : Sight::kAnothers;
+}
+
+// Whether what is seen was written after our first link was sent: by lakeFS's
+// clock, it is for certain younger than that.
+bool PathView::CameSince(TimePoint asked) const {
+  if (!seen_ || !seen_->shown_at || !link_.first_sent) return false;
+  // In whole seconds, and within what the clock can hold: any mtime can come.
+  const int64_t age = EpochSeconds(*seen_->shown_at) -
+                      EpochSeconds(FromEpochSeconds(seen_->mtime));
+  const auto ours =
+      std::chrono::duration_cast<seconds>(asked - *link_.first_sent);
+  return age >= 0 && age + kDateBehind.count() <= ours.count();
 }
 
 }  // namespace lakefs::gateway

@@ -12,11 +12,13 @@
 
 namespace lakefs::gateway {
 
-// What a look at the path shows, as who links has to take it.
+// What a look at the path shows, as who links has to take it. Another's that
+// stood there before ours is kBefore.
 enum class Sight { kOurs, kBefore, kNothing, kAnothers };
 
 // Looks at the path of `link`, and notes there what it sees: whether ours
-// stands there, and what turns out to be ours.
+// stands there, what turns out to be ours and, if it is not known yet, what
+// stood there before.
 //
 // Errors (of all methods): those of LakefsApi that no repetition mends, and
 // what ends the call. Blocking: until lakeFS answers, bounded by the call.
@@ -45,7 +47,8 @@ class PathView {
   bool IsOfThisCall(const ObjectStats& stats) const;
   bool IsEarlier(const ObjectStats& stats) const;
   void Adopt(const ObjectStats& stats, bool earlier);
-  Sight Classify();
+  Sight Classify(TimePoint asked);
+  bool CameSince(TimePoint asked) const;
 
   LakefsApi& lakefs_;
   RetryBudget& budget_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "gateway/staging/link/link_request.h"
@@ -27,6 +28,7 @@ struct UndecidedLink {
   // Ours was met by a 412 that only a commit can have made: that commit keeps
   // the entry, or drops it.
   bool doubtful = false;
+  std::optional<TimePoint> first_sent;  // when the first link was
 
   // Whether something of ours may stand at the path, or may yet come there.
   bool MayStand() const { return lost || visible; }

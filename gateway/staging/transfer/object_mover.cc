@@ -172,6 +172,8 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
                       deps_.plan);
     if (!plan.ok()) return plan.status();
     plan_ = *plan;
+  } else if (auto s = go_on_(); !s.ok()) {
+    return s;
   }
   if (plan_ == Plan::kSpooledPut) {
     if (auto s = ReadToSpool(*std::move(first)); !s.ok()) return s;

@@ -39,7 +39,8 @@ struct MoverDependencies {
 // Threads: for one thread.
 class ObjectMover {
  public:
-  // `go_on` is asked between parts; what it returns ends the move.
+  // `go_on` is asked once the object turns out to have more than one part, and
+  // between parts; what it returns ends the move.
   ObjectMover(const MoverDependencies& deps, const CallContext& context,
               const UploadRequest& request, const ServerConfig& server,
               PartReader& reader, UploadProgress& progress,

@@ -9,19 +9,21 @@
 
 namespace lakefs::gateway {
 
-Preflight::Preflight(const CallContext& context, LakefsApi& lakefs,
-                     WorkerPool& pool, const UploadRequest& request,
-                     bool is_large)
-    : lakefs_(lakefs), request_(request) {
+void Preflight::Ask(bool is_large) {
+  TakeIfAnswered();
+  const bool of_branch = is_large && !std::exchange(branch_asked_, true);
+  const Questions questions{.path = !std::exchange(path_asked_, true),
+                            .branch = of_branch && !before_.object,
+                            .read_only = of_branch && !request_.force};
+  if (!questions.path && !of_branch) return;
   // The task may outlive this call: all that it uses but lakeFS is a copy.
-  question_->task =
-      std::packaged_task<Answers()>([context, &lakefs, object = request.object,
-                                     is_large, force = request.force] {
-        return Ask(context, lakefs, object, is_large, force);
-      });
-  asked_ = question_->task.get_future();
-  const auto ask = [question = question_] { question->AskIfNobodyDoes(); };
-  if (!pool.TryRun(ask)) ask();
+  auto task = std::make_shared<Task>();
+  task->run = std::packaged_task<Answers()>(
+      [context = context_, &lakefs = lakefs_, object = request_.object,
+       questions] { return AskLakefs(context, lakefs, object, questions); });
+  asked_.push_back({task, task->run.get_future()});
+  const auto ask = [task] { task->RunIfNobodyDoes(); };
+  if (!pool_.TryRun(ask)) ask();
 }
 
 std::optional<LinkReport> Preflight::Refusal() {
@@ -35,8 +37,11 @@ const std::optional<ObjectStats>& Preflight::Earlier() {
 }
 
 const Before& Preflight::GetBefore() {
-  question_->AskIfNobodyDoes();
-  if (asked_.valid()) Take(asked_.get());
+  for (Asked& asked : asked_) {
+    asked.task->RunIfNobodyDoes();
+    Take(asked.answers.get());
+  }
+  asked_.clear();
   return before_;
 }
 
@@ -52,17 +57,21 @@ const Before& Preflight::GetBefore(const CallContext& context,
   return before_;
 }
 
-Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
-                                  const ObjectPath& object, bool is_large,
-                                  bool force) {
-  Answers answers{.stats = lakefs.StatObject(context, object)};
-  const bool absent = answers.stats.ok() && !answers.stats->has_value();
-  // An object on the branch proves the branch.
-  if (is_large && absent) {
+Preflight::Answers Preflight::AskLakefs(const CallContext& context,
+                                        LakefsApi& lakefs,
+                                        const ObjectPath& object,
+                                        const Questions& questions) {
+  Answers answers;
+  bool absent = true;  // an object on the branch proves the branch
+  if (questions.path) {
+    answers.stats = lakefs.StatObject(context, object);
+    absent = answers.stats->ok() && !(*answers.stats)->has_value();
+  }
+  if (questions.branch && absent) {
     answers.branch =
         lakefs.GetBranch(context, object.repository, object.branch);
   }
-  if (is_large && !force) {
+  if (questions.read_only) {
     answers.read_only =
         lakefs.IsReadOnly(context, object.repository).value_or(false);
   }
@@ -70,20 +79,30 @@ Preflight::Answers Preflight::Ask(const CallContext& context, LakefsApi& lakefs,
 }
 
 void Preflight::TakeIfAnswered() {
-  const bool answered = asked_.valid() && asked_.wait_for(Duration::zero()) ==
-                                              std::future_status::ready;
-  if (answered) Take(asked_.get());
+  for (auto asked = asked_.begin(); asked != asked_.end();) {
+    if (asked->answers.wait_for(Duration::zero()) !=
+        std::future_status::ready) {
+      ++asked;
+      continue;
+    }
+    Take(asked->answers.get());
+    asked = asked_.erase(asked);
+  }
 }
 
-void Preflight::Take(Answers answers) {
-  may_answer_later_ = Transient(answers.stats.status());
-  if (answers.stats.ok()) before_ = {.known = true, .object = *answers.stats};
+void Preflight::Take(const Answers& answers) {
+  absl::Status stat;
+  if (answers.stats) {
+    stat = answers.stats->status();
+    may_answer_later_ = Transient(stat);
+    if (stat.ok()) before_ = {.known = true, .object = **answers.stats};
+  }
   if (before_.object && CameBy(request_, *before_.object)) {
     earlier_ = before_.object;
     return;
   }
   // Other failures may pass before the link; it is the link that counts.
-  for (const absl::Status& status : {answers.branch, answers.stats.status()}) {
+  for (const absl::Status& status : {answers.branch, stat}) {
     if (ReasonOf(status) == Reason::kNotFound ||
         ReasonOf(status) == Reason::kCredentialsRejected) {
       refusal_ = NotCommitted(status);

@@ -5,6 +5,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/random/bit_gen_ref.h"
 #include "gateway/base/backoff.h"
@@ -16,10 +17,13 @@
 
 namespace lakefs::gateway {
 
-// Asks lakeFS what stands at the path and, where the object is large or of
-// unknown size, whether the branch exists and can be written to: servers hand
-// out addresses for a read-only repository, newer ones for a missing branch
-// too, and refuse the link when all bytes are up.
+// Asks lakeFS what stands at the path and, where the object is large, whether
+// the branch exists and can be written to: servers hand out addresses for a
+// read-only repository, newer ones for a missing branch too, and refuse the
+// link when all bytes are up.
+//
+// For a small object a question costs as much as the object itself, so that
+// none is asked unless somebody says so, and nothing is known then.
 //
 // What may not be asked is no hindrance: who may write need not be allowed to
 // read.
@@ -27,10 +31,15 @@ namespace lakefs::gateway {
 // Threads: for one thread; the questions are asked on the pool's.
 class Preflight {
  public:
-  // Starts to ask. If the pool is full, asks here, and blocks until answered.
-  // `request` must outlive this.
+  // The arguments must outlive this, `lakefs` also what is asked.
   Preflight(const CallContext& context, LakefsApi& lakefs, WorkerPool& pool,
-            const UploadRequest& request, bool is_large);
+            const UploadRequest& request)
+      : context_(context), lakefs_(lakefs), pool_(pool), request_(request) {}
+
+  // Starts to ask what stands at the path and, if the object `is_large`, for
+  // the branch; each once, however often this is called. If the pool is full,
+  // asks here, and blocks until answered.
+  void Ask(bool is_large);
 
   // Why the upload cannot succeed, if that is known by now. Does not block.
   std::optional<LinkReport> Refusal();
@@ -51,29 +60,42 @@ class Preflight {
                           absl::BitGenRef random);
 
  private:
+  struct Questions {
+    bool path = false;
+    bool branch = false;
+    bool read_only = false;
+  };
   struct Answers {
+    std::optional<absl::StatusOr<std::optional<ObjectStats>>> stats;
     absl::Status branch;
     bool read_only = false;  // the repository
-    absl::StatusOr<std::optional<ObjectStats>> stats;
   };
   // Asked once, by whoever comes first; the pool may come when nobody waits any
   // more.
-  struct Question {
+  struct Task {
     std::atomic<bool> taken = false;
-    std::packaged_task<Answers()> task;
-    void AskIfNobodyDoes() {
-      if (!taken.exchange(true)) task();
+    std::packaged_task<Answers()> run;
+    void RunIfNobodyDoes() {
+      if (!taken.exchange(true)) run();
     }
   };
-  static Answers Ask(const CallContext& context, LakefsApi& lakefs,
-                     const ObjectPath& object, bool is_large, bool force);
+  struct Asked {
+    std::shared_ptr<Task> task;
+    std::future<Answers> answers;
+  };
+  static Answers AskLakefs(const CallContext& context, LakefsApi& lakefs,
+                           const ObjectPath& object,
+                           const Questions& questions);
   void TakeIfAnswered();
-  void Take(Answers answers);
+  void Take(const Answers& answers);
 
+  const CallContext& context_;
   LakefsApi& lakefs_;
+  WorkerPool& pool_;
   const UploadRequest& request_;
-  const std::shared_ptr<Question> question_ = std::make_shared<Question>();
-  std::future<Answers> asked_;
+  bool path_asked_ = false;
+  bool branch_asked_ = false;
+  std::vector<Asked> asked_;       // and not taken yet
   bool may_answer_later_ = false;  // what stands at the path
   Before before_;
   std::optional<LinkReport> refusal_;

@@ -13,10 +13,6 @@
 namespace lakefs::gateway {
 namespace {
 
-// A missing branch is asked for early only where that can save moving more
-// bytes than this: a question costs as much as a small object.
-constexpr int64_t kAskEarlyBytes = 8 << 20;
-
 // For finding out, beyond what the link loop takes, when a call is over that
 // somebody may ask for.
 constexpr std::chrono::seconds kFindOut{30};
@@ -233,11 +229,13 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
 LinkReport UploadSession::MoveAndLink(Upload& upload,
                                       const ServerConfig& server) {
   const UploadRequest& request = upload.request;
-  const bool may_be_large =
-      request.size_bytes.value_or(kAskEarlyBytes + 1) > kAskEarlyBytes;
   Preflight preflight(upload.context, deps_.mover.lakefs,
-                      deps_.mover.background, request, may_be_large);
+                      deps_.mover.background, request);
+  const bool is_large =
+      request.size_bytes.value_or(0) > deps_.mover.plan.part_bytes;
+  if (is_large || MayBeRepetition(request)) preflight.Ask(is_large);
   const auto go_on = [&preflight] {
+    preflight.Ask(/*is_large=*/true);
     if (preflight.Earlier()) return absl::AlreadyExistsError("done before");
     const auto refusal = preflight.Refusal();
     return refusal ? refusal->status : absl::OkStatus();
@@ -287,8 +285,8 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
   return report;
 }
 
-// What stands at the path is looked at first: the bytes and the link are one
-// here.
+// What stands at the path is looked at first, if at all: the bytes and the link
+// are one here, and whether they are many shows when they have gone.
 LinkReport UploadSession::SendThroughLakefs(Upload& upload,
                                             const ServerConfig& server) {
   const UploadRequest& request = upload.request;
@@ -296,8 +294,12 @@ LinkReport UploadSession::SendThroughLakefs(Upload& upload,
     return NotCommitted(s);
   }
   Preflight preflight(upload.context, deps_.mover.lakefs,
-                      deps_.mover.background, request,
-                      /*is_large=*/false);
+                      deps_.mover.background, request);
+  const bool may_be_large =
+      !request.size_bytes || *request.size_bytes > deps_.mover.plan.part_bytes;
+  if (may_be_large || MayBeRepetition(request)) {
+    preflight.Ask(/*is_large=*/false);
+  }
   Before before = preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
                                       upload.random);
   if (const auto& earlier = preflight.Earlier()) {
@@ -308,7 +310,7 @@ LinkReport UploadSession::SendThroughLakefs(Upload& upload,
   // Where metadata are dropped, ours cannot be told from another's that came
   // since. So another's counts as older, and ours is sent until lakeFS says
   // that it has it.
-  if (DialectOf(server).form_upload) before = {};
+  if (DialectOf(server).form_upload) before = {.ours_unmarked = true};
   const std::string upload_id = ThroughLakefs::NewUploadId(upload.random);
   ThroughLakefs through(deps_.mover.lakefs, server, upload.reader, upload_id);
   LinkRequest link = LinkRequestOf(request, request.size_bytes.value_or(0));

@@ -163,6 +163,7 @@ TEST_F(UploadTest, HeaderCarriesWhatWasAsked) {
   options_.force = true;
   options_.mtime = absl::FromUnixMillis(1714564800900);
   options_.request_id = "job-1";
+  options_.attempt = 2;
   ASSERT_TRUE(Upload("x").ok());
   const v1::UploadHeader header = gateway_.header();
   EXPECT_EQ(header.object().path(), "data/a.bin");
@@ -173,6 +174,7 @@ TEST_F(UploadTest, HeaderCarriesWhatWasAsked) {
   EXPECT_EQ(header.mtime().seconds(), 1714564800);
   EXPECT_EQ(header.mtime().nanos(), 0);
   EXPECT_EQ(header.request_id(), "job-1");
+  EXPECT_EQ(header.attempt(), 2U);
 }
 
 TEST_F(UploadTest, TextThatIsNotUtf8IsRefusedBeforeAnythingIsSent) {

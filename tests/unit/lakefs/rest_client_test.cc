@@ -74,6 +74,16 @@ TEST_F(RestClientTest, ALocationIsSignedWhenItsReplyWasMade) {
       << "without a Date our clock has to do";
 }
 
+TEST_F(RestClientTest, AStatTellsWhenItsReplyWasMadeIfThatDoes) {
+  http_.Answer(200, kStats, {{"date", "Tue, 24 Nov 2026 12:00:00 GMT"}});
+  EXPECT_EQ((*client_.StatObject(context_, object_))->shown_at,
+            WallTime(seconds(1'795'521'600)));
+  for (const char* no_date : {"", "yesterday"}) {
+    http_.Answer(200, kStats, {{"date", no_date}});
+    EXPECT_EQ((*client_.StatObject(context_, object_))->shown_at, std::nullopt);
+  }
+}
+
 TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
   http_.Answer(200, kStats);
   const LinkAnswer answer = client_.LinkPhysicalAddress(

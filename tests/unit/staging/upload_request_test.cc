@@ -63,6 +63,20 @@ TEST(UploadRequestTest, ARequestIdHasNoBlanksAroundIt) {
   }
 }
 
+TEST(UploadRequestTest, AnAttemptIsOneOfARequestId) {
+  UploadRequest request{.object = kGood, .attempt = 1};
+  EXPECT_THAT(Fields(Violations(request)), ElementsAre("header.attempt"));
+  request.request_id = "r";
+  for (const uint32_t attempt : {0u, 1u, 2u, 4'294'967'295u}) {
+    request.attempt = attempt;
+    EXPECT_THAT(Violations(request), IsEmpty());
+    EXPECT_EQ(MayBeRepetition(request), attempt != 1);
+  }
+  request.request_id.clear();
+  request.attempt = 0;
+  EXPECT_FALSE(MayBeRepetition(request));
+}
+
 TEST(UploadRequestTest, EveryViolationIsListed) {
   UploadRequest request{.object = kGood};
   EXPECT_THAT(Violations(request), IsEmpty());

@@ -160,6 +160,43 @@ TEST_F(CompleteTest, WhatWasLinkedWithoutBytesGivesWayToWhatWasThereBefore) {
   EXPECT_EQ(lakefs_.linked[1].mtime, WallTime(seconds(7)));
 }
 
+// Where nobody had looked beforehand, or nobody was answered.
+TEST_F(CompleteTest, WhatTheFirstLookHasShownIsPutBackToo) {
+  before_ = {};
+  Completes(Lost());
+  Stat(At("OLD"));
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(At("OLD"));
+  Links(At("A"));
+  lakefs_.reads.push_back(false);
+  Stat(At("A"));
+  Links(At("OLD"));
+  Completes(At("B"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(Tail(3), ElementsAre("link OLD", "put anew", "complete B"));
+  EXPECT_EQ(lakefs_.linked.back().checksum, "c");
+}
+
+TEST_F(CompleteTest, ALostOneThatNobodyLookedBeforeIsJudgedByTime) {
+  for (const bool young : {false, true}) {
+    before_ = {};
+    lakefs_.calls.clear();
+    lakefs_.on_call = [this](const std::string& line) {
+      if (line == "complete A" && lakefs_.calls.empty()) {
+        clock_.Advance(seconds(10));
+      }
+    };
+    Completes(Lost());
+    ObjectStats other = At("X");
+    other.mtime = 1'000;
+    other.shown_at = FromEpochSeconds(young ? 1'008 : 1'009);
+    Stat(other);
+    if (!young) Completes(At("A"));
+    EXPECT_EQ(Run().outcome,
+              young ? Outcome::kSuperseded : Outcome::kCommitted);
+  }
+}
+
 TEST_F(CompleteTest, WhatIsPutBackIsWhatWasThere) {
   before_.object = At("OLD");
   before_.object->size_bytes = 9;

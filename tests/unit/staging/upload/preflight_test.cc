@@ -21,12 +21,71 @@ class PreflightTest : public ::testing::Test {
   CallContext context_{clock_, clock_.Now() + seconds(30), "test"};
   FakeLakefs lakefs_;
   const UploadRequest request_{.object = {"repo", "main", "o"}};
+
+  std::optional<LinkReport> RefusalOf(const UploadRequest& request,
+                                      bool is_large) {
+    WorkerPool nobody(0, 0);
+    Preflight preflight(context_, lakefs_, nobody, request);
+    preflight.Ask(is_large);
+    return preflight.Refusal();
+  }
 };
+
+TEST_F(PreflightTest, NothingIsAskedUnlessSomebodySaysSo) {
+  WorkerPool pool(1, 4);
+  Preflight preflight(context_, lakefs_, pool, request_);
+  EXPECT_FALSE(preflight.Refusal());
+  EXPECT_FALSE(preflight.Earlier());
+  EXPECT_FALSE(preflight.GetBefore().known);
+  FakeClock time;
+  RetryBudget budget({}, time);
+  std::mt19937_64 random(1);
+  EXPECT_FALSE(preflight.GetBefore(context_, budget, random).known);
+  EXPECT_TRUE(lakefs_.calls.empty());
+}
+
+// Of one whose size was not known.
+TEST_F(PreflightTest, AnObjectThatTurnsOutLargeIsAskedForItsBranchToo) {
+  WorkerPool nobody(0, 0);
+  for (const bool stands : {false, true}) {
+    lakefs_.calls.clear();
+    std::optional<ObjectStats> object;
+    if (stands) object = ObjectStats{.physical_address = "A"};
+    lakefs_.stats.emplace_back(object);
+    Preflight preflight(context_, lakefs_, nobody, request_);
+    preflight.Ask(/*is_large=*/false);
+    EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+    lakefs_.read_only = stands;
+    for (int part = 1; part < 4; ++part) preflight.Ask(/*is_large=*/true);
+    if (stands) {
+      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "read-only?"));
+    } else {
+      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "read-only?"));
+    }
+    EXPECT_EQ(preflight.Refusal().has_value(), stands);
+    EXPECT_EQ(preflight.GetBefore().object, object);
+  }
+}
+
+TEST_F(PreflightTest, BothQuestionsAreWaitedFor) {
+  WorkerPool pool(2, 4);
+  lakefs_.stats.emplace_back(std::nullopt);
+  lakefs_.read_only = true;
+  Preflight preflight(context_, lakefs_, pool, request_);
+  preflight.Ask(/*is_large=*/false);
+  EXPECT_TRUE(preflight.GetBefore().known);
+  preflight.Ask(/*is_large=*/true);
+  EXPECT_TRUE(preflight.GetBefore().known);
+  ASSERT_TRUE(preflight.Refusal());
+  EXPECT_THAT(preflight.Refusal()->status,
+              HasReason(Reason::kPermissionDenied));
+}
 
 TEST_F(PreflightTest, WhatIsAskedOnThePoolIsAskedOnce) {
   WorkerPool pool(1, 4);
   lakefs_.stats.emplace_back(ObjectStats{.physical_address = "A"});
-  Preflight preflight(context_, lakefs_, pool, request_, true);
+  Preflight preflight(context_, lakefs_, pool, request_);
+  preflight.Ask(/*is_large=*/true);
   const Before& before = preflight.GetBefore();
   EXPECT_TRUE(before.known);
   EXPECT_EQ(before.object->physical_address, "A");
@@ -39,7 +98,8 @@ TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
   ASSERT_TRUE(pool.TryRun([&go] { go.WaitForNotification(); }));
   lakefs_.stats.emplace_back(std::nullopt);
   {
-    Preflight preflight(context_, lakefs_, pool, request_, true);
+    Preflight preflight(context_, lakefs_, pool, request_);
+    preflight.Ask(/*is_large=*/true);
     EXPECT_FALSE(preflight.Refusal().has_value()) << "it does not block";
     EXPECT_TRUE(preflight.GetBefore().known);
     EXPECT_FALSE(preflight.GetBefore().object.has_value());
@@ -53,37 +113,36 @@ TEST_F(PreflightTest, AMissingBranchIsTold) {
   lakefs_.stats.emplace_back(std::nullopt);
   lakefs_.branch =
       MakeError(absl::StatusCode::kNotFound, "no branch", Reason::kNotFound);
-  Preflight preflight(context_, lakefs_, pool, request_, true);
+  Preflight preflight(context_, lakefs_, pool, request_);
+  preflight.Ask(/*is_large=*/true);
   EXPECT_THAT(preflight.Refusal()->status, HasReason(Reason::kNotFound));
 }
 
 TEST_F(PreflightTest, AReadOnlyRepositoryIsTold) {
-  WorkerPool pool(0, 0);
   lakefs_.read_only = true;
   lakefs_.stats.emplace_back(std::nullopt);
-  Preflight preflight(context_, lakefs_, pool, request_, true);
-  EXPECT_THAT(preflight.Refusal()->status,
-              HasReason(Reason::kPermissionDenied));
+  const auto refusal = RefusalOf(request_, /*is_large=*/true);
+  ASSERT_TRUE(refusal);
+  EXPECT_THAT(refusal->status, HasReason(Reason::kPermissionDenied));
 
   UploadRequest forced = request_;
   forced.force = true;
   lakefs_.stats.emplace_back(std::nullopt);
-  EXPECT_FALSE(Preflight(context_, lakefs_, pool, forced, true).Refusal());
+  EXPECT_FALSE(RefusalOf(forced, /*is_large=*/true));
   lakefs_.stats.emplace_back(std::nullopt);
-  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, false).Refusal())
+  EXPECT_FALSE(RefusalOf(request_, /*is_large=*/false))
       << "a small object asks as much as it costs";
 }
 
 TEST_F(PreflightTest, WhatMayNotBeAskedIsNoHindrance) {
-  WorkerPool pool(0, 0);
   const absl::Status no = MakeError(absl::StatusCode::kPermissionDenied, "no",
                                     Reason::kPermissionDenied);
   lakefs_.read_only = no;
   lakefs_.branch = no;
   lakefs_.stats.emplace_back(std::nullopt);
-  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, true).Refusal());
+  EXPECT_FALSE(RefusalOf(request_, /*is_large=*/true));
   lakefs_.stats.emplace_back(no);
-  EXPECT_FALSE(Preflight(context_, lakefs_, pool, request_, true).Refusal());
+  EXPECT_FALSE(RefusalOf(request_, /*is_large=*/true));
 }
 
 class BusyPreflightTest : public PreflightTest {
@@ -102,7 +161,8 @@ class BusyPreflightTest : public PreflightTest {
 TEST_F(BusyPreflightTest, WhoIsAboutToLinkAsksAgain) {
   for (int i = 0; i < 3; ++i) Busy();
   lakefs_.stats.emplace_back(ObjectStats{.physical_address = "A"});
-  Preflight preflight(call_, lakefs_, pool_, request_, false);
+  Preflight preflight(call_, lakefs_, pool_, request_);
+  preflight.Ask(/*is_large=*/false);
   EXPECT_FALSE(preflight.GetBefore().known);
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat")) << "the pool does not wait";
   EXPECT_FALSE(preflight.Refusal());
@@ -115,7 +175,8 @@ TEST_F(BusyPreflightTest, WhoIsAboutToLinkAsksAgain) {
 
 TEST_F(BusyPreflightTest, OnlyAFewTimesAndNotPastTheCall) {
   for (int i = 0; i < 20; ++i) Busy();
-  Preflight preflight(call_, lakefs_, pool_, request_, false);
+  Preflight preflight(call_, lakefs_, pool_, request_);
+  preflight.Ask(/*is_large=*/false);
   EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
   EXPECT_EQ(lakefs_.calls.size(), 7U);
   lakefs_.calls.clear();
@@ -127,7 +188,8 @@ TEST_F(BusyPreflightTest, OnlyAFewTimesAndNotPastTheCall) {
 TEST_F(BusyPreflightTest, ARefusalIsNotAskedAgain) {
   lakefs_.stats.emplace_back(MakeError(absl::StatusCode::kPermissionDenied,
                                        "no", Reason::kPermissionDenied));
-  Preflight preflight(call_, lakefs_, pool_, request_, false);
+  Preflight preflight(call_, lakefs_, pool_, request_);
+  preflight.Ask(/*is_large=*/false);
   EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
   EXPECT_FALSE(preflight.Refusal()) << "writing may be allowed all the same";
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));

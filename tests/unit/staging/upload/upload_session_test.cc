@@ -307,6 +307,7 @@ TEST_F(UploadSessionTest, WhatAnotherReplicaHasLinkedIsProvenAndReturned) {
 
 TEST_F(UploadSessionTest, WhatAnotherReplicaLinksMeanwhileIsSeen) {
   UploadSession session(Deps());
+  request_.attempt = 1;  // and the other is the second
   store_.on_put = [this](const Rope&) {
     clock_.Advance(seconds(2));
     stands_ = Entry('E', "r");
@@ -358,7 +359,57 @@ TEST_F(UploadSessionTest, WhatStoodThereIsAskedUntilThereIsAnAnswer) {
   hook_ = [this](const std::string& line) {
     if (line == Link('A')) stands_ = Entry('X', "a third");
   };
-  EXPECT_EQ(Run(session, "").link.outcome, Outcome::kSuperseded);
+  EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kSuperseded);
+}
+
+TEST_F(UploadSessionTest, OfASmallObjectOnlyAnEarlierCallIsLookedFor) {
+  struct Case {
+    const char* request_id;
+    uint32_t attempt;
+    bool looks;
+  };
+  for (const auto size :
+       {std::optional<int64_t>(5), std::optional<int64_t>()}) {
+    for (const Case& one : {Case{"", 0, false}, Case{"first", 1, false},
+                            Case{"second", 2, true}, Case{"any", 0, true}}) {
+      SCOPED_TRACE(one.request_id);
+      UploadSession session(Deps());
+      server_info_.Get(CallContext(clock_, clock_.Now() + kCall, ""), random_)
+          .IgnoreError();
+      request_.size_bytes = size;
+      request_.attempt = one.attempt;
+      const std::string id = *one.request_id == '\0'
+                                 ? ""
+                                 : absl::StrCat(one.request_id, size ? 1 : 2);
+      lakefs_.calls.clear();
+      const char address = next_address_;
+      Links(address);
+      EXPECT_EQ(Run(session, id).link.outcome, Outcome::kCommitted);
+      if (one.looks) {
+        EXPECT_THAT(lakefs_.calls,
+                    ElementsAre("stat", "address", Link(address)));
+      } else {
+        EXPECT_THAT(lakefs_.calls, ElementsAre("address", Link(address)));
+      }
+    }
+  }
+}
+
+// Then it is judged by time who came first.
+TEST_F(UploadSessionTest, WhatNobodyLookedForIsWrittenOverUnlessItIsYoung) {
+  for (const bool young : {false, true}) {
+    UploadSession session(Deps());
+    stands_ = Entry('X', "another");
+    stands_->mtime = 1'000;
+    stands_->shown_at = FromEpochSeconds(young ? 1'008 : 1'009);
+    LosesLink();
+    hook_ = [this](const std::string& line) {
+      if (absl::StartsWith(line, "link")) clock_.Advance(seconds(10));
+    };
+    Links('A');
+    EXPECT_EQ(Run(session, "").link.outcome,
+              young ? Outcome::kSuperseded : Outcome::kCommitted);
+  }
 }
 
 TEST_F(UploadSessionTest, AnEntryOfTheSameRequestIdAndAnotherHeaderIsRefused) {
@@ -473,6 +524,40 @@ TEST_F(ThroughLakefsSessionTest, ThePathIsLookedAtBeforeTheBytesGo) {
   EXPECT_THAT(Run(session, "s").link.status,
               StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(ThroughLakefsSessionTest, OnlyAnEarlierCallIsLookedForOrALargeObject) {
+  UploadSession session(Deps());
+  for (const char* id : {"", "first"}) {
+    lakefs_.calls.clear();
+    request_.attempt = *id == '\0' ? 0 : 1;
+    lakefs_.uploads.push_back(Entry('U', id));
+    EXPECT_EQ(Run(session, id).link.outcome, Outcome::kCommitted);
+    EXPECT_EQ(Count("stat"), 0);
+    EXPECT_EQ(Count("upload"), 1);
+  }
+  // It may be large, and that shows when its bytes have gone.
+  request_.size_bytes.reset();
+  lakefs_.uploads.push_back(Entry('U', "unknown"));
+  EXPECT_EQ(Run(session, "unknown").link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Count("stat"), 1);
+}
+
+// Ours is not to be known again, so that no other is believed to have come.
+TEST_F(ThroughLakefsSessionTest, WhereMarksAreDroppedYoungOnesAreWrittenOver) {
+  lakefs_.config.version = "0.101.0";
+  UploadSession session(Deps());
+  LosesUpload();
+  stands_ = Entry('X', "another");
+  stands_->user_metadata.clear();
+  stands_->mtime = 1'000;
+  stands_->shown_at = FromEpochSeconds(1'000);
+  hook_ = [this](const std::string& line) {
+    if (line == "upload") clock_.Advance(seconds(10));
+  };
+  lakefs_.uploads.push_back(Entry('U', ""));
+  EXPECT_EQ(Run(session, "").link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(Count("upload"), 2);
 }
 
 TEST_F(ThroughLakefsSessionTest, WhatTheServerWouldDropIsRefusedUnread) {
@@ -607,7 +692,8 @@ TEST_F(ThroughLakefsSessionTest, WhoMayNotReadMayWrite) {
                                       Reason::kPermissionDenied));
     lakefs_.uploads.push_back(Entry('U', ""));
     Links('A');
-    EXPECT_EQ(Run(session, "").link.outcome, Outcome::kCommitted) << presigns;
+    const std::string id = absl::StrCat("r", presigns);
+    EXPECT_EQ(Run(session, id).link.outcome, Outcome::kCommitted) << presigns;
   }
 }
 
