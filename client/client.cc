@@ -9,6 +9,7 @@
 #include "client/call.h"
 #include "client/channel.h"
 #include "client/failure.h"
+#include "client/many_stream.h"
 #include "client/upload_header.h"
 #include "client/upload_stream.h"
 #include "gateway/base/crc32c.h"
@@ -80,6 +81,7 @@ absl::StatusOr<v1::UploadResult> Client::Upload(Source& source,
   if (size && *size <= kOneMessageBytes) {
     return UploadInOneMessage(source, *std::move(header), options, deadline);
   }
+  header->set_progress(static_cast<bool>(options.progress));
   header->set_can_rewind(source.can_rewind());
   return UploadStream(*stub_, address_, *header, source, options, deadline)
       .Run();
@@ -94,7 +96,6 @@ absl::StatusOr<v1::UploadResult> Client::UploadInOneMessage(
   const auto read = source.Read(data.data(), data.size());
   if (!read.ok()) return NothingLinked(read.status());
   request.set_crc32c(gateway::Crc32c(data));
-  header.set_progress(false);
   *request.mutable_header() = std::move(header);
 
   Call call(deadline, options);
@@ -103,6 +104,13 @@ absl::StatusOr<v1::UploadResult> Client::UploadInOneMessage(
       stub_->UploadObject(&call.context(), request, &response);
   if (status.ok()) return std::move(*response.mutable_result());
   return FromGrpc(status, address_, v1::OUTCOME_UNKNOWN);
+}
+
+absl::Status Client::UploadMany(const NextObject& next, const TellResult& done,
+                                const ManyOptions& options) {
+  const absl::Time deadline = DeadlineOf(options);
+  if (absl::Status s = Reach(options, deadline); !s.ok()) return s;
+  return ManyStream(*stub_, address_, next, done, options, deadline).Run();
 }
 
 absl::StatusOr<v1::StagingLocation> Client::GetPhysicalAddress(

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/channel.h"
+#include "client/small_object.h"
 #include "client/source.h"
 #include "client/upload_options.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
@@ -48,6 +49,25 @@ class Client {
   absl::StatusOr<v1::UploadResult> Upload(Source& source,
                                           const v1::ObjectPath& target,
                                           const UploadOptions& options);
+
+  // Uploads any number of objects of at most 4 MiB on one stream: the way that
+  // costs least for each. `next` gives them, and none at the end; `done` is
+  // told, once for each, what became of the object that `next` gave as the
+  // `number`th, from 0 on. Objects are under way at the same time and done in
+  // any order; an error of one ends nothing else.
+  //
+  // Two that go to the same path may come to stand in either order: give the
+  // second when the first is done.
+  //
+  // Errors: of the call as a whole, such as UNAVAILABLE, DRAINING. What had not
+  // been answered by then is told first: NOT_COMMITTED if the gateway ended the
+  // call, for then it had not begun it, else UNKNOWN.
+  //
+  // Blocking, threads: blocks until all are done. `next` is called on this
+  // thread, `done` on this or another one, one call at a time. While `next`
+  // waits nothing is sent; while `done` waits, soon nothing more is taken.
+  absl::Status UploadMany(const NextObject& next, const TellResult& done,
+                          const ManyOptions& options);
 
   // Asks for an address to put the object's bytes at, with a presigned URL if
   // `presign`. The reply may hold secrets: don't log it.

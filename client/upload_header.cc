@@ -85,7 +85,7 @@ google::protobuf::Timestamp WholeSeconds(absl::Time time) {
 }
 
 absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
-    const v1::ObjectPath& target, const UploadOptions& options,
+    const v1::ObjectPath& target, const ObjectOptions& options,
     std::optional<int64_t> size_bytes) {
   v1::UploadHeader header;
   *header.mutable_object() = target;
@@ -98,7 +98,6 @@ absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
   if (options.mtime) *header.mutable_mtime() = WholeSeconds(*options.mtime);
   header.set_request_id(options.request_id);
   header.set_attempt(options.attempt);
-  header.set_progress(static_cast<bool>(options.progress));
 
   absl::Status status = CheckUtf8(target);
   status.Update(CheckUtf8(header.user_metadata(), options.content_type));

@@ -18,7 +18,7 @@ namespace lakefs::staging {
 // Errors: INVALID_ARGUMENT where a text is not UTF-8, which Protobuf could not
 // carry. All else is left to the gateway, which names every violation at once.
 absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
-    const v1::ObjectPath& target, const UploadOptions& options,
+    const v1::ObjectPath& target, const ObjectOptions& options,
     std::optional<int64_t> size_bytes);
 
 // OK if the repository, branch and path are UTF-8.

@@ -27,8 +27,8 @@ struct CallOptions {
   std::stop_token stop;
 };
 
-// What an upload takes beside its bytes and its target.
-struct UploadOptions : CallOptions {
+// What is stored with an object beside its bytes, and how.
+struct ObjectOptions {
   // Media type; empty is lakeFS's default, application/octet-stream.
   std::string content_type;
 
@@ -51,12 +51,22 @@ struct UploadOptions : CallOptions {
   // Which call with this request_id it is: 1 for the first, and one more for
   // each repetition; 0 if that is not known. A first one is a request cheaper.
   uint32_t attempt = 0;
+};
 
+// What an upload takes beside its bytes and its target.
+struct UploadOptions : CallOptions, ObjectOptions {
   // Told how far the upload is: what the gateway says, and in between how many
   // bytes have been sent, a few times a second and never after the call has
   // returned. Called on threads of the call, one at a time; must not block.
   // Small objects, which go in one message, have no progress.
   std::function<void(const v1::UploadProgress&)> progress;
+};
+
+// What an UploadMany takes beside its objects.
+struct ManyOptions : CallOptions {
+  // Objects that may be without an answer at a time; the gateway holds the call
+  // up at 64.
+  int max_in_flight = 64;
 };
 
 }  // namespace lakefs::staging
