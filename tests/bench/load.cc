@@ -3,6 +3,7 @@
 //   bench-load ADDRESS bulk STREAMS BYTES_EACH
 //   bench-load ADDRESS stream CALLERS SIZE SECONDS
 //   bench-load ADDRESS unary CALLERS SIZE SECONDS
+//   bench-load ADDRESS many IN_FLIGHT SIZE SECONDS
 //   bench-load ADDRESS address CALLERS SECONDS
 //   bench-load ADDRESS empty CALLERS SECONDS
 #include <grpcpp/create_channel.h>
@@ -19,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "tests/bench/many_load.h"
 #include "tests/bench/repeat.h"
 
 namespace {
@@ -167,6 +169,13 @@ int main(int argc, char** argv) {
   }
   if (argc < 6) return 2;
   const std::string data(static_cast<size_t>(std::atoll(argv[4])), 'x');
+  if (mode == "many") {
+    pb::UploadHeader header;
+    Fill(header);
+    lakefs::gateway::bench::UploadMany(*Caller(address).stub, header, data,
+                                       callers, std::atof(argv[5]));
+    return 0;
+  }
   const uint32_t crc = Crc32c(data);
   const auto size = static_cast<int64_t>(data.size());
   Repeat<Caller>(address, callers, std::atof(argv[5]), [&](Caller& caller) {
