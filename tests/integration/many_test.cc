@@ -230,11 +230,11 @@ TEST(ManyTest, ARequestIdIsOneUploadByWhateverCallItComes) {
 }
 
 TEST(ManyTest, ACancellationIsOneOfEachObject) {
-  Stage stage({});
+  Stage stage({}, {"--unary-timeout=1h"});  // nothing else ends them
   // The first two are held up before their bytes are in the store.
-  stage.Stall("storePut", seconds(60));
-  stage.Stall("storePut", seconds(60));
-  ManyCall call(*stage.stub);
+  stage.Stall("storePut", seconds(300));
+  stage.Stall("storePut", seconds(300));
+  ManyCall call(*stage.stub, seconds(300));
   for (const uint64_t id : {0U, 1U}) {
     pb::UploadHeader header = HeaderFor(PathOf(id));
     header.set_request_id(absl::StrCat("cancelled-", id));
