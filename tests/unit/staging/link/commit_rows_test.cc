@@ -147,6 +147,28 @@ TEST_F(CommitRowsTest, WhatTheCommitDropsIsPutAnewUnderTheCondition) {
                           "put anew", "link B if-absent"));
 }
 
+// The commit that was in doubt has dropped A, and is over: B is as any create
+// whose answer was lost.
+TEST_F(CommitRowsTest, WhatIsPutAnewIsInNoDoubtForTheCommitBefore) {
+  Link(Precondition());
+  stands_ = At("A");
+  bool put = false;
+  hook_ = [&](const std::string& line) {
+    if (line == "link B if-absent") {
+      put = true;
+      stands_ = At("B");
+    } else if (line == "stat@" && !put) {
+      stands_.reset();
+    }
+  };
+  Link(Lost());
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  ASSERT_TRUE(report.object);
+  EXPECT_EQ(report.object->physical_address, "B");
+  EXPECT_LT(clock_.Elapsed(), seconds(3));
+}
+
 TEST_F(CommitRowsTest, WhatWasCommittedAndReplacedBetweenTwoLooksIsProven) {
   Link(Precondition());
   stands_ = At("A");
@@ -296,6 +318,21 @@ TEST_F(CommitRowsTest, WhatCannotBeAskedIsUnknown) {
   lakefs_.committed.push_back(MakeError(absl::StatusCode::kPermissionDenied,
                                         "no", Reason::kPermissionDenied));
   EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat", "stat@"));
+}
+
+TEST_F(CommitRowsTest, WhatCannotBeLookedAtAgainIsUnknown) {
+  Link(Precondition());
+  stands_ = At("A");
+  int looks = 0;
+  hook_ = [&](const std::string& line) {
+    if (line == "stat" && ++looks == 2) {
+      lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied,
+                                        "no", Reason::kPermissionDenied));
+    }
+  };
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("put anew")));
 }
 
 TEST_F(CommitRowsTest, ACallThatEndsMeanwhileIsFoundOutBeyondIt) {
