@@ -546,11 +546,11 @@ TEST(RewindTest, AConflictEndsTheCallIfTheBytesAreGone) {
 
 TEST(RewindTest, URLsThatDieTogetherAskForTheBytesAgain) {
   Stage stage({.dialect = Dialect::kV1_21,
-               .presign_lifetime = std::chrono::seconds(2)});
+               .presign_lifetime = std::chrono::seconds(6)});
   Fault slow;
   slow.operation = "storePutPart";
   slow.kind = Fault::Kind::kSlow;
-  slow.delay = std::chrono::milliseconds(2500);
+  slow.delay = std::chrono::milliseconds(6500);
   slow.times = 8;  // as many as go at once; the last two come too late
   stage.emulator.AddFault(slow);
   const std::string data = Bytes(80 * kMiB);
@@ -579,12 +579,12 @@ TEST(SasTest, OurClockMayBeWrong) {
   }
 }
 
-// A SAS that ends while the third block is on its way.
-void EndTheSasInTheMiddle(Stage& stage) {
+// A SAS of `life` that ends while the third block is on its way.
+void EndTheSasInTheMiddle(Stage& stage, std::chrono::seconds life) {
   Fault slow;
   slow.operation = "storePutPart";
   slow.kind = Fault::Kind::kSlow;
-  slow.delay = std::chrono::milliseconds(2500);
+  slow.delay = life + std::chrono::milliseconds(500);
   slow.skip = 2;
   slow.times = 1;
   stage.emulator.AddFault(slow);
@@ -595,7 +595,7 @@ TEST(SasTest, ItsEndInTheMiddleIsAClearErrorIfTheBytesAreGone) {
     Stage stage({.store = StoreKind::kAzure,
                  .now = ClockAhead(std::chrono::minutes(ahead)),
                  .presign_lifetime = std::chrono::seconds(2)});
-    EndTheSasInTheMiddle(stage);
+    EndTheSasInTheMiddle(stage, std::chrono::seconds(2));
     const CallEnd end = stage.Put("o", Bytes(80 * kMiB));
     EXPECT_EQ(end.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
     EXPECT_EQ(end.reason, "LINK_ADDRESS_EXPIRED");
@@ -608,8 +608,8 @@ TEST(SasTest, ItsEndInTheMiddleIsAClearErrorIfTheBytesAreGone) {
 TEST(SasTest, AfterItsEndInTheMiddleTheBytesAreAskedForAgain) {
   Stage stage({.store = StoreKind::kAzure,
                .now = ClockAhead(std::chrono::minutes(20)),
-               .presign_lifetime = std::chrono::seconds(2)});
-  EndTheSasInTheMiddle(stage);
+               .presign_lifetime = std::chrono::seconds(6)});
+  EndTheSasInTheMiddle(stage, std::chrono::seconds(6));
   const std::string data = Bytes(80 * kMiB);
   pb::UploadHeader header = HeaderFor("o");
   header.set_can_rewind(true);
