@@ -54,9 +54,9 @@ constexpr std::chrono::milliseconds kFindOutReserve{5'500};
 // For statuses that are still on their way to callers.
 constexpr std::chrono::milliseconds kLastWrites{500};
 
-// Of them, users that are told apart have one each. A user more is refused: a
-// pod has a handful.
-constexpr size_t kMaxServers = 64;
+// Users that are told apart, each by a server of its own. One more is refused:
+// a pod has a handful.
+constexpr int64_t kMaxPeers = 64;
 
 bool IsLoopback(absl::string_view address) {
   return absl::StartsWith(address, "127.") ||
@@ -75,7 +75,7 @@ absl::Status CheckAddress(const std::string& address,
   if (absl::ConsumePrefix(&path, kUnixPrefix)) {
     return PrepareSocket(std::string(path));
   }
-  if (options.tls != nullptr || IsLoopback(address) ||
+  if (IsLoopback(address) || options.tls != nullptr ||
       options.allow_plaintext) {
     return absl::OkStatus();
   }
@@ -184,7 +184,7 @@ absl::Status Server::ListenOn(const std::string& address) {
 void Server::Accept(From from, std::vector<int> fds) {
   {
     absl::MutexLock lock(&mu_);
-    if (from != From::kSocket || !options_.identify_peers) ServedFor({from});
+    if (!TellsUsersApart(from)) ServedFor({from});
   }
   listeners_.push_back(std::make_unique<Listener>(
       std::move(fds), [this, from](int fd) { Take(fd, from); }));
@@ -194,13 +194,7 @@ void Server::Take(int fd, From from) {
   absl::MutexLock lock(&mu_);
   const Served* served = nullptr;
   if (!stopped_ && connections_.TryAdd(fd)) {
-    Callers callers{from};
-    if (from == From::kSocket && options_.identify_peers) {
-      callers.peer = PeerOf(fd);
-      if (callers.peer.has_value()) served = ServedFor(callers);
-    } else {
-      served = ServedFor(callers);
-    }
+    served = ServedAt(fd, from);
   }
   if (served == nullptr) {
     metrics_.ConnectionRefused();
@@ -212,10 +206,23 @@ void Server::Take(int fd, From from) {
   served->acceptor->HandleNewConnection(&connection);
 }
 
+bool Server::TellsUsersApart(From from) const {
+  return from == From::kSocket && options_.identify_peers;
+}
+
+const Server::Served* Server::ServedAt(int fd, From from) {
+  if (!TellsUsersApart(from)) return ServedFor({from});
+  const auto peer = PeerOf(fd);
+  return peer ? ServedFor({from, peer}) : nullptr;
+}
+
 const Server::Served* Server::ServedFor(const Callers& callers) {
   const auto found = servers_.find(callers);
   if (found != servers_.end()) return &found->second;
-  if (servers_.size() >= kMaxServers) return nullptr;
+  const auto peers = std::count_if(
+      servers_.begin(), servers_.end(),
+      [](const auto& server) { return server.first.peer.has_value(); });
+  if (callers.peer && peers >= kMaxPeers) return nullptr;
   return &servers_.emplace(callers, Build(callers)).first->second;
 }
 

@@ -104,7 +104,11 @@ class Server {
   void Accept(From from, std::vector<int> fds);
   // Hands a connection to the server that is for it, or closes it.
   void Take(int fd, From from);
-  // Null if there are too many.
+  bool TellsUsersApart(From from) const;
+  // The server for who has connected there; null if nobody knows who that is,
+  // or there are too many.
+  const Served* ServedAt(int fd, From from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Null if its user is one too many.
   const Served* ServedFor(const Callers& callers)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<grpc::Server*> All() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
