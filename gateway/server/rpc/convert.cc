@@ -90,15 +90,13 @@ StagingMetadata FromProto(const pb::StagingMetadata& metadata) {
 }
 
 Chunk FromProto(pb::UploadChunk&& chunk) {
-  Chunk out{.write_offset = chunk.write_offset(),
-            .data = std::move(*chunk.mutable_data())};
-  if (chunk.has_crc32c()) out.crc32c = chunk.crc32c();
-  return out;
+  return {.write_offset = chunk.write_offset(),
+          .data = std::move(*chunk.mutable_data()),
+          .crc32c = Crc32cOf(chunk)};
 }
 
 Finish FromProto(const pb::UploadFinish& finish) {
-  Finish out{.size_bytes = finish.size_bytes()};
-  if (finish.has_crc32c()) out.crc32c = finish.crc32c();
+  Finish out{.size_bytes = finish.size_bytes(), .crc32c = Crc32cOf(finish)};
   if (finish.has_sha256()) out.sha256 = finish.sha256();
   if (finish.has_md5()) out.md5 = finish.md5();
   return out;

@@ -1,6 +1,9 @@
 // The service's messages, to and from the values of the core.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "gateway/staging/intake/body_source.h"
 #include "gateway/staging/link/outcome.h"
 #include "gateway/staging/upload_progress.h"
@@ -17,6 +20,13 @@ StagingMetadata FromProto(const pb::StagingMetadata& metadata);
 // Moves the bytes out of the message.
 Chunk FromProto(pb::UploadChunk&& chunk);
 Finish FromProto(const pb::UploadFinish& finish);
+
+// The checksum that comes with a message of bytes, if one does.
+template <typename Message>
+std::optional<uint32_t> Crc32cOf(const Message& message) {
+  if (!message.has_crc32c()) return std::nullopt;
+  return message.crc32c();
+}
 
 pb::StagingLocation ToProto(const StagingLocation& location);
 pb::ObjectStats ToProto(const ObjectStats& stats);

@@ -166,9 +166,7 @@ grpc::ServerUnaryReactor* StagingService::UploadObject(
     }
     call.IsAbout(upload.request_id);
     call.Received(size);
-    std::optional<uint32_t> crc32c;
-    if (request->has_crc32c()) crc32c = request->crc32c();
-    MessageSource source(static_cast<int64_t>(size), crc32c,
+    MessageSource source(static_cast<int64_t>(size), Crc32cOf(*request),
                          [request] { return request->data(); });
     UploadProgress progress;
     absl::InsecureBitGen random;

@@ -70,7 +70,6 @@ void UploadManyReactor::OnReadDone(bool ok) {
     }
     begins_ = true;
     ++at_work_;
-    ++unanswered_;
   }
   Take();
 }
@@ -129,10 +128,8 @@ UploadManyReactor::Response UploadManyReactor::Upload() {
 
   UploadReport report{.link = NotCommitted(status)};
   if (status.ok()) {
-    std::optional<uint32_t> crc32c;
-    if (message.has_crc32c()) crc32c = message.crc32c();
     MessageSource source(
-        static_cast<int64_t>(bytes), crc32c,
+        static_cast<int64_t>(bytes), Crc32cOf(message),
         [&message] { return std::move(*message.mutable_data()); },
         std::move(memory));
     UploadProgress progress;
@@ -168,11 +165,7 @@ void UploadManyReactor::Answer(Response response) {
 void UploadManyReactor::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mu_);
   writing_ = false;
-  --unanswered_;
-  if (!ok) {  // the caller is gone
-    unanswered_ -= static_cast<int>(answers_.size());
-    answers_.clear();
-  }
+  if (!ok) answers_.clear();  // the caller is gone
   ReadOn();
   GoOn();
 }
@@ -194,7 +187,8 @@ void UploadManyReactor::Stop(const absl::Status& status) {
 }
 
 void UploadManyReactor::ReadOn() {
-  if (stopped_ || reading_ || begins_ || unanswered_ >= kMostUnanswered) return;
+  if (stopped_ || reading_ || begins_ || Unanswered() >= kMostUnanswered)
+    return;
   reading_ = true;
   StartRead(&message_);
 }

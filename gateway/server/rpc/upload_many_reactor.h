@@ -72,6 +72,10 @@ class UploadManyReactor final : public grpc::ServerBidiReactor<
   void ReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void GoOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetGo();
+  // Objects that were read, and whose answer has not been sent.
+  int Unanswered() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return at_work_ + static_cast<int>(answers_.size()) + (writing_ ? 1 : 0);
+  }
 
   const std::unique_ptr<Call> call_;
   const UploadManyDependencies deps_;
@@ -82,8 +86,7 @@ class UploadManyReactor final : public grpc::ServerBidiReactor<
   absl::Mutex mu_;
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool begins_ ABSL_GUARDED_BY(mu_) = false;  // message_ waits to begin
-  int at_work_ ABSL_GUARDED_BY(mu_) = 0;      // objects that were read
-  int unanswered_ ABSL_GUARDED_BY(mu_) = 0;   // the same, and answers not sent
+  int at_work_ ABSL_GUARDED_BY(mu_) = 0;      // objects without an answer
   std::set<uint64_t> ids_ ABSL_GUARDED_BY(mu_);
   std::deque<Response> answers_ ABSL_GUARDED_BY(mu_);
   Response response_ ABSL_GUARDED_BY(mu_);  // being written
