@@ -276,18 +276,22 @@ class SharedLine final : public PartTarget {
     absl::MutexLock lock(&mu_);
     ++now_;
     if (number > 1 && number <= 9) {
-      AwaitBeside(most_at_first, 8, absl::Seconds(5));
+      AwaitBeside(most_at_first, 8, absl::Seconds(60));
     } else if (number > 9 && number <= kFull) {
-      // Another would come at once, if one was to come.
+      // While it is found out, what shares the line has to be seen to share
+      // it, however late its thread is; afterwards nobody is to come.
+      const bool settled = number > kSettled;
       const auto shared = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
         return now_ > 1;
       };
-      mu_.AwaitWithTimeout(absl::Condition(&shared), absl::Milliseconds(20));
-      if (number > kSettled) most_when_full = std::max(most_when_full, now_);
+      mu_.AwaitWithTimeout(absl::Condition(&shared),
+                           absl::Milliseconds(settled ? 20 : 300));
+      if (settled) most_when_full = std::max(most_when_full, now_);
     } else if (number > kFull + 10) {
-      AwaitBeside(most_when_free, 4, absl::Seconds(5));
+      AwaitBeside(most_when_free, 4, absl::Seconds(60));
     }
-    if (number <= kFull) clock_.Advance(seconds(20));
+    // The first may end late, beside others, and is to say nothing of the line.
+    if (number > 1 && number <= kFull) clock_.Advance(seconds(20));
     --now_;
     return StoredPart{.number = number, .etag = "e"};
   }
