@@ -144,6 +144,20 @@ TEST(DialectTest, AnMtimeIsRefusedWhereALinkWouldDropIt) {
   EXPECT_FALSE(takes("dev", false));
 }
 
+// Up to v0.66 PostgreSQL sees to it that one of many creates the object; what
+// came then overwrites, until If-None-Match came.
+TEST(DialectTest, ACreateThroughLakefsIsBelievedWhereItIsExact) {
+  const auto creates = [](const char* version) {
+    return DialectOf({.version = version}).conditional_upload;
+  };
+  for (const char* exact : {"0.48.0", "0.66.0", "1.12.0", "1.84.0", "dev"}) {
+    EXPECT_TRUE(creates(exact)) << exact;
+  }
+  for (const char* overwrites : {"0.67.0", "0.101.0", "1.0.0", "1.11.0"}) {
+    EXPECT_FALSE(creates(overwrites)) << overwrites;
+  }
+}
+
 TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
   EXPECT_TRUE(IsSignedAddress(kSigned));
   EXPECT_FALSE(IsSignedAddress(kUnsigned));

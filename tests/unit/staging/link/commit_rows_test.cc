@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Not;
 
 ObjectStats At(const std::string& address) {
@@ -130,6 +131,18 @@ TEST_F(CommitRowsTest, TheCommitIsWaitedForAtGrowingIntervals) {
                                  milliseconds(60), milliseconds(140)));
 }
 
+TEST_F(CommitRowsTest, TheCommitIsAskedForEverySecondHoweverLongItTakes) {
+  std::vector<Duration> looks;
+  hook_ = [&](const std::string& line) {
+    if (line == "stat@") looks.push_back(clock_.Elapsed());
+  };
+  StaysInDoubt();
+  ASSERT_GT(looks.size(), 10U);
+  for (size_t i = 1; i < looks.size(); ++i) {
+    EXPECT_LE(looks[i] - looks[i - 1], seconds(1)) << i;
+  }
+}
+
 TEST_F(CommitRowsTest, WhatTheCommitDropsIsPutAnewUnderTheCondition) {
   Link(Precondition());
   stands_ = At("A");
@@ -211,6 +224,19 @@ TEST_F(CommitRowsTest, ACommitThatIsNotOverInTenSecondsLeavesItUnknown) {
   EXPECT_EQ(report.outcome, Outcome::kUnknown);
   EXPECT_GE(clock_.Elapsed(), seconds(10));
   EXPECT_LE(clock_.Elapsed(), seconds(11));
+}
+
+// Where lakeFS wanted the object before is of no use while it may stand there.
+TEST_F(CommitRowsTest, ACommitThatIsNotOverIsWhatTheErrorNames) {
+  Link({.stats = MakeError(absl::StatusCode::kAborted, "scripted",
+                           Reason::kLinkConflict),
+        .try_here = StagingLocation{.physical_address = "C"}});
+  Link(Precondition());
+  stands_ = At("B");
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kOutcomeUnknown));
+  EXPECT_THAT(std::string(report.status.message()), HasSubstr("not over yet"));
+  EXPECT_FALSE(report.try_here);
 }
 
 TEST_F(CommitRowsTest, AsLongAsItIsInDoubtARepetitionAndItsOutcomeAgree) {
