@@ -56,8 +56,11 @@ sigset_t BlockSignals() {
 // Folders that were given have to be there, and to be writable, from the start:
 // else the first large upload would be the one to find out.
 absl::Status CheckFolders(const Settings& settings) {
-  const std::pair<const char*, const std::string&> folders[] = {
+  std::vector<std::pair<const char*, std::string>> folders = {
       {"spool-dir", settings.spool_dir}, {"local-store", settings.local_mount}};
+  for (const auto& [id, store] : settings.stores) {
+    folders.emplace_back("local-store", store.local_mount);
+  }
   for (const auto& [setting, folder] : folders) {
     if (folder.empty()) continue;
     const int fd = open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -92,18 +95,30 @@ void CheckDescriptors(const Settings& settings) {
 
 // Says early that lakeFS does not answer; it may come up later, so the gateway
 // serves all the same.
-void TryLakefs(Clock& clock, ServerInfo& server_info) {
+void TryLakefs(const Settings& settings, Clock& clock,
+               ServerInfo& server_info) {
   const CallContext context(clock, clock.Now() + std::chrono::seconds(2),
                             "start");
   absl::InsecureBitGen random;
-  const auto config = server_info.Get(context, random);
-  if (config.ok()) {
-    Log(LogLevel::kInfo, "lakefs",
-        {{"version", config->version},
-         {"blockstore_type", config->blockstore_type}});
-  } else {
+  const auto configs = server_info.GetAll(context, random);
+  if (!configs.ok()) {
     Log(LogLevel::kWarning, "lakefs does not answer",
-        {{"message", std::string(config.status().message())}});
+        {{"message", std::string(configs.status().message())}});
+    return;
+  }
+  std::set<std::string> ids;
+  for (const ServerConfig& store : configs->Stores()) {
+    ids.insert(store.blockstore_id);
+    Log(LogLevel::kInfo, "lakefs",
+        {{"version", store.version},
+         {"blockstore_id", store.blockstore_id},
+         {"blockstore_type", store.blockstore_type}});
+  }
+  for (const auto& [id, store] : settings.stores) {
+    if (ids.contains(id)) continue;
+    Log(LogLevel::kWarning, "lakefs has no such store",
+        {{"blockstore_id", id},
+         {"message", "the list stores of the --config file names it"}});
   }
 }
 
@@ -168,7 +183,8 @@ int Run(const Settings& settings) {
     std::cout << "admin on " << serving.admin->address() << std::endl;
   }
   if (settings.auth != AuthMode::kPassThrough) {
-    engine.background.TryRun([&] { TryLakefs(clock, engine.server_info); });
+    engine.background.TryRun(
+        [&] { TryLakefs(settings, clock, engine.server_info); });
   }
   const int received = AwaitEnd(
       signals, clock, {upstream.client->identity.get(), serving.identity.get()},

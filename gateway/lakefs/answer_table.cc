@@ -56,7 +56,7 @@ constexpr AnswerRow kTable[] = {
 
     {500, 500, kLakefs, "invalid API endpoint", kUnimplemented,
      Reason::kUpstreamUnimplemented},
-    {500, 500, kLakefs, "presigned URL: operation not", kUnimplemented,
+    {500, 500, kLakefs, "operation not supported", kUnimplemented,
      Reason::kUpstreamUnimplemented},
     {500, 500, kLakefs, "predicate failed", kUnavailable,
      Reason::kBranchLocked},

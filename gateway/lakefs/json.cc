@@ -61,6 +61,9 @@ ServerConfig StorageConfig(const json& storage) {
   std::optional<std::string> type;
   Get(storage, "blockstore_type", type);
   config.blockstore_type = type.value_or("");
+  std::optional<std::string> id;
+  Get(storage, "blockstore_id", id);
+  config.blockstore_id = id.value_or("");
   config.pre_sign_support = GetBool(storage, "pre_sign_support");
   config.pre_sign_multipart_upload =
       GetBool(storage, "pre_sign_multipart_upload");
@@ -149,17 +152,29 @@ std::optional<std::string> ParsePresignedUrl(absl::string_view text) {
   return url;
 }
 
-std::optional<ServerConfig> ParseConfig(absl::string_view text) {
+std::optional<ServerConfigs> ParseConfig(absl::string_view text) {
   const json body = Parse(text);
   if (!body.is_object()) return std::nullopt;
+  const json* version = Find(body, "version_config");
+  const json* list = Find(body, "storage_config_list");
+  const auto of_store = [&](const json& storage) {
+    ServerConfig config = StorageConfig(storage);
+    if (version != nullptr) config.version = Version(*version);
+    config.has_storage_list = list != nullptr;
+    return config;
+  };
+  ServerConfigs configs;
   const json* storage = Find(body, "storage_config");
-  if (storage == nullptr || !storage->is_object()) return std::nullopt;
-  ServerConfig config = StorageConfig(*storage);
-  if (const json* version = Find(body, "version_config")) {
-    config.version = Version(*version);
+  if (storage != nullptr && storage->is_object()) {
+    configs.usual = of_store(*storage);
   }
-  config.has_storage_list = Find(body, "storage_config_list") != nullptr;
-  return config;
+  if (list != nullptr && list->is_array()) {
+    for (const json& storage : *list) {
+      if (storage.is_object()) configs.listed.push_back(of_store(storage));
+    }
+  }
+  if (!configs.usual && configs.listed.empty()) return std::nullopt;
+  return configs;
 }
 
 std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
@@ -171,19 +186,17 @@ std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
   return config;
 }
 
-std::optional<std::string> ParseStorageNamespace(absl::string_view text) {
+std::optional<Repository> ParseRepository(absl::string_view text) {
   const json body = Parse(text);
   std::optional<std::string> name;
-  if (!body.is_object() || !Get(body, "storage_namespace", name)) {
+  if (!body.is_object() || !Get(body, "storage_namespace", name) || !name) {
     return std::nullopt;
   }
-  return name;
-}
-
-std::optional<bool> ParseReadOnly(absl::string_view text) {
-  const json body = Parse(text);
-  if (!body.is_object()) return std::nullopt;
-  return GetBool(body, "read_only").value_or(false);
+  std::optional<std::string> storage_id;
+  Get(body, "storage_id", storage_id);
+  return Repository{.storage_namespace = *std::move(name),
+                    .storage_id = storage_id.value_or(""),
+                    .read_only = GetBool(body, "read_only").value_or(false)};
 }
 
 std::optional<LoginAnswer> ParseLogin(absl::string_view text) {

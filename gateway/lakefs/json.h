@@ -22,17 +22,13 @@ std::optional<MultipartUpload> ParseMultipartUpload(absl::string_view text);
 std::optional<std::string> ParsePresignedUrl(absl::string_view text);
 
 // From the replies of getConfig.
-std::optional<ServerConfig> ParseConfig(absl::string_view text);
+std::optional<ServerConfigs> ParseConfig(absl::string_view text);
 // From the replies of getStorageConfig and getLakeFSVersion, for servers
 // without getConfig.
 std::optional<ServerConfig> ParseStorageConfig(absl::string_view storage,
                                                absl::string_view version);
 
-// `storage_namespace` of a Repository.
-std::optional<std::string> ParseStorageNamespace(absl::string_view text);
-
-// `read_only` of a Repository; false where it lacks.
-std::optional<bool> ParseReadOnly(absl::string_view text);
+std::optional<Repository> ParseRepository(absl::string_view text);
 
 // What login answers.
 struct LoginAnswer {

@@ -39,7 +39,8 @@ class LakefsApi {
  public:
   virtual ~LakefsApi() = default;
 
-  virtual absl::StatusOr<ServerConfig> GetConfig(
+  // At least one store is told of.
+  virtual absl::StatusOr<ServerConfigs> GetConfig(
       const CallContext& context) = 0;
 
   // OK if the server says that it is well. Asked without credentials.
@@ -50,14 +51,8 @@ class LakefsApi {
                                  absl::string_view repository,
                                  absl::string_view branch) = 0;
 
-  // The repository's storage namespace, such as "s3://bucket/prefix".
-  virtual absl::StatusOr<std::string> GetStorageNamespace(
+  virtual absl::StatusOr<Repository> GetRepository(
       const CallContext& context, absl::string_view repository) = 0;
-
-  // Whether the repository is read-only, so that lakeFS refuses every write to
-  // it that is not forced; false where the release knows no such thing.
-  virtual absl::StatusOr<bool> IsReadOnly(const CallContext& context,
-                                          absl::string_view repository) = 0;
 
   virtual absl::StatusOr<StagingLocation> GetPhysicalAddress(
       const CallContext& context, const ObjectPath& object, bool presign) = 0;

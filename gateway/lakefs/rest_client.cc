@@ -107,7 +107,7 @@ RestClient::RestClient(const RestClientOptions& options, HttpClient& http,
                        Credentials& credentials)
     : base_(ApiBase(options.endpoint)),
       timeout_(options.timeout),
-      local_root_(options.local_root),
+      local_roots_(options.local_roots),
       http_(http),
       credentials_(credentials) {}
 
@@ -151,7 +151,8 @@ absl::StatusOr<HttpResponse> RestClient::SendOk(const CallContext& context,
   return response;
 }
 
-absl::StatusOr<ServerConfig> RestClient::GetConfig(const CallContext& context) {
+absl::StatusOr<ServerConfigs> RestClient::GetConfig(
+    const CallContext& context) {
   const auto config =
       SendOk(context, Request("getConfig", HttpMethod::kGet, "/config"));
   if (config.ok()) {
@@ -170,7 +171,7 @@ absl::StatusOr<ServerConfig> RestClient::GetConfig(const CallContext& context) {
              Request("getLakeFSVersion", HttpMethod::kGet, "/config/version"));
   if (!version.ok()) return version.status();
   if (auto parsed = ParseStorageConfig(storage->body, version->body)) {
-    return *std::move(parsed);
+    return ServerConfigs{.usual = *std::move(parsed)};
   }
   return UnreadableAnswer("getStorageConfig", *storage);
 }
@@ -191,24 +192,13 @@ absl::Status RestClient::GetBranch(const CallContext& context,
       .status();
 }
 
-absl::StatusOr<std::string> RestClient::GetStorageNamespace(
+absl::StatusOr<Repository> RestClient::GetRepository(
     const CallContext& context, absl::string_view repository) {
   const auto response = SendOk(
       context,
       Request("getRepository", HttpMethod::kGet, RepositoryPath(repository)));
   if (!response.ok()) return response.status();
-  if (auto name = ParseStorageNamespace(response->body))
-    return *std::move(name);
-  return UnreadableAnswer("getRepository", *response);
-}
-
-absl::StatusOr<bool> RestClient::IsReadOnly(const CallContext& context,
-                                            absl::string_view repository) {
-  const auto response = SendOk(
-      context,
-      Request("getRepository", HttpMethod::kGet, RepositoryPath(repository)));
-  if (!response.ok()) return response.status();
-  if (const auto read_only = ParseReadOnly(response->body)) return *read_only;
+  if (auto found = ParseRepository(response->body)) return *std::move(found);
   return UnreadableAnswer("getRepository", *response);
 }
 
@@ -281,8 +271,9 @@ absl::StatusOr<std::optional<ObjectStats>> RestClient::Stat(
   if (SaysAbsent(*response)) return std::nullopt;
   if (!response->Succeeded()) return AnswerToStatus("statObject", *response);
   if (auto stats = ParseObjectStats(response->body)) {
-    stats->physical_address =
-        WithRootOnce(stats->physical_address, local_root_);
+    for (const std::string& root : local_roots_) {
+      stats->physical_address = WithRootOnce(stats->physical_address, root);
+    }
     stats->shown_at = DateOf(*response);
     return stats;
   }

@@ -17,9 +17,9 @@ struct RestClientOptions {
   // up for seconds.
   std::chrono::milliseconds timeout{30'000};
 
-  // The folder of a local store as lakeFS names it, or empty if it is not
-  // known: see WithRootOnce.
-  std::string local_root;
+  // The folders of local stores as lakeFS names them, where they are known: see
+  // WithRootOnce.
+  std::vector<std::string> local_roots;
 };
 
 // The base of lakeFS's API at an endpoint, ending in "/api/v1".
@@ -34,15 +34,13 @@ class RestClient final : public LakefsApi {
   // The base of the API, ending in "/api/v1"; no secret.
   const std::string& base_url() const { return base_; }
 
-  absl::StatusOr<ServerConfig> GetConfig(const CallContext& context) override;
+  absl::StatusOr<ServerConfigs> GetConfig(const CallContext& context) override;
   absl::Status HealthCheck(const CallContext& context) override;
   absl::Status GetBranch(const CallContext& context,
                          absl::string_view repository,
                          absl::string_view branch) override;
-  absl::StatusOr<std::string> GetStorageNamespace(
+  absl::StatusOr<Repository> GetRepository(
       const CallContext& context, absl::string_view repository) override;
-  absl::StatusOr<bool> IsReadOnly(const CallContext& context,
-                                  absl::string_view repository) override;
   absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext& context,
                                                      const ObjectPath& object,
                                                      bool presign) override;
@@ -93,7 +91,7 @@ class RestClient final : public LakefsApi {
 
   const std::string base_;
   const std::chrono::milliseconds timeout_;
-  const std::string local_root_;
+  const std::vector<std::string> local_roots_;
   HttpClient& http_;
   Credentials& credentials_;
 };

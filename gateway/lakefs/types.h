@@ -96,13 +96,39 @@ struct UploadOptions {
 };
 
 // What a server tells of itself (getConfig, or getStorageConfig and
-// getLakeFSVersion before v0.111). What the reply lacks is unknown, not false.
+// getLakeFSVersion before v0.111) and of one of its stores. What the reply
+// lacks is unknown, not false.
 struct ServerConfig {
   std::string version;          // "1.84.0", "dev", or empty
   std::string blockstore_type;  // "s3", "azure", "gs", "local", …
   std::optional<bool> pre_sign_support;
   std::optional<bool> pre_sign_multipart_upload;
   bool has_storage_list = false;  // storage_config_list is there, from v1.49 on
+  std::string blockstore_id;      // empty where there is one store only
+
+  bool operator==(const ServerConfig&) const = default;
+};
+
+// The same of all its stores: of that of `storage_config`, if it has one, and
+// of those of `storage_config_list`, which from v1.49 on may be many. Each
+// repository is in one of them.
+struct ServerConfigs {
+  std::optional<ServerConfig> usual;
+  std::vector<ServerConfig> listed;
+
+  // Each once: the usual one is listed too where any is.
+  std::vector<ServerConfig> Stores() const {
+    return listed.empty() && usual ? std::vector{*usual} : listed;
+  }
+};
+
+// A repository, as far as an upload has to know.
+struct Repository {
+  std::string storage_namespace;  // such as "s3://bucket/prefix"
+  std::string storage_id;  // of its store; empty where there is one store only
+  // lakeFS refuses every write that is not forced; false where the release
+  // knows no such thing.
+  bool read_only = false;
 };
 
 }  // namespace lakefs::gateway

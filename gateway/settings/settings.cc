@@ -1,11 +1,6 @@
 #include "gateway/settings/settings.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
-#include <yaml-cpp/yaml.h>
-
-#include <cerrno>
-#include <optional>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
@@ -15,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "gateway/base/excerpt.h"
 #include "gateway/base/secret_file.h"
+#include "gateway/settings/config_file.h"
 #include "gateway/settings/settings_fields.h"
 
 namespace lakefs::gateway {
@@ -22,113 +18,6 @@ namespace lakefs::gateway {
 const char kVersion[] = LAKEFS_STAGING_VERSION;
 
 namespace {
-
-absl::Status Apply(const Field& field, const Values& values,
-                   absl::string_view source, Settings& settings) {
-  if (values.empty() || values.back().empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(source, " is empty"));
-  }
-  const std::string wrong = field.parse(values, settings);
-  if (wrong.empty()) return absl::OkStatus();
-  // A secret's value is never shown, nor a URL's that may hold one.
-  const bool shown =
-      field.from == From::kAnywhere && !absl::StrContains(values.back(), "@");
-  const std::string value =
-      shown ? absl::StrCat("=", Excerpt(values.back(), 128)) : "";
-  return absl::InvalidArgumentError(absl::StrCat(source, value, " ", wrong));
-}
-
-// What stands around a value in a file or the environment is seldom meant: a
-// Secret that was made of a file ends with the file's line end.
-std::string Trimmed(absl::string_view value) {
-  return std::string(absl::StripAsciiWhitespace(value));
-}
-
-absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
-  const auto text = ReadFile(path);
-  if (!text.ok()) return text.status();
-  try {
-    return YAML::Load(*text);
-  } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ":", error.mark.line + 1, " is not YAML: ", error.msg));
-  }
-}
-
-// A scalar or a list of scalars; nothing if it is neither.
-std::optional<Values> ValuesOf(const YAML::Node& node) {
-  Values values;
-  if (node.IsScalar()) return Values{Trimmed(node.Scalar())};
-  if (!node.IsSequence()) return std::nullopt;
-  for (const YAML::Node& item : node) {
-    if (!item.IsScalar()) return std::nullopt;
-    values.push_back(Trimmed(item.Scalar()));
-  }
-  return values;
-}
-
-// The file of --config: the names of the flags, at the top level.
-absl::Status ApplyConfigFile(const std::string& path, Settings& settings) {
-  const auto root = LoadYaml(path);
-  if (!root.ok()) return root.status();
-  if (root->IsNull()) return absl::OkStatus();  // all of it is commented out
-  if (!root->IsMap()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " is not a map of settings"));
-  }
-  for (const auto& entry : *root) {
-    const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "";
-    const std::string source = absl::StrCat(path, ": ", name);
-    const Field* field = FindField(name);
-    if (field == nullptr) {
-      // What is no name at all may be a secret in the wrong place.
-      const bool name_like =
-          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") ==
-          std::string::npos;
-      const int line = entry.first.Mark().line + 1;
-      return absl::InvalidArgumentError(
-          absl::StrCat(name_like ? source : absl::StrCat(path, ": line ", line),
-                       " is not a setting; see --help"));
-    }
-    const auto values = ValuesOf(entry.second);
-    if (!values) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(source, " is neither a value nor a list of values"));
-    }
-    if (field->from != From::kAnywhere) {
-      if (auto s = CheckSecretFile(path); !s.ok()) return s;
-    }
-    if (auto s = Apply(*field, *values, source, settings); !s.ok()) return s;
-  }
-  return absl::OkStatus();
-}
-
-// lakectl's own file, of which only the endpoint and the keys concern us.
-absl::Status ApplyLakectlYaml(const std::string& path, Settings& settings) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-    return absl::OkStatus();
-  }
-  const auto root = LoadYaml(path);
-  if (!root.ok()) return root.status();
-  const std::vector<std::tuple<const char*, const char*, const char*>> known = {
-      {"server", "endpoint_url", "lakefs-endpoint"},
-      {"credentials", "access_key_id", "access-key-id"},
-      {"credentials", "secret_access_key", "secret-access-key"}};
-  for (const auto& [section, key, name] : known) {
-    if (!root->IsMap() || !(*root)[section] || !(*root)[section].IsMap()) {
-      continue;
-    }
-    const YAML::Node node = (*root)[section][key];
-    if (!node || !node.IsScalar()) continue;
-    if (auto s = Apply(*FindField(name), {Trimmed(node.Scalar())},
-                       absl::StrCat(path, ": ", section, ".", key), settings);
-        !s.ok()) {
-      return s;
-    }
-  }
-  return absl::OkStatus();
-}
 
 absl::Status ApplyEnvironment(const Environment& environment,
                               Settings& settings) {
@@ -159,6 +48,15 @@ absl::Status CheckComplete(Settings& settings) {
     return absl::InvalidArgumentError(
         "s3-secret-access-key is missing: set AWS_SECRET_ACCESS_KEY beside "
         "AWS_ACCESS_KEY_ID, or neither");
+  }
+  for (const auto& [id, store] : settings.stores) {
+    if (store.s3_access_key_id.empty() == store.s3_secret_access_key.empty()) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("of the store ", Excerpt(id, 128),
+                     ", s3-access-key-id or s3-secret-access-key is missing: "
+                     "set both, or neither"));
   }
   const bool has_token =
       !settings.token.empty() || !settings.token_file.empty();
@@ -255,6 +153,15 @@ absl::Status NoFlags(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
+std::vector<std::string> LocalRoots(const Settings& settings) {
+  std::vector<std::string> roots;
+  if (!settings.local_store.empty()) roots.push_back(settings.local_store);
+  for (const auto& [id, store] : settings.stores) {
+    if (!store.local_store.empty()) roots.push_back(store.local_store);
+  }
+  return roots;
+}
+
 Environment ProcessEnvironment() {
   Environment environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -298,7 +205,11 @@ absl::StatusOr<CommandLine> ReadSettings(int argc, const char* const* argv,
   }
   absl::StrAppend(&footer,
                   "LAKECTL_SERVER_ENDPOINT_URL and ~/.lakectl.yaml are read as "
-                  "lakectl does.\n");
+                  "lakectl does.\n\n"
+                  "Of a lakeFS with several stores, the --config file may list "
+                  "as `stores` those\nthat do not go by the settings above: "
+                  "each with its `id`, which lakeFS calls\nblockstore_id, and "
+                  "what leads to it of s3-... and local-store.\n");
   app.footer(footer);
 
   if (auto s = CheckNoSecrets(argc, argv); !s.ok()) return s;

@@ -25,9 +25,21 @@ enum class AuthMode {
   kPassThrough,  // what each caller brings
 };
 
+// Ways of the gateway's own to a store of lakeFS.
+struct StoreSettings {
+  std::string s3_endpoint;
+  std::string s3_region = "us-east-1";
+  std::string s3_access_key_id;
+  std::string s3_secret_access_key;  // a secret
+  std::string s3_session_token;      // a secret
+  // The folder of a local store as lakeFS names it, and where it is here.
+  std::string local_store;
+  std::string local_mount;
+};
+
 // Every setting, with its default. The table in settings.cc gives each its
 // name, its help and its parser.
-struct Settings {
+struct Settings : StoreSettings {
   std::vector<std::string> listen{"127.0.0.1:8765"};
   std::string admin_listen = "127.0.0.1:8766";  // empty: none
   // Whether POST /quitquitquit ends the program. Off, since "from loopback" is
@@ -59,14 +71,9 @@ struct Settings {
   // Whether presigned URLs are used where lakeFS gives them out.
   bool presign = true;
   bool content_md5 = false;
-  std::string s3_endpoint;
-  std::string s3_region = "us-east-1";
-  std::string s3_access_key_id;
-  std::string s3_secret_access_key;  // a secret
-  std::string s3_session_token;      // a secret
-  // The folder of a local store as lakeFS names it, and where it is here.
-  std::string local_store;
-  std::string local_mount;
+  // Of a lakeFS with several stores: those that do not go by the settings
+  // above, by their blockstore_id.
+  std::map<std::string, StoreSettings> stores;
 
   // Of connections to lakeFS and to the object store.
   std::string ca_file;
@@ -90,6 +97,9 @@ struct Settings {
   std::chrono::milliseconds drain_timeout{25'000};
   LogLevel log_level = LogLevel::kInfo;
 };
+
+// The folders of local stores as lakeFS names them, of all stores.
+std::vector<std::string> LocalRoots(const Settings& settings);
 
 using Environment = std::map<std::string, std::string>;
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "gateway/base/excerpt.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -413,6 +414,29 @@ const Field* FindField(absl::string_view name) {
     if (field.name == name) return &field;
   }
   return nullptr;
+}
+
+bool LeadsToStore(const Field& field) {
+  return absl::StartsWith(field.name, "s3-") || field.name == "local-store";
+}
+
+absl::Status Apply(const Field& field, const Values& values,
+                   absl::string_view source, Settings& settings) {
+  if (values.empty() || values.back().empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(source, " is empty"));
+  }
+  const std::string wrong = field.parse(values, settings);
+  if (wrong.empty()) return absl::OkStatus();
+  // A secret's value is never shown, nor a URL's that may hold one.
+  const bool shown =
+      field.from == From::kAnywhere && !absl::StrContains(values.back(), "@");
+  const std::string value =
+      shown ? absl::StrCat("=", Excerpt(values.back(), 128)) : "";
+  return absl::InvalidArgumentError(absl::StrCat(source, value, " ", wrong));
+}
+
+std::string Trimmed(absl::string_view value) {
+  return std::string(absl::StripAsciiWhitespace(value));
 }
 
 std::string VariableOf(const Field& field) {

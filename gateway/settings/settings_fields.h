@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "gateway/settings/settings.h"
 
@@ -36,6 +37,18 @@ const std::vector<Field>& Fields();
 
 // The field of that name, or null.
 const Field* FindField(absl::string_view name);
+
+// Whether it may be set for each store of a lakeFS that has several.
+bool LeadsToStore(const Field& field);
+
+// Takes the values of `source`, such as a flag.
+// Errors: INVALID_ARGUMENT that names it, and its value if that is no secret.
+absl::Status Apply(const Field& field, const Values& values,
+                   absl::string_view source, Settings& settings);
+
+// Without what stands around a value in a file or the environment, which is
+// seldom meant: a Secret that was made of a file ends with the file's line end.
+std::string Trimmed(absl::string_view value);
 
 // Its variable: LAKEFS_STAGING_ and its name in capitals.
 std::string VariableOf(const Field& field);

@@ -61,27 +61,47 @@ StoreOptions StoreOf(const Settings& settings) {
   return {.content_md5 = settings.content_md5};
 }
 
-// The ways to a store that the gateway has of its own, if it was given them.
-std::unique_ptr<ObjectStore> DirectS3(const Settings& settings,
-                                      HttpClient& http) {
-  if (settings.s3_access_key_id.empty()) return nullptr;
-  return std::make_unique<DirectS3Store>(
-      http, DirectS3Options{
-                .endpoint = settings.s3_endpoint,
-                .keys = {.region = settings.s3_region,
-                         .access_key_id = settings.s3_access_key_id,
-                         .secret_access_key = settings.s3_secret_access_key,
-                         .session_token = settings.s3_session_token},
-                .store = StoreOf(settings)});
-}
-
-std::unique_ptr<ObjectStore> LocalFile(const Settings& settings) {
-  if (settings.local_store.empty()) return nullptr;
-  return std::make_unique<LocalStore>(LocalStoreOptions{
-      .lakefs_root = settings.local_store, .mount = settings.local_mount});
+OwnWays WaysOf(const OwnStores::Store& store) {
+  return {.direct_s3 = store.direct_s3.get(),
+          .local_file = store.local_file.get()};
 }
 
 }  // namespace
+
+OwnStores::Store::Store(const StoreSettings& settings,
+                        const StoreOptions& options, HttpClient& http) {
+  if (!settings.s3_access_key_id.empty()) {
+    direct_s3 = std::make_unique<DirectS3Store>(
+        http, DirectS3Options{
+                  .endpoint = settings.s3_endpoint,
+                  .keys = {.region = settings.s3_region,
+                           .access_key_id = settings.s3_access_key_id,
+                           .secret_access_key = settings.s3_secret_access_key,
+                           .session_token = settings.s3_session_token},
+                  .store = options});
+  }
+  if (!settings.local_store.empty()) {
+    local_file = std::make_unique<LocalStore>(LocalStoreOptions{
+        .lakefs_root = settings.local_store, .mount = settings.local_mount});
+  }
+}
+
+OwnStores::OwnStores(const Settings& settings, HttpClient& http)
+    : usual(settings, StoreOf(settings), http) {
+  for (const auto& [id, store] : settings.stores) {
+    by_blockstore_id.emplace(
+        std::piecewise_construct, std::forward_as_tuple(id),
+        std::forward_as_tuple(store, StoreOf(settings), http));
+  }
+}
+
+OwnWaysByStore OwnStores::Ways() const {
+  OwnWaysByStore ways{.usual = WaysOf(usual)};
+  for (const auto& [id, store] : by_blockstore_id) {
+    ways.by_blockstore_id[id] = WaysOf(store);
+  }
+  return ways;
+}
 
 Upstream::Client::Client(const Settings& settings,
                          std::unique_ptr<TlsIdentity> own_identity,
@@ -96,11 +116,10 @@ Upstream::Upstream(const Settings& settings, const Clock& clock,
     : client(std::move(own_client)),
       credentials(std::move(own_credentials)),
       lakefs({.endpoint = settings.lakefs_endpoint,
-              .local_root = settings.local_store},
+              .local_roots = LocalRoots(settings)},
              client->http, *credentials),
       presigned_store(client->http, StoreOf(settings)),
-      direct_s3(DirectS3(settings, client->http)),
-      local_file(LocalFile(settings)),
+      own_stores(settings, client->http),
       lakefs_budget({}, clock),
       store_budget({}, clock) {
   for (RetryBudget* budget : {&lakefs_budget, &store_budget}) {

@@ -1,7 +1,9 @@
 // What the gateway speaks to.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "gateway/base/backoff.h"
@@ -12,8 +14,27 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/objectstore/presigned_store.h"
 #include "gateway/settings/settings.h"
+#include "gateway/staging/transfer/own_ways.h"
 
 namespace lakefs::gateway {
+
+// Ways of the gateway's own to the stores, as far as it was given them.
+struct OwnStores {
+  struct Store {
+    Store(const StoreSettings& settings, const StoreOptions& options,
+          HttpClient& http);
+
+    // Null if there are no settings for it.
+    std::unique_ptr<ObjectStore> direct_s3;
+    std::unique_ptr<ObjectStore> local_file;
+  };
+
+  OwnStores(const Settings& settings, HttpClient& http);
+  OwnWaysByStore Ways() const;
+
+  Store usual;
+  std::map<std::string, Store> by_blockstore_id;
+};
 
 // lakeFS, the stores behind it, and the ways there, as the settings have them.
 struct Upstream {
@@ -40,9 +61,7 @@ struct Upstream {
   const std::unique_ptr<Credentials> credentials;
   RestClient lakefs;
   PresignedStore presigned_store;
-  // Ways of the gateway's own; null if it was not given them.
-  const std::unique_ptr<ObjectStore> direct_s3;
-  const std::unique_ptr<ObjectStore> local_file;
+  OwnStores own_stores;
   RetryBudget lakefs_budget;
   RetryBudget store_budget;
 };

@@ -111,7 +111,9 @@ absl::StatusOr<ObjectStats> StagingClient::Upload(const ObjectPath& object,
 }
 
 absl::StatusOr<ServerConfig> StagingClient::Config() {
-  return rest_->GetConfig(Context());
+  const auto configs = rest_->GetConfig(Context());
+  if (!configs.ok()) return configs.status();
+  return configs->Stores().front();
 }
 
 absl::Status StagingClient::Branch(absl::string_view repository,
@@ -121,7 +123,9 @@ absl::Status StagingClient::Branch(absl::string_view repository,
 
 absl::StatusOr<std::string> StagingClient::Namespace(
     absl::string_view repository) {
-  return rest_->GetStorageNamespace(Context(), repository);
+  auto found = rest_->GetRepository(Context(), repository);
+  if (!found.ok()) return found.status();
+  return std::move(found->storage_namespace);
 }
 
 std::string StagingClient::Read(const ObjectPath& object) {

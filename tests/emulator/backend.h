@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -22,10 +24,19 @@ namespace lakefs::gateway::testing {
 
 // The state of one emulated lakeFS.
 struct Backend {
-  Backend(const EmulatorOptions& emulator_options, ObjectStore& object_store)
+  // One of its stores.
+  struct Store {
+    std::string id;
+    ObjectStore& objects;
+    bool presign;  // lakeFS may, if the store can
+  };
+
+  // `all_stores`: the usual one first.
+  Backend(const EmulatorOptions& emulator_options,
+          std::vector<Store> all_stores)
       : options(emulator_options),
         traits(TraitsOf(options.dialect)),
-        store(object_store),
+        stores(std::move(all_stores)),
         mint(traits, options.now),
         authenticator(options, traits, options.now) {}
 
@@ -35,27 +46,26 @@ struct Backend {
         .count();
   }
 
-  bool CanPresign() const {
-    return traits.has_presign && store.has_presign() && options.presign;
+  bool CanPresign(const Store& store) const {
+    return traits.has_presign && store.objects.has_presign() && store.presign;
   }
-  bool CanMultipart() const {
-    return traits.has_multipart && store.has_multipart() && options.presign;
+  bool CanMultipart(const Store& store) const {
+    return traits.has_multipart && store.objects.has_multipart() &&
+           store.presign;
   }
 
-  // A URL by which anybody may do `method` at this address for a while.
-  //
-  // Errors: UNIMPLEMENTED with lakeFS's words.
-  absl::StatusOr<std::string> Presign(absl::string_view method,
-                                      const std::string& address) {
-    if (store.has_presign() && !options.presign) {
-      return absl::UnimplementedError("operation not supported");
+  // That of the repository, or the usual one.
+  const Store& StoreOf(absl::string_view repository) const {
+    const auto found = catalog.Find(repository);
+    for (const Store& store : stores) {
+      if (found != nullptr && store.id == found->storage_id()) return store;
     }
-    return store.Presign(method, address);
+    return stores.front();
   }
 
   const EmulatorOptions options;  // `now` is never null here.
   const DialectTraits& traits;
-  ObjectStore& store;
+  const std::vector<Store> stores;
   Catalog catalog;
   AddressMint mint;
   Authenticator authenticator;
@@ -67,6 +77,28 @@ struct Call {
   const Route& route;
   HttpRequest& request;
   const Fault* fault;  // As in FaultyService::Effect.
+
+  // Of its repository.
+  ObjectStore& store() const {
+    return backend.StoreOf(route.repository).objects;
+  }
+  bool CanPresign() const {
+    return backend.CanPresign(backend.StoreOf(route.repository));
+  }
+  bool CanMultipart() const {
+    return backend.CanMultipart(backend.StoreOf(route.repository));
+  }
+
+  // A URL by which anybody may do `method` at this address for a while.
+  //
+  // Errors: UNIMPLEMENTED with lakeFS's words.
+  absl::StatusOr<std::string> Presign(absl::string_view method,
+                                      const std::string& address) const {
+    if (store().has_presign() && !CanPresign()) {
+      return absl::UnimplementedError("operation not supported");
+    }
+    return store().Presign(method, address);
+  }
 };
 
 }  // namespace lakefs::gateway::testing

@@ -23,9 +23,11 @@ EntryPtr EntryIn(const CommitNode& commit, const std::string& path) {
 }  // namespace
 
 Repository::Repository(std::string name, std::string storage_namespace,
-                       std::string default_branch, int64_t creation_date)
+                       std::string storage_id, std::string default_branch,
+                       int64_t creation_date)
     : name_(std::move(name)),
       storage_namespace_(std::move(storage_namespace)),
+      storage_id_(std::move(storage_id)),
       default_branch_(std::move(default_branch)),
       creation_date_(creation_date) {
   auto first = std::make_shared<CommitNode>();
@@ -125,6 +127,11 @@ bool Catalog::Add(std::shared_ptr<Repository> repository) {
   absl::MutexLock lock(&mu_);
   std::string name = repository->name();
   return repositories_.emplace(std::move(name), std::move(repository)).second;
+}
+
+void Catalog::Remove(absl::string_view name) {
+  absl::MutexLock lock(&mu_);
+  repositories_.erase(std::string(name));
 }
 
 }  // namespace lakefs::gateway::testing

@@ -21,10 +21,12 @@ class Repository {
  public:
   // With the branch `default_branch` on an empty first commit.
   Repository(std::string name, std::string storage_namespace,
-             std::string default_branch, int64_t creation_date);
+             std::string storage_id, std::string default_branch,
+             int64_t creation_date);
 
   const std::string& name() const { return name_; }
   const std::string& storage_namespace() const { return storage_namespace_; }
+  const std::string& storage_id() const { return storage_id_; }
   const std::string& default_branch() const { return default_branch_; }
   int64_t creation_date() const { return creation_date_; }
   bool read_only() const { return read_only_; }
@@ -63,6 +65,7 @@ class Repository {
 
   const std::string name_;
   const std::string storage_namespace_;
+  const std::string storage_id_;
   const std::string default_branch_;
   const int64_t creation_date_;
   std::atomic<bool> read_only_{false};
@@ -85,6 +88,8 @@ class Catalog {
 
   // Returns false if there is one by that name.
   bool Add(std::shared_ptr<Repository> repository);
+
+  void Remove(absl::string_view name);
 
  private:
   mutable absl::Mutex mu_;

@@ -14,28 +14,28 @@ namespace {
 using nlohmann::json;
 
 // Newer releases say more; what a client must know stands in the traits.
-json StorageConfig(const Backend& backend) {
+json StorageConfig(const Backend& backend, const Backend::Store& store) {
   const DialectTraits& traits = backend.traits;
-  std::string example = backend.store.NamespaceOf("example");
+  std::string example = store.objects.NamespaceOf("example");
   std::string regex =
       absl::StrCat("^", example.substr(0, example.find("//") + 2));
-  json config = {{"blockstore_type", std::string(backend.store.type())},
+  json config = {{"blockstore_type", std::string(store.objects.type())},
                  {"blockstore_namespace_example", example},
                  {"blockstore_namespace_ValidityRegex", regex},
                  {"default_namespace_prefix", ""}};
   if (traits.has_presign) {
     config["import_support"] = true;
-    config["pre_sign_support"] = backend.CanPresign();
+    config["pre_sign_support"] = backend.CanPresign(store);
     config[traits.has_config ? "pre_sign_support_ui" : "pre_sign_support_UI"] =
-        !traits.has_config && backend.CanPresign();
+        !traits.has_config && backend.CanPresign(store);
   }
   if (traits.has_multipart) {
     config["import_validity_regex"] = regex;
-    config["pre_sign_multipart_upload"] = backend.CanMultipart();
+    config["pre_sign_multipart_upload"] = backend.CanMultipart(store);
   }
   if (traits.has_part_urls) {
     config["blockstore_description"] = "";
-    config["blockstore_id"] = "";
+    config["blockstore_id"] = store.id;
   }
   return config;
 }
@@ -51,18 +51,28 @@ json VersionConfig(const Backend& backend) {
 }  // namespace
 
 HttpResponse GetConfig(const Call& call) {
-  json config = {{"storage_config", StorageConfig(call.backend)},
-                 {"version_config", VersionConfig(call.backend)}};
-  if (call.backend.traits.has_part_urls) {
+  const Backend& backend = call.backend;
+  json config = {{"version_config", VersionConfig(backend)}};
+  const bool several = backend.stores.size() > 1;
+  if (!several) {
+    config["storage_config"] = StorageConfig(backend, backend.stores.front());
+  }
+  if (backend.traits.has_part_urls) {
     config["capabilities_config"] = json::object();
-    config["storage_config_list"] = json::array();
+    json& list = config["storage_config_list"] = json::array();
+    if (several) {
+      for (const Backend::Store& store : backend.stores) {
+        list.push_back(StorageConfig(backend, store));
+      }
+    }
     config["ui_config"] = json::object();
   }
   return JsonReply(200, config);
 }
 
 HttpResponse GetStorageConfig(const Call& call) {
-  return JsonReply(200, StorageConfig(call.backend));
+  return JsonReply(200,
+                   StorageConfig(call.backend, call.backend.stores.front()));
 }
 
 HttpResponse GetLakeFSVersion(const Call& call) {

@@ -85,36 +85,97 @@ std::string UrlOf(const EmulatorOptions& options, const HttpServer& server) {
   return absl::StrCat("http://", HostOf(options, server));
 }
 
+// All servers say what time it is, by the clock that they sign by.
+HttpResponse Dated(const EmulatorOptions& options, HttpResponse reply) {
+  reply.headers.emplace(
+      "Date",
+      absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT",
+                       absl::FromChrono(options.now()), absl::UTCTimeZone()));
+  return reply;
+}
+
+// The options of another store of the same lakeFS.
+EmulatorOptions OptionsOf(const EmulatorOptions& options,
+                          const EmulatorOptions::OtherStore& other) {
+  EmulatorOptions of_other = options;
+  of_other.store = other.kind;
+  of_other.store_id = other.id;
+  of_other.presign = other.presign;
+  of_other.store_port = 0;
+  of_other.local_path = other.local_path;
+  return of_other;
+}
+
+// A store and its server.
+struct ServedStore {
+  ServedStore(EmulatorOptions of_store, FaultPlan& plan, RequestLog& log)
+      : options(std::move(of_store)),
+        folder(options),
+        store(MakeStore(options, folder)),
+        service(plan, log, StoreError, /*keep_json=*/false,
+                ContentPolicyOf(options)),
+        server([this](HttpExchange& e) { return Dated(options, Handle(e)); }) {}
+
+  HttpResponse Handle(HttpExchange& exchange) {
+    exchange.request().arrived = options.now();
+    return service.Run(exchange, store->OperationOf(exchange.request()),
+                       [this](HttpRequest& request, const Fault*) {
+                         return store->Handle(request);
+                       });
+  }
+
+  absl::Status Start() {
+    if (options.store == StoreKind::kLocal) return absl::OkStatus();
+    absl::Status listening = server.Start(options.host, options.store_port);
+    if (listening.ok()) store->set_host(HostOf(options, server));
+    return listening;
+  }
+
+  const EmulatorOptions options;
+  const TemporaryFolder folder;
+  const std::unique_ptr<ObjectStore> store;
+  FaultyService service;
+  HttpServer server;
+};
+
 }  // namespace
 
 struct Emulator::Parts {
   explicit Parts(const EmulatorOptions& given)
       : options(Completed(given)),
-        folder(options),
-        store(MakeStore(options, folder)),
-        backend(options, *store),
+        stores(MakeStores()),
+        backend(options, StoresOfLakefs()),
         api(backend, plan, log),
-        store_service(plan, log, StoreError, /*keep_json=*/false,
-                      ContentPolicyOf(options)),
-        api_server([this](HttpExchange& e) { return Dated(api.Handle(e)); }),
-        store_server(
-            [this](HttpExchange& e) { return Dated(HandleStore(e)); }) {}
+        api_server([this](HttpExchange& e) {
+          return Dated(options, api.Handle(e));
+        }) {}
 
-  // All servers say what time it is, by the clock that they sign by.
-  HttpResponse Dated(HttpResponse reply) const {
-    reply.headers.emplace(
-        "Date",
-        absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT",
-                         absl::FromChrono(options.now()), absl::UTCTimeZone()));
-    return reply;
+  std::vector<std::unique_ptr<ServedStore>> MakeStores() {
+    std::vector<std::unique_ptr<ServedStore>> made;
+    made.push_back(std::make_unique<ServedStore>(options, plan, log));
+    for (const auto& other : options.other_stores) {
+      made.push_back(
+          std::make_unique<ServedStore>(OptionsOf(options, other), plan, log));
+    }
+    return made;
   }
 
-  HttpResponse HandleStore(HttpExchange& exchange) {
-    exchange.request().arrived = options.now();
-    return store_service.Run(exchange, store->OperationOf(exchange.request()),
-                             [this](HttpRequest& request, const Fault*) {
-                               return store->Handle(request);
-                             });
+  std::vector<Backend::Store> StoresOfLakefs() const {
+    std::vector<Backend::Store> all;
+    for (const auto& served : stores) {
+      all.push_back({.id = served->options.store_id,
+                     .objects = *served->store,
+                     .presign = served->options.presign});
+    }
+    return all;
+  }
+
+  // That of lakeFS by this id, or the usual one.
+  ServedStore& StoreBy(absl::string_view id) const {
+    for (const auto& served : stores) {
+      if (served->options.store_id == id) return *served;
+    }
+    return *stores.front();
   }
 
   // The repository and branch, which must exist.
@@ -133,20 +194,17 @@ struct Emulator::Parts {
     EntryPtr entry = found == nullptr
                          ? nullptr
                          : found->FindEntry(ref, std::string(path), found_ref);
-    return entry == nullptr ? std::nullopt
-                            : store->Get(entry->physical_address);
+    if (entry == nullptr) return std::nullopt;
+    return backend.StoreOf(repository).objects.Get(entry->physical_address);
   }
 
   const EmulatorOptions options;
-  const TemporaryFolder folder;
-  const std::unique_ptr<ObjectStore> store;
   FaultPlan plan;
   RequestLog log;
+  const std::vector<std::unique_ptr<ServedStore>> stores;
   Backend backend;
   LakefsApi api;
-  FaultyService store_service;
   HttpServer api_server;
-  HttpServer store_server;
   bool stopped = false;
 };
 
@@ -156,38 +214,40 @@ Emulator::Emulator(EmulatorOptions options)
 Emulator::~Emulator() { Stop(); }
 
 absl::Status Emulator::Start() {
-  const EmulatorOptions& options = parts_->options;
-  if (options.store != StoreKind::kLocal) {
-    absl::Status listening =
-        parts_->store_server.Start(options.host, options.store_port);
-    if (!listening.ok()) return listening;
-    parts_->store->set_host(HostOf(options, parts_->store_server));
+  for (const auto& store : parts_->stores) {
+    if (absl::Status started = store->Start(); !started.ok()) return started;
   }
-  return parts_->api_server.Start(options.host, options.port);
+  return parts_->api_server.Start(parts_->options.host, parts_->options.port);
 }
 
 void Emulator::Stop() {
   if (parts_->stopped) return;
   parts_->stopped = true;
   parts_->api.Stop();
-  parts_->store_service.Stop();
+  for (const auto& store : parts_->stores) store->service.Stop();
   parts_->api_server.Stop();
-  parts_->store_server.Stop();
+  for (const auto& store : parts_->stores) store->server.Stop();
 }
 
 std::string Emulator::endpoint() const {
   return UrlOf(parts_->options, parts_->api_server);
 }
 
-std::string Emulator::store_endpoint() const {
-  return UrlOf(parts_->options, parts_->store_server);
+std::string Emulator::store_endpoint(absl::string_view storage_id) const {
+  const ServedStore& store = parts_->StoreBy(storage_id);
+  return UrlOf(store.options, store.server);
 }
 
-void Emulator::CreateRepository(absl::string_view repository) {
-  Backend& backend = parts_->backend;
-  backend.catalog.Add(std::make_shared<Repository>(
-      std::string(repository), backend.store.NamespaceOf(repository), "main",
-      backend.NowSeconds()));
+void Emulator::CreateRepository(absl::string_view repository,
+                                absl::string_view storage_id) {
+  const ServedStore& store = parts_->StoreBy(storage_id);
+  parts_->backend.catalog.Add(std::make_shared<Repository>(
+      std::string(repository), store.store->NamespaceOf(repository),
+      store.options.store_id, "main", parts_->backend.NowSeconds()));
+}
+
+void Emulator::DeleteRepository(absl::string_view repository) {
+  parts_->backend.catalog.Remove(repository);
 }
 
 void Emulator::CreateBranch(absl::string_view repository,
@@ -249,7 +309,9 @@ void Emulator::ClearJournal() { parts_->log.Clear(); }
 int Emulator::RequestsUnderWay() const { return parts_->log.under_way(); }
 
 int Emulator::OpenMultipartUploads() const {
-  return parts_->store->OpenUploads();
+  int open = 0;
+  for (const auto& store : parts_->stores) open += store->store->OpenUploads();
+  return open;
 }
 
 std::optional<std::string> Emulator::ReadObject(absl::string_view repository,

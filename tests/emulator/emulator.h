@@ -43,11 +43,15 @@ class Emulator {
   // "http://HOST:PORT"; the API is under /api/v1.
   std::string endpoint() const;
 
-  // "http://HOST:PORT" of the store; empty with kLocal.
-  std::string store_endpoint() const;
+  // "http://HOST:PORT" of the store; empty with kLocal. Without the id of one,
+  // here and below, the first.
+  std::string store_endpoint(absl::string_view storage_id = "") const;
 
   // Makes an empty repository with the branch "main"; nothing if it exists.
-  void CreateRepository(absl::string_view repository);
+  void CreateRepository(absl::string_view repository,
+                        absl::string_view storage_id = "");
+
+  void DeleteRepository(absl::string_view repository);
 
   // Makes a branch from "main". The repository must exist.
   void CreateBranch(absl::string_view repository, absl::string_view branch);

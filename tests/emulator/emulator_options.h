@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace lakefs::gateway::testing {
 
@@ -22,6 +23,18 @@ struct EmulatorOptions {
   std::string version;
 
   StoreKind store = StoreKind::kS3;
+
+  // Of a lakeFS with several stores, as the Enterprise edition has from v1.51
+  // on: the id of the one above, and the others. They take no options but
+  // these.
+  struct OtherStore {
+    std::string id;
+    StoreKind kind = StoreKind::kS3;
+    bool presign = true;
+    std::string local_path;
+  };
+  std::string store_id;
+  std::vector<OtherStore> other_stores;
 
   // Whether lakeFS may presign, where dialect and store can: its settings have
   // a `disable_pre_signed` for each store. Without, there is no presigned

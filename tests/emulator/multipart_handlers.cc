@@ -32,7 +32,7 @@ struct Upload {
 
 Upload FindUpload(const Call& call) {
   Upload upload;
-  if (!call.backend.CanMultipart()) {
+  if (!call.CanMultipart()) {
     upload.refusal = LakefsError(501, kNotSupported);
     return upload;
   }
@@ -71,7 +71,7 @@ std::string Relative(const Repository& repository, const std::string& address) {
 
 HttpResponse CreatePresignMultipartUpload(const Call& call) {
   Backend& backend = call.backend;
-  if (!backend.CanMultipart()) return LakefsError(501, kNotSupported);
+  if (!call.CanMultipart()) return LakefsError(501, kNotSupported);
   auto repository = backend.catalog.Find(call.route.repository);
   if (repository == nullptr) return LakefsError(404, "repository not found");
   if (repository->FindBranch(call.route.branch) == nullptr) {
@@ -85,15 +85,15 @@ HttpResponse CreatePresignMultipartUpload(const Call& call) {
     return LakefsError(400, absl::StrCat("parts can be between 0 and ",
                                          backend.traits.max_parts));
   }
-  std::string address = backend.store.AddressIn(
+  std::string address = call.store().AddressIn(
       repository->storage_namespace(),
       backend.mint.Mint(repository->name(), call.route.branch,
                         call.request.Query("path")));
-  std::string id = backend.store.CreateUpload(address);
+  std::string id = call.store().CreateUpload(address);
   json reply = {{"upload_id", id}, {"physical_address", address}};
   for (int number = 1; number <= parts; ++number) {
     reply["presigned_urls"].push_back(
-        backend.store.PresignPart(address, id, number));
+        call.store().PresignPart(address, id, number));
   }
   return JsonReply(201, reply);
 }
@@ -104,7 +104,7 @@ HttpResponse UploadPart(const Call& call) {
   int number = 0;
   (void)absl::SimpleAtoi(call.route.part_number, &number);
   return JsonReply(200, {{"presigned_url",
-                          call.backend.store.PresignPart(
+                          call.store().PresignPart(
                               upload.address, call.route.upload_id, number)}});
 }
 
@@ -113,8 +113,8 @@ HttpResponse CompletePresignMultipartUpload(const Call& call) {
   if (upload.refusal.has_value()) return *upload.refusal;
   std::vector<CompletedPart> parts = PartsOf(upload.body);
   if (parts.empty()) return LakefsError(400, "parts are required");
-  auto stored = call.backend.store.CompleteUpload(upload.address,
-                                                  call.route.upload_id, parts);
+  auto stored =
+      call.store().CompleteUpload(upload.address, call.route.upload_id, parts);
   if (!stored.ok()) return LakefsError(500, stored.status().message());
   Entry entry;
   entry.physical_address = upload.address;
@@ -141,7 +141,7 @@ HttpResponse CompletePresignMultipartUpload(const Call& call) {
 HttpResponse AbortPresignMultipartUpload(const Call& call) {
   Upload upload = FindUpload(call);
   if (upload.refusal.has_value()) return *upload.refusal;
-  call.backend.store.AbortUpload(upload.address, call.route.upload_id);
+  call.store().AbortUpload(upload.address, call.route.upload_id);
   HttpResponse reply;
   reply.status = 204;
   return reply;

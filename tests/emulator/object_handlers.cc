@@ -71,7 +71,7 @@ struct ReadUrl {
 };
 
 ReadUrl PresignRead(const Call& call, const Entry& entry) {
-  auto url = call.backend.Presign("GET", entry.physical_address);
+  auto url = call.Presign("GET", entry.physical_address);
   if (url.ok()) return {*url, std::nullopt};
   // 400 here, though getting an address answers 500 for the same reason.
   return {"", LakefsError(400, url.status().message())};
@@ -90,7 +90,7 @@ HttpResponse StatObject(const Call& call) {
   json stats = StatsOf(call.request.Query("path"), *found.entry);
   if (found.entry->linked) {
     stats["physical_address"] =
-        call.backend.store.ShownAddress(found.entry->physical_address);
+        call.store().ShownAddress(found.entry->physical_address);
   }
   if (call.request.Query("user_metadata") == "false") {
     stats["metadata"] = json::object();
@@ -123,14 +123,12 @@ HttpResponse GetObject(const Call& call) {
     redirect.headers["Location"] = presigned.url;
     return redirect;
   }
-  absl::Status readable =
-      call.backend.store.CheckReadable(entry.physical_address);
+  absl::Status readable = call.store().CheckReadable(entry.physical_address);
   if (!readable.ok()) {
     return LakefsError(absl::IsPermissionDenied(readable) ? 403 : 500,
                        readable.message());
   }
-  std::optional<Content> content =
-      call.backend.store.Get(entry.physical_address);
+  std::optional<Content> content = call.store().Get(entry.physical_address);
   bool has_bytes = content.has_value() && content->bytes != nullptr;
   HttpResponse reply;
   if (!has_bytes) {

@@ -26,7 +26,7 @@ json Describe(const Repository& repository, const DialectTraits& traits) {
                {"storage_namespace", repository.storage_namespace()},
                {"creation_date", repository.creation_date()}};
   if (traits.has_read_only) body["read_only"] = repository.read_only();
-  if (traits.has_part_urls) body["storage_id"] = "";
+  if (traits.has_part_urls) body["storage_id"] = repository.storage_id();
   return body;
 }
 
@@ -53,14 +53,23 @@ HttpResponse CreateRepository(const Call& call) {
   std::string name = StringField(body, "name");
   std::string storage_namespace = StringField(body, "storage_namespace");
   std::string default_branch = StringField(body, "default_branch");
-  std::string own = call.backend.store.NamespaceOf(name);
+  std::string storage_id = StringField(body, "storage_id");
+  const Backend::Store* store = nullptr;
+  for (const Backend::Store& one : call.backend.stores) {
+    if (one.id == storage_id) store = &one;
+  }
+  if (store == nullptr) {
+    return LakefsError(400, absl::StrCat("invalid storage id: ", storage_id));
+  }
+  std::string own = store->objects.NamespaceOf(name);
   if (!absl::StartsWith(storage_namespace, own.substr(0, own.find("//")))) {
     return LakefsError(400, absl::StrCat("Storage namespace does not match "
                                          "the block store: ",
                                          storage_namespace));
   }
   auto repository = std::make_shared<Repository>(
-      name, storage_namespace, default_branch.empty() ? "main" : default_branch,
+      name, storage_namespace, storage_id,
+      default_branch.empty() ? "main" : default_branch,
       call.backend.NowSeconds());
   repository->set_read_only(BoolField(body, "read_only"));
   if (!call.backend.catalog.Add(repository)) {

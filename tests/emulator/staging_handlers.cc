@@ -23,7 +23,7 @@ using nlohmann::json;
 absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
                                  bool presign) {
   Backend& backend = call.backend;
-  std::string address = backend.store.AddressIn(
+  std::string address = call.store().AddressIn(
       repository.storage_namespace(),
       backend.mint.Mint(repository.name(), call.route.branch,
                         call.request.Query("path")));
@@ -35,7 +35,7 @@ absl::StatusOr<json> NewLocation(const Call& call, const Repository& repository,
   if (!backend.traits.has_presign) return location;
   location["presigned_url"] = nullptr;
   if (!presign) return location;
-  absl::StatusOr<std::string> url = backend.Presign("PUT", address);
+  absl::StatusOr<std::string> url = call.Presign("PUT", address);
   if (!url.ok()) return url.status();
   location["presigned_url"] = *url;
   if (backend.traits.has_presign_expiry) {
@@ -153,7 +153,7 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
   if (repository == nullptr) return LakefsError(404, "repository not found");
   if (call.fault != nullptr &&
       call.fault->kind == Fault::Kind::kConflictWithLocation) {
-    auto location = NewLocation(call, *repository, call.backend.CanPresign());
+    auto location = NewLocation(call, *repository, call.CanPresign());
     return JsonReply(409, *location);
   }
   WriteOptions options;

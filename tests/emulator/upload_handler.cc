@@ -114,9 +114,9 @@ HttpResponse UploadObject(const Call& call) {
   Upload upload = UploadIn(call);
   if (upload.refusal.has_value()) return *upload.refusal;
   Entry entry;
-  entry.physical_address = backend.store.AddressIn(
+  entry.physical_address = call.store().AddressIn(
       repository->storage_namespace(), backend.mint.MintPlain());
-  StoredObject stored = backend.store.Put(
+  StoredObject stored = call.store().Put(
       entry.physical_address, std::move(upload.content), upload.type);
   entry.checksum = stored.checksum;
   entry.size_bytes = static_cast<int64_t>(stored.size_bytes);

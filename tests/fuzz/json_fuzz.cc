@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text = testing::FuzzInput(data, size).Rest();
   ParseConfig(text);
   ParseStorageConfig(text, text);
-  ParseStorageNamespace(text);
+  ParseRepository(text);
   ParseLogin(text);
   ParseMultipartUpload(text);
   ParsePresignedUrl(text);

@@ -56,8 +56,11 @@ class UpstreamTest : public ::testing::Test {
     return path;
   }
   static CallEnd Put(const GatewayProcess& gateway) {
-    return Upload(*gateway.NewStub(), HeaderFor("o"), Bytes(9 << 20),
-                  std::chrono::seconds(10));
+    return Upload(*gateway.NewStub(), HeaderFor("o"), Bytes(9 << 20));
+  }
+  // An object of one part is given up long before the call ends.
+  static CallEnd PutSmall(const GatewayProcess& gateway) {
+    return Upload(*gateway.NewStub(), HeaderFor("o"), "hello");
   }
   bool Arrived() const {
     return emulator_.ReadObject("quickstart", "main", "o") == Bytes(9 << 20);
@@ -80,7 +83,7 @@ TEST_F(UpstreamTest, LakefsAndTheStoreMustBeOfTheAuthoritiesOfTheCaFile) {
   }
   const int before = lakefs.requests();
   GatewayProcess gateway(lakefs.url());
-  const CallEnd end = Put(gateway);
+  const CallEnd end = PutSmall(gateway);
   EXPECT_EQ(end.reason, "UPSTREAM_UNREACHABLE");
   EXPECT_THAT(end.status.error_message(), HasSubstr("certificate"));
   EXPECT_EQ(lakefs.requests(), before) << "sent to a server not trusted";
@@ -95,7 +98,7 @@ TEST_F(UpstreamTest, TheStoreMustBeOfTheAuthoritiesToo) {
   HttpFront store(untrusted);
   HttpFront lakefs(TlsLakefs(store));
   GatewayProcess gateway(lakefs.url(), {Trust()});
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   EXPECT_EQ(store.requests(), 0);
 }
 
@@ -108,7 +111,7 @@ TEST_F(UpstreamTest, TheClientCertificateIsShownToLakefsAndTheStore) {
   HttpFront lakefs(asking);
   {
     GatewayProcess gateway(lakefs.url(), {Trust()});
-    EXPECT_FALSE(Put(gateway).status.ok());
+    EXPECT_FALSE(PutSmall(gateway).status.ok());
     EXPECT_EQ(lakefs.requests(), 0);
   }
   GatewayProcess gateway(
@@ -126,7 +129,7 @@ TEST_F(UpstreamTest, NothingOlderThanTls12IsSpokenWhateverTheSystemAllows) {
     HttpFront lakefs(options);
     GatewayProcess gateway(lakefs.url(), {Trust(), "--allow-http-store"},
                            {{"OPENSSL_CONF", Lax()}});
-    const CallEnd end = Put(gateway);
+    const CallEnd end = PutSmall(gateway);
     EXPECT_EQ(end.status.ok(), newest == TLS1_2_VERSION)
         << end.status.error_message();
     EXPECT_EQ(lakefs.requests() > 0, newest == TLS1_2_VERSION);
@@ -156,7 +159,7 @@ TEST_F(UpstreamTest, ARedirectIsNotFollowed) {
   HttpFront other({.upstream = emulator_.endpoint()});
   HttpFront lakefs({.redirect = other.url()});
   GatewayProcess gateway(lakefs.url());
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   EXPECT_GT(lakefs.requests(), 0);
   EXPECT_EQ(other.requests(), 0) << "the keys went to another server";
 }
@@ -167,7 +170,7 @@ TEST_F(UpstreamTest, ARedirectOfTheStoreIsNotFollowed) {
   HttpFront lakefs({.upstream = emulator_.endpoint(),
                     .rewrites = {{emulator_.store_endpoint(), store.url()}}});
   GatewayProcess gateway(lakefs.url());
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   EXPECT_GT(store.requests(), 0);
   EXPECT_EQ(other.requests(), 0) << "bytes or keys went to another server";
 }
@@ -219,7 +222,7 @@ TEST_F(UpstreamTest, AProxyIsReachedByTlsUnderTheSameRules) {
     GatewayProcess gateway(emulator_.endpoint(),
                            {"--proxy=" + proxy.url(), Trust()},
                            {{"OPENSSL_CONF", Lax()}});
-    const CallEnd end = Put(gateway);
+    const CallEnd end = PutSmall(gateway);
     EXPECT_EQ(end.status.ok(), newest == TLS1_2_VERSION)
         << end.status.error_message();
     EXPECT_EQ(proxy.requests() > 0, newest == TLS1_2_VERSION);
@@ -244,13 +247,13 @@ TEST_F(UpstreamTest, CertificatesAreReadAgain) {
       lakefs.url(),
       {"--ca-file=" + trusted, "--client-cert=" + certificates_.Pem("gateway"),
        "--client-key=" + certificates_.Key("gateway")});
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   copy(certificates_.Pem("ca"), trusted);
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   copy(others.Pem("gateway"), certificates_.Pem("gateway"));
   copy(others.Key("gateway"), certificates_.Key("gateway"));
   CallEnd end;
-  for (int i = 0; i < 10 && !end.status.ok(); ++i) end = Put(gateway);
+  for (int i = 0; i < 10 && !end.status.ok(); ++i) end = PutSmall(gateway);
   EXPECT_TRUE(end.status.ok()) << end.status.error_message();
 }
 
@@ -283,7 +286,7 @@ TEST_F(UpstreamTest, AClientKeyThatBecomesOpenToOthersIsRefused) {
   chmod(certificates_.Key("gateway").c_str(), 0600);
   ASSERT_TRUE(logged("certificate and key read again")) << gateway.Log();
   const int before = lakefs.requests();
-  EXPECT_FALSE(Put(gateway).status.ok());
+  EXPECT_FALSE(PutSmall(gateway).status.ok());
   EXPECT_EQ(lakefs.requests(), before) << "the old certificate is shown";
 }
 

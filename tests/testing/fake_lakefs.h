@@ -40,10 +40,14 @@ class FakeLakefs final : public LakefsApi {
   ServerConfig config;
   std::string storage_namespace = "s3://bucket/repo";
 
-  absl::StatusOr<ServerConfig> GetConfig(const CallContext&) override {
+  std::string storage_id;
+  std::vector<ServerConfig> stores;  // none but where there are several
+
+  absl::StatusOr<ServerConfigs> GetConfig(const CallContext&) override {
     Note("config");
     if (auto s = TakeOrOk(configs); !s.ok()) return s;
-    return config;
+    if (stores.empty()) return ServerConfigs{.usual = config};
+    return ServerConfigs{.listed = stores};
   }
   absl::Status HealthCheck(const CallContext&) override {
     Note("health");
@@ -54,15 +58,13 @@ class FakeLakefs final : public LakefsApi {
     Note("branch");
     return branch;
   }
-  absl::StatusOr<std::string> GetStorageNamespace(const CallContext&,
-                                                  absl::string_view) override {
-    Note("namespace");
-    return storage_namespace;
-  }
-  absl::StatusOr<bool> IsReadOnly(const CallContext&,
-                                  absl::string_view) override {
-    Note("read-only?");
-    return read_only;
+  absl::StatusOr<Repository> GetRepository(const CallContext&,
+                                           absl::string_view) override {
+    Note("repository");
+    if (!read_only.ok()) return read_only.status();
+    return Repository{.storage_namespace = storage_namespace,
+                      .storage_id = storage_id,
+                      .read_only = *read_only};
   }
   absl::StatusOr<StagingLocation> GetPhysicalAddress(const CallContext&,
                                                      const ObjectPath&,

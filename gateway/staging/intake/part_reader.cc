@@ -80,6 +80,10 @@ absl::Status PartReader::CheckDigests(const Rope* whole) {
 }
 
 bool PartReader::Restart() {
+  const bool untouched = !began_ && !ended() && carry_.empty() &&
+                         next_number_ == 1 &&
+                         ledger_.integrity.size_bytes() == 0;
+  if (untouched) return true;
   if (!source_.CanRewind()) return false;
   if (ended()) first_crc32c_ = ledger_.integrity.crc32c();
   source_.Withdraw();

@@ -2,19 +2,16 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "gateway/base/error.h"
 #include "gateway/http/http_client.h"
 #include "gateway/lakefs/dialect.h"
-#include "gateway/staging/repeat.h"
 
 namespace lakefs::gateway {
 namespace {
-
-// Repositories whose namespace is remembered; past it, all are forgotten.
-constexpr size_t kMaxNamespaces = 1024;
 
 bool IsBelow(absl::string_view address, absl::string_view folder) {
   return absl::ConsumePrefix(&address, absl::StripSuffix(folder, "/")) &&
@@ -23,13 +20,10 @@ bool IsBelow(absl::string_view address, absl::string_view folder) {
 
 }  // namespace
 
-AddressLinker::AddressLinker(LakefsApi& lakefs, ServerInfo& server_info,
-                             LinkLoop& link_loop, RetryBudget& budget,
+AddressLinker::AddressLinker(ServerInfo& server_info, LinkLoop& link_loop,
                              LinkableAddresses linkable)
-    : lakefs_(lakefs),
-      server_info_(server_info),
+    : server_info_(server_info),
       link_loop_(link_loop),
-      budget_(budget),
       linkable_(std::move(linkable)) {}
 
 LinkReport AddressLinker::Link(const CallContext& context,
@@ -39,7 +33,7 @@ LinkReport AddressLinker::Link(const CallContext& context,
   const auto allowed = CheckNamespace(
       context, object.repository, metadata.staging.physical_address, random);
   if (!allowed.ok()) return NotCommitted(allowed);
-  const auto kept = CheckKept(context, metadata, if_absent, random);
+  const auto kept = CheckKept(context, object, metadata, if_absent, random);
   if (!kept.ok()) return NotCommitted(kept);
   return link_loop_.Run(
       context,
@@ -58,13 +52,14 @@ LinkReport AddressLinker::Link(const CallContext& context,
 }
 
 absl::Status AddressLinker::CheckKept(const CallContext& context,
+                                      const ObjectPath& object,
                                       const StagingMetadata& metadata,
                                       bool if_absent, absl::BitGenRef random) {
   const StagingLocation& location = metadata.staging;
   const bool in_doubt =
       if_absent && !IsSignedAddress(location.physical_address);
   if (!in_doubt && !metadata.mtime) return absl::OkStatus();
-  const auto server = server_info_.Get(context, random);
+  const auto server = server_info_.Get(context, object.repository, random);
   if (!server.ok()) return server.status();
   if (in_doubt) {
     const auto kept = CheckConditional(DialectOf(*server, location));
@@ -79,32 +74,18 @@ absl::Status AddressLinker::CheckNamespace(const CallContext& context,
                                            absl::BitGenRef random) {
   if (linkable_.any) return absl::OkStatus();
   std::string storage_namespace;
-  // What a caller learned by its own rights is not told to others.
-  const bool shared = context.authorization().empty();
-  if (shared) {
-    absl::MutexLock lock(&mu_);
-    const auto known = namespaces_.find(repository);
-    if (known != namespaces_.end()) storage_namespace = known->second;
+  for (const auto age : {ServerInfo::Age::kLately, ServerInfo::Age::kNow}) {
+    auto found = server_info_.GetRepository(context, repository, random, age);
+    if (!found.ok()) return found.status();
+    storage_namespace = std::move(found->storage_namespace);
+    if (IsUnder(physical_address, storage_namespace)) return absl::OkStatus();
   }
-  if (storage_namespace.empty()) {
-    auto asked = Repeat(context, budget_, random, [&] {
-      return lakefs_.GetStorageNamespace(context, repository);
-    });
-    if (!asked.ok()) return asked.status();
-    storage_namespace = *asked;
-    if (shared) {
-      absl::MutexLock lock(&mu_);
-      if (namespaces_.size() >= kMaxNamespaces) namespaces_.clear();
-      namespaces_[repository] = storage_namespace;
-    }
-  }
-  if (IsUnder(physical_address, storage_namespace)) return absl::OkStatus();
   return InvalidRequest(
       {{"metadata.staging.physical_address",
         absl::StrCat("is not under ", storage_namespace,
                      ", the storage namespace of repository ", repository,
                      absl::StartsWith(storage_namespace, kLocalScheme) &&
-                             linkable_.local_root.empty()
+                             linkable_.local_roots.empty()
                          ? "; to link what lakeFS gives out for a local store, "
                            "name its folder to the gateway by --local-store"
                          : "")}});
@@ -117,10 +98,11 @@ bool AddressLinker::IsUnder(absl::string_view address,
   const std::string meant = PercentDecode(storage_namespace);
   if (IsBelow(address, meant)) return true;
   storage_namespace = meant;
-  return !linkable_.local_root.empty() &&
-         absl::ConsumePrefix(&storage_namespace, kLocalScheme) &&
-         IsBelow(address, absl::StrCat(kLocalScheme, linkable_.local_root, "/",
-                                       storage_namespace));
+  return absl::ConsumePrefix(&storage_namespace, kLocalScheme) &&
+         absl::c_any_of(linkable_.local_roots, [&](const std::string& root) {
+           return IsBelow(address, absl::StrCat(kLocalScheme, root, "/",
+                                                storage_namespace));
+         });
 }
 
 }  // namespace lakefs::gateway

@@ -1,12 +1,10 @@
 // LinkPhysicalAddress: links bytes that the caller has put into the store.
 #pragma once
 
-#include <map>
 #include <string>
+#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/random/bit_gen_ref.h"
-#include "absl/synchronization/mutex.h"
 #include "gateway/staging/link/link_loop.h"
 #include "gateway/staging/server_info.h"
 
@@ -15,9 +13,9 @@ namespace lakefs::gateway {
 struct LinkableAddresses {
   // Whether to link what lies outside the repository too.
   bool any = false;
-  // The folder of a local store as lakeFS names it, or empty: the addresses
-  // that it gives out begin with that, while the namespace does not.
-  std::string local_root;
+  // The folders of local stores as lakeFS names them: the addresses that it
+  // gives out begin with one, while the namespace does not.
+  std::vector<std::string> local_roots;
 };
 
 // Links an address under the same outcome rules as an upload. There are no
@@ -31,8 +29,8 @@ struct LinkableAddresses {
 // Threads: all methods may be called from any thread.
 class AddressLinker {
  public:
-  AddressLinker(LakefsApi& lakefs, ServerInfo& server_info, LinkLoop& link_loop,
-                RetryBudget& budget, LinkableAddresses linkable = {});
+  AddressLinker(ServerInfo& server_info, LinkLoop& link_loop,
+                LinkableAddresses linkable = {});
 
   // Errors: those of LinkLoop; FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED for
   // `if_absent` on a release that would overwrite all the same, and an mtime on
@@ -49,18 +47,13 @@ class AddressLinker {
   bool IsUnder(absl::string_view address,
                absl::string_view storage_namespace) const;
   // Whether the server heeds all that is asked for.
-  absl::Status CheckKept(const CallContext& context,
+  absl::Status CheckKept(const CallContext& context, const ObjectPath& object,
                          const StagingMetadata& metadata, bool if_absent,
                          absl::BitGenRef random);
 
-  LakefsApi& lakefs_;
   ServerInfo& server_info_;
   LinkLoop& link_loop_;
-  RetryBudget& budget_;
   const LinkableAddresses linkable_;
-  absl::Mutex mu_;
-  // A repository's namespace never changes while it exists.
-  std::map<std::string, std::string> namespaces_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace lakefs::gateway

@@ -490,8 +490,9 @@ bool ObjectMover::Presigned() const {
 }
 
 ObjectStore& ObjectMover::Store() const {
-  if (plan_ == Plan::kDirectS3) return *deps_.direct_s3;
-  return plan_ == Plan::kLocalFile ? *deps_.local_file : deps_.presigned_store;
+  const OwnWays& own = deps_.plan.own_ways.To(server_.blockstore_id);
+  if (plan_ == Plan::kDirectS3) return *own.direct_s3;
+  return plan_ == Plan::kLocalFile ? *own.local_file : deps_.presigned_store;
 }
 
 }  // namespace lakefs::gateway

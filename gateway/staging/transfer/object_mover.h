@@ -20,9 +20,7 @@ namespace lakefs::gateway {
 struct MoverDependencies {
   LakefsApi& lakefs;
   ObjectStore& presigned_store;
-  ObjectStore* direct_s3 = nullptr;   // by keys of our own, if there are
-  ObjectStore* local_file = nullptr;  // on a shared volume, if there is
-  StoreProof* proof = nullptr;        // of these two, if there is one of them
+  StoreProof* proof = nullptr;  // of ways of our own, if there are any
   RetryBudget& lakefs_budget;
   RetryBudget& store_budget;
   WorkerPool& background;  // for questions and URLs asked for ahead

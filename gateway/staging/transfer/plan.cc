@@ -74,10 +74,11 @@ absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
   if (options.presign && server.pre_sign_support.value_or(false)) {
     return PresignedPlan(server, needs_link, size, options);
   }
-  if (server.blockstore_type == "s3" && options.direct_s3) {
+  const OwnWays& own = options.own_ways.To(server.blockstore_id);
+  if (server.blockstore_type == "s3" && own.direct_s3 != nullptr) {
     return Plan::kDirectS3;
   }
-  if (server.blockstore_type == "local" && options.local_file &&
+  if (server.blockstore_type == "local" && own.local_file != nullptr &&
       DialectOf(server).local_address) {
     return Plan::kLocalFile;
   }

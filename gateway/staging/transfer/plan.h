@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "gateway/lakefs/types.h"
 #include "gateway/staging/link/outcome.h"
+#include "gateway/staging/transfer/own_ways.h"
 
 namespace lakefs::gateway {
 
@@ -20,10 +21,7 @@ struct PlanOptions {
   int64_t spool_bytes = int64_t{8} << 30;
   // Whether presigned URLs are used where the server gives them out.
   bool presign = true;
-  // Whether the gateway has S3 credentials of its own, and whether it shares
-  // the volume of a local store.
-  bool direct_s3 = false;
-  bool local_file = false;
+  OwnWaysByStore own_ways;
 };
 
 // What is known of an object's size when a plan is chosen.

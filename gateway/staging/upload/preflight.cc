@@ -72,8 +72,8 @@ Preflight::Answers Preflight::AskLakefs(const CallContext& context,
         lakefs.GetBranch(context, object.repository, object.branch);
   }
   if (questions.read_only) {
-    answers.read_only =
-        lakefs.IsReadOnly(context, object.repository).value_or(false);
+    const auto repository = lakefs.GetRepository(context, object.repository);
+    answers.read_only = repository.ok() && repository->read_only;
   }
   return answers;
 }

@@ -34,6 +34,16 @@ LinkRequest LinkRequestOf(const UploadRequest& request, int64_t size_bytes) {
           .if_absent = request.if_absent};
 }
 
+// What its caller has sent was sent in vain.
+absl::Status HasMoved(absl::string_view repository) {
+  return MakeError(absl::StatusCode::kAborted,
+                   absl::StrCat("repository ", repository,
+                                " has moved to another store meanwhile; call "
+                                "again with all bytes, or set "
+                                "header.can_rewind"),
+                   Reason::kLinkConflict);
+}
+
 }  // namespace
 
 // What an upload carries through its steps.
@@ -147,7 +157,8 @@ absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
   if (!stats.ok()) return stats.status();
   const UploadRequest request{.object = *object, .request_id = request_id};
   if (!*stats || !CameBy(request, **stats)) return unknown;
-  const auto server = deps_.server_info.Get(context, random);
+  const auto server =
+      deps_.server_info.Get(context, object->repository, random);
   if (!server.ok()) return server.status();
   UndecidedLink link = UndecidedOf({.object = *object,
                                     .user_metadata = (*stats)->user_metadata,
@@ -202,7 +213,9 @@ void UploadSession::FindOut(const CallContext& context,
 
 LinkReport UploadSession::RunPlan(Upload& upload) {
   const UploadRequest& request = upload.request;
-  const auto server = deps_.server_info.Get(upload.context, upload.random);
+  const std::string& repository = request.object.repository;
+  const auto server =
+      deps_.server_info.Get(upload.context, repository, upload.random);
   if (!server.ok()) {
     LinkReport report = NotCommitted(server.status());
     if (upload.earlier) {
@@ -211,19 +224,37 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
     }
     return report;
   }
+  LinkReport report = RunAt(upload, *server);
+  if (report.status.ok() || report.outcome != Outcome::kNotCommitted ||
+      !upload.context.Over().ok()) {
+    return report;
+  }
+  // What the store of the repository cannot do is no reason to refuse what it
+  // can do in the store that it is in by now.
+  const auto by_now = deps_.server_info.Get(
+      upload.context, repository, upload.random, ServerInfo::Age::kNow);
+  if (!by_now.ok() || by_now->blockstore_id == server->blockstore_id) {
+    return report;
+  }
+  if (!upload.reader.Restart()) return NotCommitted(HasMoved(repository));
+  return RunAt(upload, *by_now);
+}
+
+LinkReport UploadSession::RunAt(Upload& upload, const ServerConfig& server) {
+  const UploadRequest& request = upload.request;
   if (upload.earlier) {
     return upload.earlier->plan == Plan::kThroughLakefs
-               ? ResumeThroughLakefs(upload, *server)
-               : Resume(upload, *server);
+               ? ResumeThroughLakefs(upload, server)
+               : Resume(upload, server);
   }
   const auto plan = ChoosePlan(
-      *server, NeedsLink(request),
+      server, NeedsLink(request),
       {request.size_bytes.value_or(0), request.size_bytes.has_value()},
       deps_.mover.plan);
   if (!plan.ok()) return NotCommitted(plan.status());
   upload.plan = *plan;
-  return *plan == Plan::kThroughLakefs ? SendThroughLakefs(upload, *server)
-                                       : MoveAndLink(upload, *server);
+  return *plan == Plan::kThroughLakefs ? SendThroughLakefs(upload, server)
+                                       : MoveAndLink(upload, server);
 }
 
 LinkReport UploadSession::MoveAndLink(Upload& upload,

@@ -81,6 +81,7 @@ class UploadSession {
                        BodySource& source, UploadProgress& progress,
                        const UploadReport* earlier, absl::BitGenRef random);
   LinkReport RunPlan(Upload& upload);
+  LinkReport RunAt(Upload& upload, const ServerConfig& server);
   LinkReport MoveAndLink(Upload& upload, const ServerConfig& server);
   LinkReport SendThroughLakefs(Upload& upload, const ServerConfig& server);
   LinkReport Resume(Upload& upload, const ServerConfig& server);

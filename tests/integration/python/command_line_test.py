@@ -115,7 +115,7 @@ class CommandLineTest(unittest.TestCase):
         gateway = running.Gateway("http://127.0.0.1:1")
         self.addCleanup(gateway.stop)
         self.refused(7, "127.0.0.1:1", "nothing was linked",
-                     arguments=["upload", self.file, TARGET, "--timeout=2"],
+                     arguments=["upload", self.file, TARGET, "--timeout=60"],
                      gateway=gateway.address)
 
     def test_error_as_json(self):

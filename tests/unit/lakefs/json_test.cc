@@ -57,7 +57,7 @@ TEST(JsonTest, WhatIsNotOfTheShapeIsRefused) {
     EXPECT_FALSE(ParseObjectStats(text).has_value()) << text;
   }
   EXPECT_FALSE(ParseConfig(R"({"version_config":{}})").has_value());
-  EXPECT_FALSE(ParseStorageNamespace("{}").has_value());
+  EXPECT_FALSE(ParseRepository("{}").has_value());
 }
 
 TEST(JsonTest, WhatAConfigurationLacksIsUnknownNotFalse) {
@@ -65,17 +65,40 @@ TEST(JsonTest, WhatAConfigurationLacksIsUnknownNotFalse) {
       R"({"storage_config":{"blockstore_type":"s3","pre_sign_support":true},)"
       R"("version_config":{"version":"1.84.0"}})");
   ASSERT_TRUE(config.has_value());
-  EXPECT_EQ(config->version, "1.84.0");
-  EXPECT_EQ(config->pre_sign_support, true);
-  EXPECT_EQ(config->pre_sign_multipart_upload, std::nullopt);
-  EXPECT_FALSE(config->has_storage_list);
+  EXPECT_EQ(config->usual->version, "1.84.0");
+  EXPECT_EQ(config->usual->pre_sign_support, true);
+  EXPECT_EQ(config->usual->pre_sign_multipart_upload, std::nullopt);
+  EXPECT_FALSE(config->usual->has_storage_list);
   EXPECT_TRUE(ParseConfig(R"({"storage_config":{},"storage_config_list":[]})")
-                  ->has_storage_list);
+                  ->usual->has_storage_list);
   const auto old = ParseStorageConfig(R"({"blockstore_type":"s3"})",
                                       R"({"version":"0.66.0"})");
   ASSERT_TRUE(old.has_value());
   EXPECT_EQ(old->version, "0.66.0");
   EXPECT_EQ(old->pre_sign_support, std::nullopt);
+}
+
+TEST(JsonTest, AServerMayHaveSeveralStoresAndNoUsualOne) {
+  const auto configs = ParseConfig(
+      R"({"storage_config_list":[)"
+      R"({"blockstore_id":"eu","blockstore_type":"s3",)"
+      R"("pre_sign_support":true,"pre_sign_multipart_upload":true},)"
+      R"({"blockstore_id":"az","blockstore_type":"azure"}],)"
+      R"("version_config":{"version":"1.84.0"}})");
+  ASSERT_TRUE(configs.has_value());
+  EXPECT_FALSE(configs->usual.has_value());
+  EXPECT_EQ(configs->listed,
+            (std::vector<ServerConfig>{{.version = "1.84.0",
+                                        .blockstore_type = "s3",
+                                        .pre_sign_support = true,
+                                        .pre_sign_multipart_upload = true,
+                                        .has_storage_list = true,
+                                        .blockstore_id = "eu"},
+                                       {.version = "1.84.0",
+                                        .blockstore_type = "azure",
+                                        .has_storage_list = true,
+                                        .blockstore_id = "az"}}));
+  EXPECT_FALSE(ParseConfig(R"({"storage_config_list":[]})").has_value());
 }
 
 TEST(JsonTest, TheBodiesOfLinksAreAsLakefsTakesThem) {

@@ -148,7 +148,7 @@ TEST_F(RestClientTest, WhatIsCommittedIsAskedOfTheBranchsLastCommit) {
 }
 
 TEST_F(RestClientTest, AStatShowsTheRootOfALocalStoreOnce) {
-  RestClient client({.endpoint = "http://h:1", .local_root = "/root"}, http_,
+  RestClient client({.endpoint = "http://h:1", .local_roots = {"/root"}}, http_,
                     keys_);
   http_.Answer(200, R"({"path":"p","checksum":"5d","mtime":1,)"
                     R"("physical_address":"local:///root/root/lake/data/a"})");
@@ -158,12 +158,20 @@ TEST_F(RestClientTest, AStatShowsTheRootOfALocalStoreOnce) {
 }
 
 TEST_F(RestClientTest, ARepositoryThatDoesNotTellIsNotReadOnly) {
-  http_.Answer(200, R"({"id":"repo","read_only":true})");
-  http_.Answer(200, R"({"id":"repo"})");
+  http_.Answer(200, R"({"id":"repo","storage_namespace":"s3://b/r",)"
+                    R"("storage_id":"eu","read_only":true})");
+  http_.Answer(200, R"({"id":"repo","storage_namespace":"s3://b/r"})");
   http_.Answer(403, R"({"message":"no"})");
-  EXPECT_THAT(client_.IsReadOnly(context_, "repo"), IsOkAndHolds(true));
-  EXPECT_THAT(client_.IsReadOnly(context_, "repo"), IsOkAndHolds(false));
-  EXPECT_THAT(client_.IsReadOnly(context_, "repo"),
+  const auto told = client_.GetRepository(context_, "repo");
+  ASSERT_THAT(told, IsOk());
+  EXPECT_EQ(told->storage_namespace, "s3://b/r");
+  EXPECT_EQ(told->storage_id, "eu");
+  EXPECT_TRUE(told->read_only);
+  const auto untold = client_.GetRepository(context_, "repo");
+  ASSERT_THAT(untold, IsOk());
+  EXPECT_EQ(untold->storage_id, "");
+  EXPECT_FALSE(untold->read_only);
+  EXPECT_THAT(client_.GetRepository(context_, "repo"),
               StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
@@ -173,7 +181,7 @@ TEST_F(RestClientTest, ServersWithoutConfigAreAskedInTwoSteps) {
   http_.Answer(200, R"({"version":"0.66.0"})");
   const auto config = client_.GetConfig(context_);
   ASSERT_THAT(config, IsOk());
-  EXPECT_EQ(config->version, "0.66.0");
+  EXPECT_EQ(config->usual->version, "0.66.0");
   EXPECT_EQ(http_.requests.size(), 3U);
 }
 

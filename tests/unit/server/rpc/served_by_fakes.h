@@ -66,7 +66,7 @@ class ServedByFakes : public ::testing::Test {
   ServerInfo server_info_{lakefs_, budget_};
   LinkGate gate_;
   LinkLoop link_loop_{lakefs_, budget_, gate_};
-  AddressLinker linker_{lakefs_, server_info_, link_loop_, budget_};
+  AddressLinker linker_{server_info_, link_loop_};
   // Takes no task, so that lakeFS is asked by one thread only.
   WorkerPool background_{0, 0};
   WorkerPool part_pool_{2, 2};

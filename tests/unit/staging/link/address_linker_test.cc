@@ -20,7 +20,7 @@ class AddressLinkerTest : public ::testing::Test {
  protected:
   absl::Status Link(const std::string& address,
                     const LinkableAddresses& linkable = {}) {
-    AddressLinker linker(lakefs_, server_info_, link_loop_, budget_, linkable);
+    AddressLinker linker(server_info_, link_loop_, linkable);
     lakefs_.links = {{.stats = ObjectStats{.physical_address = address}}};
     const CallContext context(clock_, clock_.Now() + seconds(60), "test");
     return linker
@@ -55,7 +55,7 @@ TEST_F(AddressLinkerTest, ALocalStoresAddressesBeginWithItsFolder) {
   const std::string given_out = "local:///srv/lakefs/lake/data/x";
   EXPECT_THAT(std::string(Link(given_out).message()),
               HasSubstr("by --local-store"));
-  const LinkableAddresses local{.local_root = "/srv/lakefs"};
+  const LinkableAddresses local{.local_roots = {"/srv/nfs", "/srv/lakefs"}};
   EXPECT_TRUE(Link(given_out, local).ok());
   EXPECT_TRUE(Link("local://lake/data/x", local).ok());
   for (const char* address :
@@ -78,12 +78,12 @@ TEST_F(AddressLinkerTest, AnEncodedNamespaceMeansWhatItsAddressesSay) {
   EXPECT_THAT(Link("s3://bucket/my+repo/data/x"),
               HasReason(Reason::kInvalidRequest));
   lakefs_.storage_namespace = "local://my%20lake";
-  EXPECT_THAT(Link("local:///srv/my lake/data/x", {.local_root = "/srv"}),
+  EXPECT_THAT(Link("local:///srv/my lake/data/x", {.local_roots = {"/srv"}}),
               IsOk());
 }
 
 TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
-  AddressLinker linker(lakefs_, server_info_, link_loop_, budget_);
+  AddressLinker linker(server_info_, link_loop_);
   const CallContext context(clock_, clock_.Now() + seconds(60), "test");
   for (int i = 0; i < 2; ++i) {
     lakefs_.links = {{.stats = ObjectStats{}}};
@@ -95,12 +95,12 @@ TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
             .status.ok());
   }
   EXPECT_THAT(lakefs_.calls,
-              ElementsAre("namespace", "link s3://bucket/repo/data/x",
+              ElementsAre("repository", "link s3://bucket/repo/data/x",
                           "link s3://bucket/repo/data/x"));
 }
 
 TEST_F(AddressLinkerTest, WhatTheServerWouldNotHeedIsRefused) {
-  AddressLinker linker(lakefs_, server_info_, link_loop_, budget_);
+  AddressLinker linker(server_info_, link_loop_);
   const CallContext context(clock_, clock_.Now() + seconds(60), "test");
   lakefs_.config.version = "1.11.0";
   const std::string address = "s3://bucket/repo/data/x";

@@ -84,7 +84,7 @@ const std::map<std::string, Operation>& Operations() {
          return Of(l.GetPhysicalAddress(c, kObject, true));
        }},
       {"getRepository",
-       [](auto& l, auto& c) { return Of(l.GetStorageNamespace(c, "repo")); }},
+       [](auto& l, auto& c) { return Of(l.GetRepository(c, "repo")); }},
       {"healthCheck", [](auto& l, auto& c) { return Of(l.HealthCheck(c)); }},
       {"linkPhysicalAddress",
        [](auto& l, auto& c) {

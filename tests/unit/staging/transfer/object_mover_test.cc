@@ -74,7 +74,6 @@ class ObjectMoverTest : public ::testing::Test {
     PartReader reader(context_, request_, source, memory_, spool_, progress_);
     const MoverDependencies deps{.lakefs = lakefs_,
                                  .presigned_store = store_,
-                                 .direct_s3 = &store_,
                                  .lakefs_budget = budget_,
                                  .store_budget = budget_,
                                  .background = background_,
@@ -319,7 +318,7 @@ TEST_F(ObjectMoverTest, WhereAllUrlsComeAtOnceAnUnknownSizeHasALimit) {
 // Source: the references of S3 and of Azure Blob Storage.
 TEST_F(ObjectMoverTest, AnUnknownSizeMayHaveAsManyPartsAsTheStoreTakes) {
   plan_.part_bytes = 1;
-  plan_.direct_s3 = true;
+  plan_.own_ways.usual.direct_s3 = &store_;
   for (const auto& [server, most] :
        {std::pair(ServerConfig{.blockstore_type = "s3"}, 10'000),
         std::pair(server_, 50'000)}) {

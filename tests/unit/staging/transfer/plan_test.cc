@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/fake_store.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
 namespace {
 
 using ::testing::HasSubstr;
+
+// A way of our own, which the choice does not look into.
+FakeStore own;
 
 constexpr int64_t kGiB = 1 << 30;
 constexpr int64_t kPart = 8 << 20;
@@ -69,7 +73,8 @@ const Row kRows[] = {
 };
 
 TEST(PlanTest, EachRowOfTheTableIsChosen) {
-  const PlanOptions options{.direct_s3 = true, .local_file = true};
+  const PlanOptions options{
+      .own_ways = {.usual = {.direct_s3 = &own, .local_file = &own}}};
   for (const Row& row : kRows) {
     SCOPED_TRACE(::testing::Message()
                  << row.server.blockstore_type << " " << row.size.bytes
@@ -94,14 +99,30 @@ TEST(PlanTest, WithoutAWayOfOurOwnTheBytesGoThroughLakefs) {
 }
 
 TEST(PlanTest, AWayOfOurOwnIsForItsOwnStore) {
-  EXPECT_EQ(*ChoosePlan(kLocal, false, kUnknown, {.direct_s3 = true}),
+  const PlanOptions s3{.own_ways = {.usual = {.direct_s3 = &own}}};
+  const PlanOptions local{.own_ways = {.usual = {.local_file = &own}}};
+  EXPECT_EQ(*ChoosePlan(kLocal, false, kUnknown, s3), Plan::kThroughLakefs);
+  EXPECT_EQ(*ChoosePlan(kS3Unsigned, false, kUnknown, local),
             Plan::kThroughLakefs);
-  EXPECT_EQ(*ChoosePlan(kS3Unsigned, false, kUnknown, {.local_file = true}),
+}
+
+TEST(PlanTest, AStoreGoesByItsOwnWaysOrByTheUsualOnes) {
+  ServerConfig eu = kS3Unsigned;
+  eu.blockstore_id = "eu";
+  const PlanOptions usual{.own_ways = {.usual = {.direct_s3 = &own}}};
+  EXPECT_EQ(*ChoosePlan(eu, false, kUnknown, usual), Plan::kDirectS3);
+  const PlanOptions none_to_eu{.own_ways = {.usual = {.direct_s3 = &own},
+                                            .by_blockstore_id = {{"eu", {}}}}};
+  EXPECT_EQ(*ChoosePlan(eu, false, kUnknown, none_to_eu), Plan::kThroughLakefs);
+  const PlanOptions only_to_eu{
+      .own_ways = {.by_blockstore_id = {{"eu", {.direct_s3 = &own}}}}};
+  EXPECT_EQ(*ChoosePlan(eu, false, kUnknown, only_to_eu), Plan::kDirectS3);
+  EXPECT_EQ(*ChoosePlan(kS3Unsigned, false, kUnknown, only_to_eu),
             Plan::kThroughLakefs);
 }
 
 TEST(PlanTest, WhereItsAddressCannotBeLinkedAFileGoesThroughLakefs) {
-  const PlanOptions options{.local_file = true};
+  const PlanOptions options{.own_ways = {.usual = {.local_file = &own}}};
   ServerConfig server = kLocal;
   for (const auto& [version, plan] :
        {std::pair("0.101.0", Plan::kThroughLakefs),
@@ -116,7 +137,8 @@ TEST(PlanTest, WhereItsAddressCannotBeLinkedAFileGoesThroughLakefs) {
 }
 
 TEST(PlanTest, WithoutPresignNoServerCountsAsOneThatDoes) {
-  const PlanOptions off{.presign = false, .direct_s3 = true};
+  const PlanOptions off{.presign = false,
+                        .own_ways = {.usual = {.direct_s3 = &own}}};
   for (const KnownSize size : {Exactly(1), kUnknown}) {
     EXPECT_EQ(*ChoosePlan(kS3, false, size, off), Plan::kDirectS3);
     EXPECT_EQ(*ChoosePlan(kS3, false, size, {.presign = false}),

@@ -58,9 +58,9 @@ TEST_F(PreflightTest, AnObjectThatTurnsOutLargeIsAskedForItsBranchToo) {
     lakefs_.read_only = stands;
     for (int part = 1; part < 4; ++part) preflight.Ask(/*is_large=*/true);
     if (stands) {
-      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "read-only?"));
+      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "repository"));
     } else {
-      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "read-only?"));
+      EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "repository"));
     }
     EXPECT_EQ(preflight.Refusal().has_value(), stands);
     EXPECT_EQ(preflight.GetBefore().object, object);
@@ -89,7 +89,7 @@ TEST_F(PreflightTest, WhatIsAskedOnThePoolIsAskedOnce) {
   const Before& before = preflight.GetBefore();
   EXPECT_TRUE(before.known);
   EXPECT_EQ(before.object->physical_address, "A");
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "read-only?"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "repository"));
 }
 
 TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
@@ -105,7 +105,7 @@ TEST_F(PreflightTest, APoolThatIsBusyIsNotWaitedFor) {
     EXPECT_FALSE(preflight.GetBefore().object.has_value());
   }
   go.Notify();
-  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "read-only?"));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch", "repository"));
 }
 
 TEST_F(PreflightTest, AMissingBranchIsTold) {

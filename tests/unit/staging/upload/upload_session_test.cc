@@ -77,6 +77,8 @@ class UploadSessionTest : public ::testing::Test {
     request.request_id = request_id;
     FakeBody source;
     source.Send(data, 1'000);
+    source.can_rewind = can_rewind_;
+    if (can_rewind_) source.Send(data, 1'000);
     UploadProgress progress;
     return session.Run(context, request, source, progress, random_);
   }
@@ -138,6 +140,7 @@ class UploadSessionTest : public ::testing::Test {
   LinkLoop link_loop_{lakefs_, budget_, gate_};
   ServerInfo server_info_{lakefs_, budget_};
   UploadRegister uploads_;
+  bool can_rewind_ = false;  // to send all a second time
   UploadRequest request_{.object = {"repo", "main", "p"}, .size_bytes = 5};
 };
 
@@ -374,7 +377,8 @@ TEST_F(UploadSessionTest, OfASmallObjectOnlyAnEarlierCallIsLookedFor) {
                             Case{"second", 2, true}, Case{"any", 0, true}}) {
       SCOPED_TRACE(one.request_id);
       UploadSession session(Deps());
-      server_info_.Get(CallContext(clock_, clock_.Now() + kCall, ""), random_)
+      server_info_
+          .Get(CallContext(clock_, clock_.Now() + kCall, ""), "repo", random_)
           .IgnoreError();
       request_.size_bytes = size;
       request_.attempt = one.attempt;
@@ -489,6 +493,77 @@ TEST_F(UploadSessionTest, WhatIsUndecidedStaysSoWhileTheServerIsNotKnown) {
   Links('A');
   EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kCommitted);
   EXPECT_EQ(store_.puts, 1);
+}
+
+// A lakeFS with a store that presigns and one that does not.
+class StoresSessionTest : public UploadSessionTest {
+ protected:
+  StoresSessionTest() {
+    lakefs_.config = {};
+    lakefs_.stores = {{.version = "1.84.0",
+                       .blockstore_type = "s3",
+                       .pre_sign_support = true,
+                       .blockstore_id = "signing"},
+                      {.version = "1.84.0",
+                       .blockstore_type = "s3",
+                       .pre_sign_support = false,
+                       .blockstore_id = "plain"}};
+    lakefs_.storage_id = "signing";
+  }
+  // The repository is made anew in the other store, as soon as it is known.
+  void Moves() {
+    lakefs_.addresses.push_back(MakeError(absl::StatusCode::kUnimplemented,
+                                          "no such operation",
+                                          Reason::kUpstreamUnimplemented));
+    hook_ = [this](const std::string& line) {
+      if (line == "address") lakefs_.storage_id = "plain";
+    };
+  }
+};
+
+TEST_F(StoresSessionTest, EachRepositoryGoesByThePlanOfItsStore) {
+  UploadSession session(Deps());
+  Links('A');
+  EXPECT_EQ(Run(session, "").plan, Plan::kSinglePut);
+  lakefs_.storage_id = "plain";
+  request_.object.repository = "other";
+  lakefs_.uploads.push_back(Entry('U', ""));
+  const UploadReport other = Run(session, "");
+  EXPECT_EQ(other.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(other.plan, Plan::kThroughLakefs);
+}
+
+TEST_F(StoresSessionTest, NothingIsRefusedForAStoreThatARepositoryHasLeft) {
+  UploadSession session(Deps());
+  Moves();
+  can_rewind_ = true;
+  lakefs_.uploads.push_back(Entry('U', ""));
+  const UploadReport report = Run(session, "");
+  EXPECT_THAT(report.link.status, IsOk());
+  EXPECT_EQ(report.plan, Plan::kThroughLakefs);
+}
+
+TEST_F(StoresSessionTest, WhoHasSentInVainIsToldToCallAgain) {
+  UploadSession session(Deps());
+  Moves();
+  const UploadReport report = Run(session, "");
+  EXPECT_THAT(report.link.status, HasReason(Reason::kLinkConflict));
+  EXPECT_THAT(report.link.status.ToString(),
+              ::testing::HasSubstr("has moved"));
+  EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
+  lakefs_.uploads.push_back(Entry('U', ""));
+  EXPECT_THAT(Run(session, "").link.status, IsOk());
+}
+
+TEST_F(StoresSessionTest, ARefusalOfTheStoreThatItIsInStands) {
+  UploadSession session(Deps());
+  lakefs_.addresses.push_back(MakeError(absl::StatusCode::kUnimplemented,
+                                        "no such operation",
+                                        Reason::kUpstreamUnimplemented));
+  EXPECT_THAT(Run(session, "").link.status,
+              HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_EQ(Count("repository"), 2);
+  EXPECT_EQ(Count("address"), 1);
 }
 
 // Where nothing is presigned.
