@@ -134,6 +134,60 @@ TEST_F(SettingsTest, EachMistakeIsOneLineThatNamesTheSetting) {
   }
 }
 
+TEST_F(SettingsTest, EachStoreOfTheListHasWaysOfItsOwn) {
+  const std::string file = Write("stores.yaml",
+                                 "s3-region: eu-west-1\n"
+                                 "stores:\n"
+                                 "  - id: minio\n"
+                                 "    s3-endpoint: http://minio:9000/\n"
+                                 "    s3-access-key-id: id\n"
+                                 "    s3-secret-access-key: marked-secret\n"
+                                 "  - id: nas\n"
+                                 "    local-store: /lake=/mnt\n"
+                                 "  - {id: none}\n");
+  const std::string flag = "--config=" + file;
+  chmod(file.c_str(), 0644);
+  const auto open_to_all = Read({flag.c_str()});
+  EXPECT_THAT(open_to_all, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(open_to_all.status().message()),
+              Not(HasSubstr("marked-secret")));
+  chmod(file.c_str(), 0600);
+  const auto line = Read({flag.c_str()});
+  ASSERT_THAT(line, IsOk());
+  const auto& stores = line->settings.stores;
+  EXPECT_EQ(stores.size(), 3U);
+  EXPECT_EQ(stores.at("minio").s3_endpoint, "http://minio:9000");
+  EXPECT_EQ(stores.at("minio").s3_region, "us-east-1");
+  EXPECT_EQ(stores.at("minio").s3_secret_access_key, "marked-secret");
+  EXPECT_EQ(stores.at("nas").local_store, "/lake");
+  EXPECT_EQ(stores.at("nas").local_mount, "/mnt");
+  EXPECT_EQ(stores.at("none").s3_access_key_id, "");
+  EXPECT_EQ(LocalRoots(line->settings), std::vector<std::string>{"/lake"});
+}
+
+TEST_F(SettingsTest, EachMistakeInTheListOfStoresIsOneLineThatNamesIt) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"stores: {id: a}\n", "stores is not a list"},
+      {"stores: [a]\n", "stores, line 1 has no id"},
+      {"stores:\n  - s3-region: r\n", "stores, line 2 has no id"},
+      {"stores:\n  - id: a\n  - id: a\n", "line 3 has the id of another"},
+      {"stores:\n  - id: a\n    listen: x\n", "listen is not a setting of a"},
+      {"stores:\n  - id: a\n    nosuch: x\n", "nosuch is not a setting of a"},
+      {"stores:\n  - id: a\n    s3-endpoint: x\n", "s3-endpoint=x is not an"},
+      {"stores:\n  - id: a\n    s3-access-key-id: x\n",
+       "of the store a, s3-acc"},
+  };
+  for (const auto& [text, message] : cases) {
+    const std::string file = Write("stores.yaml", text);
+    chmod(file.c_str(), 0600);
+    const std::string flag = "--config=" + file;
+    const auto line = Read({flag.c_str()});
+    EXPECT_THAT(line, StatusIs(absl::StatusCode::kInvalidArgument)) << text;
+    EXPECT_THAT(std::string(line.status().message()), HasSubstr(message));
+    EXPECT_THAT(std::string(line.status().message()), Not(HasSubstr("\n")));
+  }
+}
+
 TEST_F(SettingsTest, BlanksAroundWhatTheEnvironmentOrAFileSaysAreCut) {
   Environment environment = {
       {"LAKECTL_SERVER_ENDPOINT_URL", " http://h:1/\n"},
