@@ -184,6 +184,16 @@ class DocumentsTest(unittest.TestCase):
                 f"--allow-file={folder}/allow.yaml"])
             self.assertEqual(gateway.stop(), 0)
 
+    def test_the_list_of_stores_is_taken_by_the_gateway(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shown = documented.files()["stores.yaml"]
+            with open(f"{folder}/stores.yaml", "w") as file:
+                file.write(shown.replace("/lakefs-data", folder))
+            os.chmod(f"{folder}/stores.yaml", 0o600)
+            gateway = running.Gateway(self.lakefs.url, flags=[
+                f"--config={folder}/stores.yaml"])
+            self.assertEqual(gateway.stop(), 0)
+
     def test_every_block_is_right_shell(self):
         for document, _, commands in blocks():
             subprocess.run(["bash", "-n"], input=commands, text=True,
