@@ -74,8 +74,10 @@ TEST_F(ServerInfoTest, ARepositoryIsAskedForEveryMinuteAndWhenAsked) {
 
 TEST_F(ServerInfoTest, WhatACallerLearnsByItsOwnRightsIsNotToldToOthers) {
   EXPECT_EQ(TypeOf(Get(ServerInfo::Age::kLately, "Bearer a")), "azure");
+  EXPECT_EQ(TypeOf(Get()), "azure");
   EXPECT_EQ(TypeOf(Get(ServerInfo::Age::kLately, "Bearer b")), "azure");
-  EXPECT_THAT(lakefs_.calls, ElementsAre("config", "repository", "repository"));
+  EXPECT_THAT(lakefs_.calls,
+              ElementsAre("config", "repository", "repository", "repository"));
 }
 
 TEST_F(ServerInfoTest, AStoreThatHasComeSinceIsFound) {
