@@ -8,9 +8,21 @@
 
 namespace lakefs::gateway {
 
+// While it lives, a thread that this one starts is none of those kept for
+// others.
+class WithoutSpareThreads {
+ public:
+  WithoutSpareThreads();
+  ~WithoutSpareThreads();
+  WithoutSpareThreads(const WithoutSpareThreads&) = delete;
+  WithoutSpareThreads& operator=(const WithoutSpareThreads&) = delete;
+};
+
 // How many threads the pools of the process may still start, so that some are
 // always left for libraries: gRPC starts threads as it needs them, counts on
-// those that it was not given, and then stands still.
+// those that it was not given, and then stands still. Other processes may take
+// what is left as well. So these threads are there from the start, asleep, and
+// pthread_create hands them out once the system gives none.
 //
 // What limits them (a user's RLIMIT_NPROC, the cgroups' pids.max, memory) is
 // not all to be seen from inside a container, so it is found out by trying.
@@ -21,7 +33,8 @@ class ThreadBudget {
   // Leaves `spare` threads to others.
   explicit ThreadBudget(int spare) : spare_(spare) {}
 
-  // Takes threads out of the budget that are to be there whatever others take.
+  // Takes threads out of the budget that are to be there whatever others take:
+  // who starts them does so without WithoutSpareThreads.
   // Errors: RESOURCE_EXHAUSTED, which says how many there are.
   absl::Status Reserve(int threads);
 

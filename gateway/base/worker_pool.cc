@@ -1,5 +1,6 @@
 #include "gateway/base/worker_pool.h"
 
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -35,10 +36,12 @@ bool WorkerPool::TryRun(std::function<void()> task) {
 }
 
 bool WorkerPool::StartThread() {
+  std::optional<WithoutSpareThreads> unreserved;
   if (reserved_ > 0) {
     --reserved_;
-  } else if (budget_ != nullptr && !budget_->TryTake()) {
-    return false;
+  } else if (budget_ != nullptr) {
+    if (!budget_->TryTake()) return false;
+    unreserved.emplace();
   }
   try {
     threads_.emplace_back([this] { Work(); });

@@ -1,5 +1,6 @@
 // What the system does not let the gateway have: threads, descriptors, disk.
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,30 @@ std::vector<std::string> Limited(const std::string& limit,
   command.insert(command.begin(), {"/usr/bin/prlimit", limit});
   return command;
 }
+
+// A program of the same user that has as many threads.
+class OtherThreads {
+ public:
+  explicit OtherThreads(int count) {
+    const std::string command =
+        absl::StrCat("exec ", absl::StrJoin(kAsAnother, " "),
+                     " /usr/bin/python3 -c 'import os, threading as t\n"
+                     "for _ in range(",
+                     count - 1,
+                     "): t.Thread(target=t.Event().wait).start()\n"
+                     "print(os.getpid(), flush=True)'");
+    output_ = popen(command.c_str(), "r");
+    EXPECT_EQ(fscanf(output_, "%d", &pid_), 1);
+  }
+  ~OtherThreads() {
+    if (pid_ > 0) kill(pid_, SIGKILL);
+    pclose(output_);
+  }
+
+ private:
+  FILE* output_ = nullptr;
+  pid_t pid_ = 0;
+};
 
 // A stream that has sent its header, and a byte.
 class Caller {
@@ -118,7 +143,7 @@ class ProcessTest : public ::testing::Test {
 TEST_F(ProcessTest, WithFewThreadsTheSurplusIsRefusedAndTheOthersGoOn) {
   if (!CanBeAnother()) GTEST_SKIP() << "needs another user";
   GatewayProcess gateway(emulator_.endpoint(), {}, {},
-                         Limited("--nproc=40", kAsAnother));
+                         Limited("--nproc=70", kAsAnother));
   for (const char* folder : {"first", "again"}) {
     const int taken = UploadAtOnce(gateway, 60, folder);
     EXPECT_GE(taken, 3);
@@ -128,6 +153,33 @@ TEST_F(ProcessTest, WithFewThreadsTheSurplusIsRefusedAndTheOthersGoOn) {
   EXPECT_TRUE(UploadUnary(*stub, HeaderFor("o"), "x").status.ok());
   EXPECT_TRUE(Upload(*stub, HeaderFor("large"), Bytes(20 << 20)).status.ok());
   EXPECT_THAT(gateway.Log(), HasSubstr("threads are limited"));
+}
+
+// Others of its user may take all threads at any moment. gRPC, which is refused
+// one then, never serves some of the calls that come later, and never ends.
+TEST_F(ProcessTest, ThreadsThatOthersTakeAreMissedOnlyWhileTheyHaveThem) {
+  if (!CanBeAnother()) GTEST_SKIP() << "needs another user";
+  for (const bool has_served : {false, true}) {
+    SCOPED_TRACE(has_served ? "in the middle" : "at the start");
+    GatewayProcess gateway(emulator_.endpoint(), {}, {},
+                           Limited("--nproc=150", kAsAnother));
+    if (has_served) {
+      EXPECT_EQ(UploadAtOnce(gateway, 4, "before"), 4);
+    }
+    auto others = std::make_unique<OtherThreads>(150);
+    EXPECT_GE(UploadAtOnce(gateway, 40, "without"), 1);
+    const auto stub = gateway.NewStub();
+    for (int i = 0; i < 40; ++i) {
+      const CallEnd end = UploadUnary(*stub, HeaderFor("o"), "x");
+      EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+    }
+    others.reset();
+    int taken = 0;
+    for (int i = 0; i < 100 && taken < 40; ++i) {
+      taken = UploadAtOnce(gateway, 40, "after");
+    }
+    EXPECT_EQ(taken, 40);
+  }
 }
 
 TEST_F(ProcessTest, WithoutTheThreadsThatItNeedsItDoesNotStart) {
