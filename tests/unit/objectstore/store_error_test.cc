@@ -2,7 +2,9 @@
 
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "gateway/objectstore/object_store.h"
+#include "tests/testing/golden.h"
 #include "tests/unit/objectstore/store_fixture.h"
 
 namespace lakefs::gateway::testing {
@@ -63,6 +65,39 @@ TEST(StoreErrorTest, EachRowOfTheTableIsCuredAsItSays) {
     EXPECT_TRUE(row.cure != StoreCure::kOperator || !row.hint.empty())
         << row.code;
   }
+}
+
+absl::string_view NameOf(StoreCure cure) {
+  switch (cure) {
+    case StoreCure::kFreshUrl:
+      return "a fresh URL";
+    case StoreCure::kAgain:
+      return "again";
+    case StoreCure::kNewAddress:
+      return "a new address";
+    case StoreCure::kCaller:
+      return "the caller";
+    case StoreCure::kOperator:
+      return "the operator";
+    case StoreCure::kNobody:
+      return "nobody";
+  }
+  return "";
+}
+
+// What a store says by its codes is documented there, and changes seldom.
+TEST(StoreErrorTest, WhatHelpsAgainstEachCodeIsGolden) {
+  std::string table;
+  for (const StoreErrorRow& row : StoreErrorTable()) {
+    absl::StrAppend(&table, row.code,
+                    row.says.empty() ? "" : absl::StrCat(" \"", row.says, "\""),
+                    ": ", NameOf(row.cure), "\n");
+    if (!row.hint.empty()) absl::StrAppend(&table, "    ", row.hint, "\n");
+    if (!row.hint_own_keys.empty()) {
+      absl::StrAppend(&table, "    own keys: ", row.hint_own_keys, "\n");
+    }
+  }
+  ExpectGolden("store_errors.txt", table);
 }
 
 TEST(StoreErrorTest, WithoutACodeTheStatusTells) {
