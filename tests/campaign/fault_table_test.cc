@@ -2,6 +2,7 @@
 // the caller may be told is in the table, and is held against what is there.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <functional>
@@ -30,6 +31,7 @@ struct Break {
   Fault::Kind kind;
   int status = 0;
   int delay_ms = 0;
+  const char* body = "";
 };
 const Break kBreaks[] = {
     {"500", Fault::Kind::kStatus, 500},
@@ -44,6 +46,16 @@ const Break kBreaks[] = {
     {"truncated", Fault::Kind::kTruncate},
     {"garbage", Fault::Kind::kGarbage},
 };
+// What routers and firewalls answer in lakeFS's or the store's place. It hangs
+// on nothing that tells most ways apart, so these few are enough.
+const Break kBreaksOfOthers[] = {
+    {"404 of a router", Fault::Kind::kStatus, 404, 0, "<html>No way</html>"},
+    {"403 of a firewall", Fault::Kind::kStatus, 403, 0, "<html>No</html>"},
+    {"308", Fault::Kind::kStatus, 308, 0, "<html>Moved</html>"},
+};
+const char* const kWaysOfOthers[] = {
+    "V1_84_repeated_if_absent", "V1_84_multipart", "V1_21_single",
+    "V1_84_through_lakefs_repeated", "Proof_of_a_false_412"};
 
 // How the bytes get to the store, other than by presigned URLs.
 enum class Access { kAsOffered, kDirectS3, kLocalFile };
@@ -218,6 +230,16 @@ const Row kOnce[] = {
     {"V1_21_multipart", "completePresignMultipartUpload", "", "CNU"},
     // No store locks anything; what it means nobody knows.
     {"", "store", "423", "N"},
+    // A router may know its way in a moment. What else others answer stays, and
+    // is told; where it meets a question about a link that may stand, as
+    // unknown.
+    {"", "store", "404 of a router", "CN"},
+    {"", "store", "403 of a firewall", "CN"},
+    {"", "store", "308", "N"},
+    {"Proof", "", "403 of a firewall", "U"},
+    {"Proof", "", "308", "U"},
+    {"", "", "403 of a firewall", "CN"},
+    {"", "", "308", "CN"},
     // The bytes are gone, and nothing of the entry may stay.
     {"Undone", "", "", "N"},
     {"", "", "", "C"},
@@ -248,7 +270,13 @@ absl::string_view MayBeSaid(std::span<const Row> rows, const Way& way,
 std::vector<Case> CasesOf(const Way& way) {
   std::vector<Case> cases;
   std::vector<Case> for_good;
+  const bool of_others =
+      std::count(std::begin(kWaysOfOthers), std::end(kWaysOfOthers),
+                 absl::string_view(way.name)) > 0;
   for (const char* operation : way.operations) {
+    for (const Break& broken : kBreaksOfOthers) {
+      if (of_others) cases.push_back({operation, broken, false});
+    }
     for (const Break& broken : kBreaks) {
       cases.push_back({operation, broken, false});
       const bool lasting = broken.kind == Fault::Kind::kStatusAfter ||
@@ -267,6 +295,7 @@ Fault FaultOf(const Case& one, int skip = 0) {
   fault.operation = one.operation;
   fault.kind = one.broken.kind;
   fault.status = one.broken.status;
+  fault.body = one.broken.body;
   fault.delay = milliseconds(one.broken.delay_ms);
   fault.times = one.for_good ? -1 : 1;
   if (fault.status == 503) fault.headers["Retry-After"] = "0";

@@ -109,6 +109,35 @@ TEST(AnswersTest, AMissingRightToSendThroughLakefsIsOneToo) {
   EXPECT_EQ(stage.Count("login"), 1);
 }
 
+// fs:WriteObject is all that an upload takes; to look is a help.
+TEST(AnswersTest, WhoMayWriteAndNotReadUploads) {
+  Stage stage({});
+  ASSERT_TRUE(stage.Put("taken", "first").status.ok());
+  for (const char* operation : {"statObject", "getBranch", "getRepository"}) {
+    stage.emulator.AddFault(Answers(operation, 401, kRights));
+  }
+  for (const size_t size : {size_t{100}, size_t{9} << 20}) {
+    for (const bool if_absent : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(size, if_absent ? " if_absent" : ""));
+      pb::UploadHeader header =
+          HeaderFor(absl::StrCat("new/", size, if_absent), if_absent);
+      header.set_request_id(header.object().path());
+      const std::string data = Bytes(size);
+      const CallEnd end = Upload(*stage.stub, header, data);
+      EXPECT_TRUE(end.status.ok()) << end.status.error_message();
+      EXPECT_EQ(end.result.outcome(), pb::OUTCOME_COMMITTED);
+      EXPECT_TRUE(stage.Read(header.object().path()) == data);
+    }
+  }
+  // Whether what stands in the way is its own, it may not ask.
+  const CallEnd end = stage.Put("taken", "second", true, /*if_absent=*/true);
+  stage.emulator.ClearFaults();
+  EXPECT_EQ(end.reason, "OUTCOME_UNKNOWN");
+  EXPECT_THAT(end.status.error_message(),
+              HasSubstr("insufficient permissions"));
+  EXPECT_EQ(stage.Read("taken"), "first");
+}
+
 TEST(AnswersTest, NoWordOfAnothersIsTakenForLakefss) {
   Stage stage({});
   const std::string html = "<html><h1>Not Found</h1></html>";
