@@ -57,6 +57,8 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .form_upload = !unknown && version < std::pair(1, 0),
       .conditional_upload =
           unknown || version >= std::pair(1, 12) || version < std::pair(0, 67),
+      .skips_creates =
+          version >= std::pair(1, 12) && version < std::pair(1, 22),
       .link_deadline = link_deadline,
       .max_parts = version >= std::pair(1, 55) && version < std::pair(1, 84)
                        ? 1'000

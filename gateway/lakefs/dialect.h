@@ -39,6 +39,10 @@ struct Dialect {
   // If-None-Match: * on uploadObject is heeded. Up to v0.66, on PostgreSQL, it
   // creates exactly once; from there to v1.11 it overwrites.
   bool conditional_upload = false;
+  // A create that meets another's between lakeFS's look and its write is
+  // skipped, and answered as if it had been written. Seen of v1.21.0, by link
+  // and by uploadObject, and not of v1.84.0; believed of v1.12 to v1.21.
+  bool skips_creates = false;
   // How long after it was given out an address can be linked, if there is a
   // limit: 6 h, and 24 h from v1.80 on.
   std::optional<std::chrono::hours> link_deadline;

@@ -21,6 +21,10 @@ constexpr milliseconds kCommitsAreOn{500};
 // writes.
 constexpr milliseconds kPatience{500};
 
+// What lakeFS takes from a create's look at its path to its write, where that
+// makes a difference.
+constexpr milliseconds kLookToWrite{1};
+
 // What lakeFS takes to write the commit down, with all that readers can see in
 // the meantime.
 constexpr milliseconds kReadToDrop{6};
@@ -59,21 +63,29 @@ Branch::Branch(std::string name, CommitPtr head)
 
 Branch::WriteResult Branch::Write(const std::string& path,
                                   const EntryPtr& entry, bool if_absent,
-                                  const RaceOdds& odds) {
+                                  const RaceOdds& odds, bool skips) {
   const Fall fall = Draw(odds);
   AreaPtr late;
   WriteResult result = WriteResult::kTooManyTries;
   for (int attempt = 1; attempt <= kMaxTries; ++attempt) {
+    if (if_absent && skips) {
+      if (Find(path) != nullptr) {
+        result = WriteResult::kExists;
+        break;
+      }
+      std::this_thread::sleep_for(kLookToWrite);
+    }
     AreaPtr area = Look().current;
     const bool meets = attempt == 1;
     if (meets && fall == Fall::kAfterRead) AwaitRead(late = area);
-    if (!Put(*area, path, entry, if_absent)) {
-      result = WriteResult::kExists;
+    const WriteResult put = Put(*area, path, entry, if_absent, skips);
+    if (put == WriteResult::kExists) {
+      result = put;
       break;
     }
     if (meets && fall == Fall::kBeforeRead) AwaitSeal(area);
     if (Look().current == area) {
-      result = WriteResult::kWritten;
+      result = put;
       break;
     }
   }
@@ -89,13 +101,16 @@ Branch::WriteResult Branch::CreateExactly(const std::string& path,
   return WriteResult::kWritten;
 }
 
-bool Branch::Put(StagingArea& area, const std::string& path,
-                 const EntryPtr& entry, bool if_absent) const {
-  if (if_absent) {
-    return Find(path) == nullptr && area.SetIfAbsent(path, entry);
+Branch::WriteResult Branch::Put(StagingArea& area, const std::string& path,
+                                const EntryPtr& entry, bool if_absent,
+                                bool skips) const {
+  if (!if_absent) {
+    area.Set(path, entry);
+    return WriteResult::kWritten;
   }
-  area.Set(path, entry);
-  return true;
+  if (!skips && Find(path) != nullptr) return WriteResult::kExists;
+  if (area.SetIfAbsent(path, entry)) return WriteResult::kWritten;
+  return skips ? WriteResult::kSkipped : WriteResult::kExists;
 }
 
 Branch::Fall Branch::Draw(const RaceOdds& odds) {

@@ -41,16 +41,18 @@ using CommitPtr = std::shared_ptr<const CommitNode>;
 // whole write or commit; commits of one branch go one after the other.
 class Branch {
  public:
-  enum class WriteResult { kWritten, kExists, kTooManyTries };
+  enum class WriteResult { kWritten, kSkipped, kExists, kTooManyTries };
 
   Branch(std::string name, CommitPtr head);
 
   const std::string& name() const { return name_; }
 
   // Writes an entry, or deletes the path if it is null. Where the branch is
-  // committed in a loop, `odds` say how often a commit gets in between.
+  // committed in a loop, `odds` say how often a commit gets in between. With
+  // `skips`, what finds an entry that came after its look is kSkipped.
   WriteResult Write(const std::string& path, const EntryPtr& entry,
-                    bool if_absent, const RaceOdds& odds = {});
+                    bool if_absent, const RaceOdds& odds = {},
+                    bool skips = false);
 
   // Writes an entry if there is none. No commit gets in between, and of
   // callers at once one succeeds, as long as nobody else calls Write.
@@ -87,8 +89,8 @@ class Branch {
   View Look() const;
   static EntryPtr FindIn(const View& view, const std::string& path);
   Fall Draw(const RaceOdds& odds);
-  bool Put(StagingArea& area, const std::string& path, const EntryPtr& entry,
-           bool if_absent) const;
+  WriteResult Put(StagingArea& area, const std::string& path,
+                  const EntryPtr& entry, bool if_absent, bool skips) const;
   void AwaitSeal(const AreaPtr& area);
   void AwaitRead(const AreaPtr& area);
   void EndLate(StagingArea& area);

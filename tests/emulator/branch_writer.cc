@@ -71,13 +71,25 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
     branch->WriteDoomed(path, std::move(entry));
     return LakefsError(412, options.exists_message);
   }
+  if (may_lose && call.fault != nullptr &&
+      call.fault->kind == Fault::Kind::kSkipCreate) {
+    Entry anothers = *entry;
+    anothers.physical_address += "-anothers";
+    anothers.metadata.clear();
+    branch->Write(path, std::make_shared<const Entry>(std::move(anothers)),
+                  /*if_absent=*/false);
+    return std::nullopt;
+  }
   switch (options.if_absent && options.exact
               ? branch->CreateExactly(path, entry)
-              : branch->Write(path, entry, options.if_absent, options.race)) {
+              : branch->Write(path, entry, options.if_absent, options.race,
+                              options.skips)) {
     case Branch::WriteResult::kWritten:
       if (entry != nullptr) {
         repository.NoteWritten(path, entry->physical_address);
       }
+      return std::nullopt;
+    case Branch::WriteResult::kSkipped:
       return std::nullopt;
     case Branch::WriteResult::kExists:
       return LakefsError(412, options.exists_message);

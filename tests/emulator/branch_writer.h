@@ -19,6 +19,9 @@ struct WriteOptions {
   bool exact = false;
   RaceOdds race;
 
+  // A create that meets another's after its look is not written, and no error.
+  bool skips = false;
+
   // lakeFS's words for a path that exists.
   absl::string_view exists_message = "Precondition failed";
 };
@@ -35,7 +38,8 @@ std::optional<HttpResponse> RefuseWrite(const Call& call,
                                         const WriteOptions& options);
 
 // Writes an entry (null: deletes the path) to the call's branch. Returns
-// lakeFS's error, or nullopt when it is written. Carries out kLoseWrite.
+// lakeFS's error, or nullopt when it is written. Carries out kLoseWrite and
+// kSkipCreate.
 std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
                                        const std::string& path, EntryPtr entry,
                                        const WriteOptions& options);

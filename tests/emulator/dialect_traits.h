@@ -62,6 +62,7 @@ struct DialectTraits {
   bool checks_branch_early;  // 404 on getting an address for a missing one.
   bool has_condition;        // If-None-Match: * on link.
   UploadCondition upload_condition;
+  bool skips_creates;        // One that is overtaken is answered as written.
   int bad_condition_status;  // For another If-None-Match, where it is known.
   RaceOdds link_race;        // With commits in a loop.
   RaceOdds upload_race;      // The same of POST objects.

@@ -34,8 +34,10 @@ struct Fault {
     kConflictWithLocation,  // Link answers 409 with a fresh StagingLocation.
     // Of links under a condition; others just succeed, as at lakeFS.
     kFalsePrecondition,  // The link takes effect, then answers 412.
-    kLoseWrite,  // The link answers 412 after a write that stat shows and that
-                 // the branch's next commit drops.
+    kLoseWrite,   // The link answers 412 after a write that stat shows and that
+                  // the branch's next commit drops.
+    kSkipCreate,  // Another's object comes just before, and the link answers
+                  // 200 and is not written: what v1.21 does.
   };
 
   // lakeFS's operationId (getPhysicalAddress, linkPhysicalAddress, statObject,

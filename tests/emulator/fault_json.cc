@@ -32,6 +32,7 @@ constexpr NamedKind kKinds[] = {
     {"conflict_with_location", Fault::Kind::kConflictWithLocation},
     {"false_precondition", Fault::Kind::kFalsePrecondition},
     {"lose_write", Fault::Kind::kLoseWrite},
+    {"skip_create", Fault::Kind::kSkipCreate},
 };
 
 bool IsKnownField(absl::string_view name) {

@@ -158,6 +158,7 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
   }
   WriteOptions options;
   options.race = call.backend.traits.link_race;
+  options.skips = call.backend.traits.skips_creates;
   if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
   json body = json::parse(call.request.body, nullptr, false);
   if (!FitsInt64(body["size_bytes"])) {

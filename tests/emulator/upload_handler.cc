@@ -110,6 +110,7 @@ HttpResponse UploadObject(const Call& call) {
     options.if_absent = false;
   }
   options.race = backend.traits.upload_race;
+  options.skips = backend.traits.skips_creates;
   options.exact = backend.traits.upload_condition == UploadCondition::kExact;
   Upload upload = UploadIn(call);
   if (upload.refusal.has_value()) return *upload.refusal;

@@ -80,5 +80,28 @@ TEST(DoubtTest, ARepetitionAndTheOutcomeAgreeThroughLakefsUnderFaults) {
   RecordProperty("unknown", unknown);
 }
 
+// What v1.21 does to a create that another's overtakes: it says 200, and writes
+// nothing.
+TEST(DoubtTest, ACreateThatMayHaveBeenSkippedIsUnknownForWhoeverAsks) {
+  for (const bool presign : {true, false}) {
+    SCOPED_TRACE(presign ? "presigned" : "through lakeFS");
+    Stage stage({.dialect = Dialect::kV1_21, .presign = presign});
+    stage.Break(presign ? "linkPhysicalAddress" : "uploadObject",
+                Fault::Kind::kSkipCreate);
+    auto header = HeaderFor("o", /*if_absent=*/true);
+    header.set_request_id("once");
+    const CallEnd end = UploadUnary(*stage.stub, header, "x");
+    EXPECT_EQ(end.status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+    ASSERT_TRUE(end.failure);
+    EXPECT_EQ(end.failure->outcome(), pb::OUTCOME_UNKNOWN);
+    EXPECT_THAT(end.failure->object().physical_address(),
+                ::testing::EndsWith("-anothers"));
+    EXPECT_EQ(OutcomeOf(*stage.stub, "o", "once"), pb::OUTCOME_UNKNOWN);
+    const CallEnd again = UploadUnary(*stage.stub, header, "x");
+    ASSERT_TRUE(again.failure);
+    EXPECT_EQ(again.failure->outcome(), pb::OUTCOME_UNKNOWN);
+  }
+}
+
 }  // namespace
 }  // namespace lakefs::gateway::testing

@@ -30,7 +30,14 @@ class RaceTest : public ::testing::Test {
   explicit RaceTest(const EmulatorOptions& options = {})
       : lakefs_(LakefsUnderTest::New(options)), gateway_(lakefs_->endpoint()) {}
 
-  // Runs `caller` in kCallers threads while the branch is committed.
+  // Runs `caller` in kCallers threads.
+  static void Together(const std::function<void(int)>& caller) {
+    std::vector<std::thread> callers;
+    for (int i = 0; i < kCallers; ++i) callers.emplace_back(caller, i);
+    for (std::thread& thread : callers) thread.join();
+  }
+
+  // The same while the branch is committed.
   void WhileCommitting(const std::function<void(int)>& caller) {
     std::atomic<bool> stop = false;
     std::vector<std::thread> committers;
@@ -39,9 +46,7 @@ class RaceTest : public ::testing::Test {
         while (!stop) commits_ += lakefs_->Commit();
       });
     }
-    std::vector<std::thread> callers;
-    for (int i = 0; i < kCallers; ++i) callers.emplace_back(caller, i);
-    for (std::thread& thread : callers) thread.join();
+    Together(caller);
     stop = true;
     for (std::thread& thread : committers) thread.join();
     lakefs_->Commit();
@@ -127,6 +132,38 @@ TEST_F(RaceTest, EachPathHasExactlyOneWinnerAndItsBytesStay) {
     EXPECT_EQ(lakefs_->Read(absl::StrCat(run_, "/same-", i)),
               absl::StrCat("caller ", winner[i].load()));
   }
+}
+
+// v1.21 answers 200 to creates that it skips.
+class SkippedCreatesTest : public RaceTest,
+                           public ::testing::WithParamInterface<bool> {
+ protected:
+  SkippedCreatesTest()
+      : RaceTest({.dialect = Dialect::kV1_21, .presign = GetParam()}) {}
+};
+INSTANTIATE_TEST_SUITE_P(Ways, SkippedCreatesTest, ::testing::Bool(),
+                         [](const auto& way) {
+                           return way.param ? "Presigned" : "ThroughLakefs";
+                         });
+
+TEST_P(SkippedCreatesTest, AreToldToNobodyAsWon) {
+  constexpr int kPaths = 100;
+  std::vector<std::atomic<int>> winners(kPaths);
+  std::atomic<int> unknown = 0;
+  Together([&](int caller) {
+    auto stub = gateway_.NewStub();
+    for (int i = 0; i < kPaths; ++i) {
+      const CallEnd end = Create(*stub, absl::StrCat(run_, "/once-", i),
+                                 absl::StrCat("caller ", caller));
+      winners[i] += end.status.ok();
+      if (end.status.ok()) continue;
+      EXPECT_EQ(end.reason, "OBJECT_EXISTS") << end.status.error_message();
+      unknown +=
+          end.failure->outcome() == ::lakefs::staging::v1::OUTCOME_UNKNOWN;
+    }
+  });
+  for (int i = 0; i < kPaths; ++i) EXPECT_EQ(winners[i], 1) << i;
+  RecordProperty("unknown", unknown);
 }
 
 }  // namespace

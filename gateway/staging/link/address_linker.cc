@@ -33,18 +33,17 @@ LinkReport AddressLinker::Link(const CallContext& context,
   const auto allowed = CheckNamespace(
       context, object.repository, metadata.staging.physical_address, random);
   if (!allowed.ok()) return NotCommitted(allowed);
-  const auto kept = CheckKept(context, object, metadata, if_absent, random);
+  LinkRequest request{.object = object,
+                      .size_bytes = metadata.size_bytes,
+                      .user_metadata = metadata.user_metadata,
+                      .content_type = metadata.content_type,
+                      .mtime = metadata.mtime,
+                      .force = metadata.force,
+                      .if_absent = if_absent};
+  const auto kept = CheckKept(context, metadata.staging, request, random);
   if (!kept.ok()) return NotCommitted(kept);
   return link_loop_.Run(
-      context,
-      {.object = object,
-       .size_bytes = metadata.size_bytes,
-       .user_metadata = metadata.user_metadata,
-       .content_type = metadata.content_type,
-       .mtime = metadata.mtime,
-       .force = metadata.force,
-       .if_absent = if_absent},
-      Before{},
+      context, request, Before{},
       {.location = metadata.staging,
        .checksum = metadata.checksum,
        .relinkable = IsSignedAddress(metadata.staging.physical_address)},
@@ -52,20 +51,21 @@ LinkReport AddressLinker::Link(const CallContext& context,
 }
 
 absl::Status AddressLinker::CheckKept(const CallContext& context,
-                                      const ObjectPath& object,
-                                      const StagingMetadata& metadata,
-                                      bool if_absent, absl::BitGenRef random) {
-  const StagingLocation& location = metadata.staging;
+                                      const StagingLocation& location,
+                                      LinkRequest& request,
+                                      absl::BitGenRef random) {
   const bool in_doubt =
-      if_absent && !IsSignedAddress(location.physical_address);
-  if (!in_doubt && !metadata.mtime) return absl::OkStatus();
-  const auto server = server_info_.Get(context, object.repository, random);
+      request.if_absent && !IsSignedAddress(location.physical_address);
+  if (!in_doubt && !request.mtime) return absl::OkStatus();
+  const auto server =
+      server_info_.Get(context, request.object.repository, random);
   if (!server.ok()) return server.status();
   if (in_doubt) {
-    const auto kept = CheckConditional(DialectOf(*server, location));
-    if (!kept.ok()) return kept;
+    const Dialect dialect = DialectOf(*server, location);
+    if (auto kept = CheckConditional(dialect); !kept.ok()) return kept;
+    request.skips_creates = dialect.skips_creates;
   }
-  return metadata.mtime ? CheckMtime(*server) : absl::OkStatus();
+  return request.mtime ? CheckMtime(*server) : absl::OkStatus();
 }
 
 absl::Status AddressLinker::CheckNamespace(const CallContext& context,

@@ -46,9 +46,10 @@ class AddressLinker {
                               absl::BitGenRef random);
   bool IsUnder(absl::string_view address,
                absl::string_view storage_namespace) const;
-  // Whether the server heeds all that is asked for.
-  absl::Status CheckKept(const CallContext& context, const ObjectPath& object,
-                         const StagingMetadata& metadata, bool if_absent,
+  // Whether the server heeds all that is asked for. Fills in what `request` has
+  // to know of it.
+  absl::Status CheckKept(const CallContext& context,
+                         const StagingLocation& location, LinkRequest& request,
                          absl::BitGenRef random);
 
   ServerInfo& server_info_;

@@ -45,6 +45,9 @@ struct LinkOptions {
 //  answer            | stat shows      | then
 //  ------------------+-----------------+---------------------------------------
 //  200               |                 | COMMITTED
+//  200, if_absent,   | another's       | ALREADY_EXISTS, UNKNOWN: skipped for
+//    v1.12 to v1.21  |                 |   it, or replaced by it
+//                    | else            | COMMITTED
 //  409, after a lost | A               | back off, prove A
 //    link            | another's       | as for lost
 //                    | else            | back off, link A again; at the second

@@ -22,6 +22,9 @@ struct LinkRequest {
   std::optional<WallTime> mtime;
   bool force = false;
   bool if_absent = false;
+  // Dialect::skips_creates: a 200 to a link under the condition is looked
+  // after.
+  bool skips_creates = false;
 };
 
 // A multipart upload whose parts the store has acknowledged.

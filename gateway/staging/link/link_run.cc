@@ -122,7 +122,19 @@ StagingMetadata LinkRun::Metadata() const {
 
 LinkRun::Ended LinkRun::AfterSuccess(const ObjectStats& stats) {
   if (link_.unproven_bytes) return AfterUnprovenBytes(stats);
+  if (conditional_ && link_.request.skips_creates) return AfterCreate(stats);
   return Committed(stats);
+}
+
+// lakeFS may have skipped it for another's that came just before. What stands
+// there now tells that; or ours stood there, and has been replaced since. Who
+// may not look has lakeFS's word.
+LinkReport LinkRun::AfterCreate(const ObjectStats& stats) {
+  const absl::StatusOr<Sight> sight = path_.Look(context_);
+  if (!sight.ok() || *sight == Sight::kNothing) return Committed(stats);
+  if (*sight == Sight::kOurs) return Committed(*path_.seen());
+  link_.lost = true;
+  return AlreadyExists();
 }
 
 LinkRun::Ended LinkRun::AfterFailure(const LinkAnswer& answer) {

@@ -42,6 +42,7 @@ class LinkRun {
   StagingMetadata Metadata() const;
 
   Ended AfterSuccess(const ObjectStats& stats);
+  LinkReport AfterCreate(const ObjectStats& stats);
   Ended AfterFailure(const LinkAnswer& answer);
   Ended AfterConflict(const std::optional<StagingLocation>& try_here);
   Ended AfterPreconditionFailed();

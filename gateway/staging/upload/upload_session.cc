@@ -24,14 +24,16 @@ constexpr std::chrono::seconds kLook{2};
 // the same request_id, on another replica, may have been quicker.
 constexpr std::chrono::seconds kLookAgain{1};
 
-LinkRequest LinkRequestOf(const UploadRequest& request, int64_t size_bytes) {
+LinkRequest LinkRequestOf(const UploadRequest& request,
+                          const ServerConfig& server, int64_t size_bytes) {
   return {.object = request.object,
           .size_bytes = size_bytes,
           .user_metadata = MarkedMetadata(request),
           .content_type = request.content_type,
           .mtime = request.mtime,
           .force = request.force,
-          .if_absent = request.if_absent};
+          .if_absent = request.if_absent,
+          .skips_creates = DialectOf(server).skips_creates};
 }
 
 // What its caller has sent was sent in vain.
@@ -301,8 +303,8 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
                                 : UploadProgress::Phase::kLinking;
     report = deps_.link_loop.Run(
         upload.context,
-        LinkRequestOf(request, upload.reader.integrity().size_bytes()), before,
-        *std::move(placement),
+        LinkRequestOf(request, server, upload.reader.integrity().size_bytes()),
+        before, *std::move(placement),
         [&](const std::optional<StagingLocation>& where) {
           return addresses.Note(mover.MoveAgain(where));
         },
@@ -344,7 +346,8 @@ LinkReport UploadSession::SendThroughLakefs(Upload& upload,
   if (DialectOf(server).form_upload) before = {.ours_unmarked = true};
   const std::string upload_id = ThroughLakefs::NewUploadId(upload.random);
   ThroughLakefs through(deps_.mover.lakefs, server, upload.reader, upload_id);
-  LinkRequest link = LinkRequestOf(request, request.size_bytes.value_or(0));
+  LinkRequest link =
+      LinkRequestOf(request, server, request.size_bytes.value_or(0));
   link.user_metadata[kUploadIdKey] = upload_id;
   LinkReport report = deps_.link_loop.Run(
       upload.context, link, before, through.First(),
@@ -449,7 +452,7 @@ LinkReport UploadSession::ProveEarlier(const Upload& upload,
                                        const ObjectStats& stats) {
   if (!SameHeader(upload.request, stats)) return NotCommitted(OtherHeader());
   const UndecidedLink link =
-      UndecidedOf(LinkRequestOf(upload.request, 0), stats, server);
+      UndecidedOf(LinkRequestOf(upload.request, server, 0), stats, server);
   return deps_.link_loop.Resume(upload.context, link, nullptr, upload.random);
 }
 

@@ -244,6 +244,17 @@ TEST_F(FaultTest, LostWritesAreSeenUntilTheNextCommit) {
   EXPECT_TRUE(Exists("b"));
 }
 
+TEST_F(FaultTest, ASkippedCreateIsAnsweredAsWrittenAndAnothersStands) {
+  Break("linkPhysicalAddress", Kind::kSkipCreate);
+  Break("linkPhysicalAddress", Kind::kSkipCreate);
+  EXPECT_EQ(Link("unconditional").status, 200);
+  nlohmann::json staging = client_->Mint("a");
+  EXPECT_EQ(client_->Link("a", staging, kIfAbsent).status, 200);
+  EXPECT_TRUE(Exists("a"));
+  EXPECT_NE(client_->Stat("a").Json()["physical_address"],
+            staging["physical_address"]);
+}
+
 TEST_F(FaultTest, AnUnconditionalLinkSavesALostWrite) {
   Break("linkPhysicalAddress", Kind::kLoseWrite);
   nlohmann::json staging = client_->Mint("a");

@@ -142,6 +142,21 @@ TEST_F(PostV0_101Test, TheConditionIsLookedAtAndNotKept) {
   EXPECT_GE(creators, 2);
 }
 
+// One of them creates it, the others are skipped.
+TEST_F(PostV1_21Test, SeveralHearThatTheyCreatedAnObject) {
+  int creators = 0;
+  for (int round = 0; creators < 2 && round < 500; ++round) {
+    creators = Creators(absl::StrCat("a", round), 4);
+  }
+  EXPECT_GE(creators, 2);
+}
+
+TEST_F(PostV1_84Test, OneOfManyHearsThatItCreatedAnObject) {
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(Creators(absl::StrCat("a", round), 4), 1);
+  }
+}
+
 TEST_F(PostV1_84Test, MetadataAreHeaders) {
   EXPECT_EQ(Post("a", "text/csv",
                  {{"X-Lakefs-Meta-Owner", " a=b&c 100%25 "},

@@ -115,8 +115,8 @@ TEST_F(StagingRaceTest, ConditionalUploadsAreRefusedFalselyAndGetLost) {
   Race(Post(kIfAbsent), tally);
   EXPECT_GT(tally.refused, kWrites * 11 / 100);
   EXPECT_LT(tally.refused, kWrites * 18 / 100);
-  EXPECT_GT(tally.lost, kWrites * 25 / 1000);
-  EXPECT_LT(tally.lost, kWrites * 6 / 100);
+  EXPECT_GT(tally.lost, kWrites * 4 / 100);
+  EXPECT_LT(tally.lost, kWrites * 85 / 1000);
 }
 
 TEST_F(StagingRaceV1_21Test, ConditionalLinksAreRefusedFalselyAndMostlyStay) {

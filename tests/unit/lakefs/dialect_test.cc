@@ -158,6 +158,17 @@ TEST(DialectTest, ACreateThroughLakefsIsBelievedWhereItIsExact) {
   }
 }
 
+TEST(DialectTest, CreatesAreSkippedWhileAddressesAreTakenOnce) {
+  const auto skips = [](const char* version) {
+    return DialectOf({.version = version}).skips_creates;
+  };
+  EXPECT_TRUE(skips("1.12.0"));
+  EXPECT_TRUE(skips("1.21.0"));
+  for (const char* writes : {"0.66.0", "1.11.0", "1.22.0", "1.84.0", "dev"}) {
+    EXPECT_FALSE(skips(writes)) << writes;
+  }
+}
+
 TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
   EXPECT_TRUE(IsSignedAddress(kSigned));
   EXPECT_FALSE(IsSignedAddress(kUnsigned));

@@ -19,13 +19,14 @@ using ::testing::Not;
 class AddressLinkerTest : public ::testing::Test {
  protected:
   absl::Status Link(const std::string& address,
-                    const LinkableAddresses& linkable = {}) {
+                    const LinkableAddresses& linkable = {},
+                    bool if_absent = false) {
     AddressLinker linker(server_info_, link_loop_, linkable);
     lakefs_.links = {{.stats = ObjectStats{.physical_address = address}}};
     const CallContext context(clock_, clock_.Now() + seconds(60), "test");
     return linker
         .Link(context, {"repo", "main", "p"},
-              {.staging = {.physical_address = address}}, false, random_)
+              {.staging = {.physical_address = address}}, if_absent, random_)
         .status;
   }
 
@@ -48,6 +49,13 @@ TEST_F(AddressLinkerTest, OnlyWhatLiesUnderTheNamespaceIsLinked) {
   }
   EXPECT_THAT(lakefs_.calls, Not(::testing::Contains(HasSubstr("link"))));
   EXPECT_TRUE(Link("s3://bucket/other/x", {.any = true}).ok());
+}
+
+TEST_F(AddressLinkerTest, ACreateIsLookedAfterWhereItMayBeSkipped) {
+  lakefs_.config.version = "1.21.0";
+  lakefs_.stats.push_back(ObjectStats{.physical_address = "another"});
+  EXPECT_THAT(Link("s3://bucket/repo/data/x", {}, /*if_absent=*/true),
+              HasReason(Reason::kObjectExists));
 }
 
 TEST_F(AddressLinkerTest, ALocalStoresAddressesBeginWithItsFolder) {

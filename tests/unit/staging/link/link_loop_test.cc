@@ -118,6 +118,67 @@ TEST_F(LinkLoopTest, A200IsCommitted) {
   EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
 }
 
+// Releases that may skip a create, and answer it as if it was written.
+
+TEST_F(LinkLoopTest, ACreateThatShowsAnothersMayHaveBeenSkipped) {
+  request_.if_absent = request_.skips_creates = true;
+  relinkable_ = false;
+  Link(Links("A"));
+  Stat(StatsAt("X"));
+  const LinkReport report = Run();
+  EXPECT_THAT(report.status, HasReason(Reason::kObjectExists));
+  EXPECT_EQ(report.outcome, Outcome::kUnknown);
+  ASSERT_TRUE(report.object);
+  EXPECT_EQ(report.object->physical_address, "X");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A if-absent", "stat"));
+  // Who asks again is told the same.
+  ASSERT_TRUE(report.undecided);
+  Stat(StatsAt("X"));
+  const LinkReport again = Resume(*report.undecided);
+  EXPECT_THAT(again.status, HasReason(Reason::kObjectExists));
+  EXPECT_EQ(again.outcome, Outcome::kUnknown);
+}
+
+TEST_F(LinkLoopTest, ACreateOverWhatWasUnknownBeforeMayHaveBeenSkipped) {
+  request_.if_absent = request_.skips_creates = true;
+  before_.known = false;
+  Link(Links("A"));
+  Stat(StatsAt("X"));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+}
+
+TEST_F(LinkLoopTest, ACreateThatShowsOursWasWritten) {
+  request_.if_absent = request_.skips_creates = true;
+  Link(Links("A"));
+  Stat(StatsAt("A"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kCommitted);
+  EXPECT_EQ(report.object->physical_address, "A");
+}
+
+// Only what stands there can have been the reason to skip it.
+TEST_F(LinkLoopTest, ACreateThatShowsNothingWasWritten) {
+  request_.if_absent = request_.skips_creates = true;
+  Link(Links("A"));
+  Stat(std::nullopt);
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, ACreateOfWhoMayNotLookIsAsLakefsSays) {
+  request_.if_absent = request_.skips_creates = true;
+  Link(Links("A"));
+  lakefs_.stats.push_back(MakeError(absl::StatusCode::kPermissionDenied, "no",
+                                    Reason::kPermissionDenied));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+}
+
+TEST_F(LinkLoopTest, OnlyCreatesAreSkipped) {
+  request_.skips_creates = true;
+  Link(Links("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("link A"));
+}
+
 TEST_F(LinkLoopTest, TheLinkCarriesAllThatTheCallerAskedFor) {
   request_.content_type = "text/x";
   request_.user_metadata = {{"k", "v"}};
