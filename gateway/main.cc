@@ -8,6 +8,10 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "gateway/lakefs/credentials.h"
 #include "gateway/lakefs/lakefs_api.h"

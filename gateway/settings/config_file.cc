@@ -3,13 +3,11 @@
 #include <sys/stat.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <tuple>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/secret_file.h"
 #include "gateway/settings/settings_fields.h"

@@ -12,10 +12,6 @@ namespace {
 // Repositories that are remembered; past it, all are forgotten.
 constexpr size_t kMaxRepositories = 1024;
 
-bool HasSeveralStores(const ServerConfigs& configs) {
-  return configs.listed.size() > 1;
-}
-
 // Of the store `id`; one that is not named is the usual one, if there is any.
 std::optional<ServerConfig> OfStore(const ServerConfigs& configs,
                                     const std::string& id) {
@@ -48,9 +44,8 @@ absl::StatusOr<ServerConfig> ServerInfo::Get(const CallContext& context,
                                              absl::BitGenRef random, Age age) {
   auto configs = GetAll(context, random);
   if (!configs.ok()) return configs.status();
-  if (!HasSeveralStores(*configs)) {
-    return configs->Stores().front();
-  }
+  if (configs->listed.empty()) return *configs->usual;
+  if (configs->listed.size() == 1) return configs->listed.front();
   const auto found = GetRepository(context, repository, random, age);
   if (!found.ok()) return NeedsRepository(found.status());
   auto config = OfStore(*configs, found->storage_id);

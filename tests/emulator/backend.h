@@ -54,13 +54,18 @@ struct Backend {
            store.presign;
   }
 
-  // That of the repository, or the usual one.
+  // Null if there is none by that id.
+  const Store* FindStore(absl::string_view id) const {
+    for (const Store& store : stores) {
+      if (store.id == id) return &store;
+    }
+    return nullptr;
+  }
+
+  // That of the repository, or the usual one if there is no such repository.
   const Store& StoreOf(absl::string_view repository) const {
     const auto found = catalog.Find(repository);
-    for (const Store& store : stores) {
-      if (found != nullptr && store.id == found->storage_id()) return store;
-    }
-    return stores.front();
+    return found == nullptr ? stores.front() : *FindStore(found->storage_id());
   }
 
   const EmulatorOptions options;  // `now` is never null here.

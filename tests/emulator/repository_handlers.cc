@@ -54,10 +54,7 @@ HttpResponse CreateRepository(const Call& call) {
   std::string storage_namespace = StringField(body, "storage_namespace");
   std::string default_branch = StringField(body, "default_branch");
   std::string storage_id = StringField(body, "storage_id");
-  const Backend::Store* store = nullptr;
-  for (const Backend::Store& one : call.backend.stores) {
-    if (one.id == storage_id) store = &one;
-  }
+  const Backend::Store* store = call.backend.FindStore(storage_id);
   if (store == nullptr) {
     return LakefsError(400, absl::StrCat("invalid storage id: ", storage_id));
   }
