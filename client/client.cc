@@ -133,17 +133,19 @@ absl::StatusOr<v1::StagingLocation> Client::GetPhysicalAddress(
 
 absl::StatusOr<v1::LinkPhysicalAddressResponse> Client::LinkPhysicalAddress(
     const v1::ObjectPath& target, const v1::StagingMetadata& metadata,
-    bool if_absent, const CallOptions& options) {
+    const LinkOptions& options) {
   const absl::Time deadline = DeadlineOf(options);
   absl::Status ready = CheckUtf8(target);
   ready.Update(CheckUtf8(metadata.user_metadata(), metadata.content_type()));
+  ready.Update(CheckUtf8(options.if_match.value_or("")));
   if (ready.ok()) ready = Reach(options, deadline);
   if (!ready.ok()) return NothingLinked(ready);
 
   v1::LinkPhysicalAddressRequest request;
   *request.mutable_object() = target;
   *request.mutable_metadata() = metadata;
-  request.set_if_absent(if_absent);
+  request.set_if_absent(options.if_absent);
+  if (options.if_match) request.set_if_match(*options.if_match);
   Call call(deadline, options);
   v1::LinkPhysicalAddressResponse response;
   const grpc::Status status =

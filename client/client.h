@@ -77,7 +77,7 @@ class Client {
   // Links bytes that are already at `metadata.staging()` to `target`.
   absl::StatusOr<v1::LinkPhysicalAddressResponse> LinkPhysicalAddress(
       const v1::ObjectPath& target, const v1::StagingMetadata& metadata,
-      bool if_absent, const CallOptions& options);
+      const LinkOptions& options);
 
   // What became of an earlier upload with this request_id; `target` lets the
   // gateway look at the path where its memory does not tell.

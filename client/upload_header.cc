@@ -78,6 +78,10 @@ absl::Status CheckUtf8(
   return status;
 }
 
+absl::Status CheckUtf8(absl::string_view if_match) {
+  return CheckText(if_match, "checksum of if_match");
+}
+
 google::protobuf::Timestamp WholeSeconds(absl::Time time) {
   google::protobuf::Timestamp timestamp;
   timestamp.set_seconds(absl::ToUnixSeconds(time));
@@ -94,6 +98,7 @@ absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
                                          options.user_metadata.end());
   if (size_bytes) header.set_size_bytes(*size_bytes);
   header.set_if_absent(options.if_absent);
+  if (options.if_match) header.set_if_match(*options.if_match);
   header.set_force(options.force);
   if (options.mtime) *header.mutable_mtime() = WholeSeconds(*options.mtime);
   header.set_request_id(options.request_id);
@@ -102,6 +107,7 @@ absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
   absl::Status status = CheckUtf8(target);
   status.Update(CheckUtf8(header.user_metadata(), options.content_type));
   status.Update(CheckText(options.request_id, "request id"));
+  status.Update(CheckUtf8(options.if_match.value_or("")));
   if (!status.ok()) return status;
   return header;
 }

@@ -29,6 +29,9 @@ absl::Status CheckUtf8(
     const google::protobuf::Map<std::string, std::string>& user_metadata,
     absl::string_view content_type);
 
+// OK if the checksum that an if_match expects is UTF-8.
+absl::Status CheckUtf8(absl::string_view if_match);
+
 // Whether `text` is well-formed UTF-8 (RFC 3629).
 bool IsUtf8(absl::string_view text);
 

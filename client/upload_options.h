@@ -38,6 +38,11 @@ struct ObjectOptions {
   // Create only: fail with ALREADY_EXISTS where the path has an object.
   bool if_absent = false;
 
+  // Compare and swap: fail with ABORTED, OBJECT_CHANGED where the path does not
+  // have an object of this checksum, as ObjectStats.checksum shows it. For
+  // servers that implement If-Match; excludes if_absent.
+  std::optional<std::string> if_match;
+
   // Write even to a read-only repository.
   bool force = false;
 
@@ -60,6 +65,12 @@ struct UploadOptions : CallOptions, ObjectOptions {
   // returned. Called on threads of the call, one at a time; must not block.
   // Small objects, which go in one message, have no progress.
   std::function<void(const v1::UploadProgress&)> progress;
+};
+
+// What a link takes beside its address and its target.
+struct LinkOptions : CallOptions {
+  bool if_absent = false;               // as of an upload
+  std::optional<std::string> if_match;  // the same
 };
 
 // What an UploadMany takes beside its objects.

@@ -83,8 +83,13 @@ void AddObjectOptions(CLI::App& app, CommandLine& line, Texts& texts) {
                  "Time of modification: 2024-05-01T12:00:00Z or seconds since "
                  "1970 (default: now)")
       ->type_name("TIME");
-  app.add_flag("--if-absent", line.if_absent,
-               "Only if the path has no object yet");
+  CLI::Option* const if_absent = app.add_flag(
+      "--if-absent", line.if_absent, "Only if the path has no object yet");
+  app.add_option("--if-match", line.if_match,
+                 "Only over an object of this checksum, as the last upload's "
+                 "result showed it; for servers that implement If-Match")
+      ->type_name("CHECKSUM")
+      ->excludes(if_absent);
   app.add_flag("--force", line.force, "Even to a read-only repository");
 }
 

@@ -35,6 +35,7 @@ struct CommandLine {
   std::map<std::string, std::string> user_metadata;
   std::optional<absl::Time> mtime;
   bool if_absent = false;
+  std::optional<std::string> if_match;
   bool force = false;
 
   // upload and outcome.

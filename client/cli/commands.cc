@@ -43,6 +43,7 @@ absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
   options.content_type = line.content_type;
   options.user_metadata = line.user_metadata;
   options.if_absent = line.if_absent;
+  options.if_match = line.if_match;
   options.force = line.force;
   options.mtime = line.mtime;
   options.request_id = line.request_id;
@@ -108,9 +109,12 @@ absl::Status Link(const CommandLine& line, const Interrupt& interrupt,
                   const Output& output) {
   const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
-  const auto response = (*client)->LinkPhysicalAddress(
-      line.object, MetadataOf(line), line.if_absent,
-      CallOptionsOf(line, interrupt));
+  LinkOptions options;
+  static_cast<CallOptions&>(options) = CallOptionsOf(line, interrupt);
+  options.if_absent = line.if_absent;
+  options.if_match = line.if_match;
+  const auto response =
+      (*client)->LinkPhysicalAddress(line.object, MetadataOf(line), options);
   if (!response.ok()) return response.status();
   if (line.json) {
     output.out << ToJson(*response) << "\n";

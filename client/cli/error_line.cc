@@ -22,6 +22,8 @@ constexpr std::array kAdviceByReason = {
     Text(kDeadlineExceeded, "give it more time by --timeout"),
     Text(kSourceChanged, "upload it again when nobody writes to it"),
     Text("OBJECT_EXISTS", "leave --if-absent out to replace it"),
+    Text("OBJECT_CHANGED",
+         "read what stands there now, and build upon that by its checksum"),
     Text("CREDENTIALS_REJECTED",
          "check the keys that the gateway was started with or, where it passes "
          "credentials on, your own"),

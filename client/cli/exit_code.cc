@@ -55,7 +55,7 @@ const absl::string_view kExitCodeHelp =
     3  not found: the file, the repository, the branch or the --request-id
     4  an object already exists at the path (--if-absent)
     5  credentials or permission
-    6  a conflict: start over
+    6  a conflict, or another object than --if-match: start over
     7  unavailable, throttled or out of time: try again
     8  data integrity: the bytes are not what they should be; nothing was linked
     9  outcome unknown: look at the path, or repeat with the same --request-id

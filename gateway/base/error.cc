@@ -103,6 +103,8 @@ absl::string_view ReasonName(Reason reason) {
       return "LINK_CONFLICT";
     case Reason::kObjectExists:
       return "OBJECT_EXISTS";
+    case Reason::kObjectChanged:
+      return "OBJECT_CHANGED";
     case Reason::kUpstreamThrottled:
       return "UPSTREAM_THROTTLED";
     case Reason::kBranchLocked:

@@ -28,6 +28,7 @@ enum class Reason {
   kRepositoryInDeletion,
   kLinkConflict,
   kObjectExists,
+  kObjectChanged,
   kUpstreamThrottled,
   kBranchLocked,
   kUpstreamUnavailable,

@@ -50,6 +50,7 @@ Dialect DialectOf(const ServerConfig& config, const StagingLocation& location) {
       .presign = config.pre_sign_support.value_or(false),
       .multipart = config.pre_sign_multipart_upload.value_or(false),
       .conditional_link = is_signed || version >= std::pair(1, 12),
+      .if_match = since(71),
       .link_mtime = since(42),
       .relinkable = is_signed || before_presign,
       .local_address = before_presign || unknown || version >= std::pair(1, 12),
@@ -79,6 +80,14 @@ absl::Status CheckConditional(const Dialect& dialect) {
 absl::Status CheckConditional(const ServerConfig& config) {
   const bool known = ParseVersion(config.version) != std::pair(0, 0);
   return known ? CheckConditional(DialectOf(config)) : absl::OkStatus();
+}
+
+absl::Status CheckIfMatch(const ServerConfig& config) {
+  if (DialectOf(config).if_match) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   "if_match needs lakeFS v1.71 or later; this server would "
+                   "overwrite whatever stands at the path",
+                   Reason::kUpstreamUnimplemented);
 }
 
 absl::Status CheckMtime(const ServerConfig& config) {

@@ -19,6 +19,9 @@ struct Dialect {
   bool multipart = false;
   // If-None-Match: * on a link is heeded; releases before v1.12 overwrite.
   bool conditional_link = false;
+  // If-Match is heeded, or refused with 501; releases before v1.71 overwrite.
+  // Of a version that does not tell it is believed as for part_urls.
+  bool if_match = false;
   // mtime of a link is heeded; releases before v1.42 drop it. Of a version that
   // does not tell it is believed as for part_urls.
   bool link_mtime = false;
@@ -64,6 +67,10 @@ absl::Status CheckConditional(const Dialect& dialect);
 
 // The same before there is an address: OK also where only that will tell.
 absl::Status CheckConditional(const ServerConfig& config);
+
+// OK where a write under If-Match overwrites nothing else.
+// Errors: FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED.
+absl::Status CheckIfMatch(const ServerConfig& config);
 
 // OK where a link takes an mtime.
 // Errors: FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED.

@@ -57,11 +57,11 @@ class LakefsApi {
   virtual absl::StatusOr<StagingLocation> GetPhysicalAddress(
       const CallContext& context, const ObjectPath& object, bool presign) = 0;
 
-  // `if_absent` sends If-None-Match: *.
+  // Where `condition` does not hold, OBJECT_EXISTS, whichever of the two it is.
   virtual LinkAnswer LinkPhysicalAddress(const CallContext& context,
                                          const ObjectPath& object,
                                          const StagingMetadata& metadata,
-                                         bool if_absent) = 0;
+                                         const WriteCondition& condition) = 0;
 
   // What stands at the path of the branch, nothing if there is no object (nor,
   // since the server does not tell them apart, a branch).

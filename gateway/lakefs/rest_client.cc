@@ -84,6 +84,14 @@ std::optional<StagingLocation> LocationIn(const HttpResponse& response,
   return location;
 }
 
+// lakeFS takes the checksum as it shows it, without quotes.
+void AddCondition(const WriteCondition& condition, HttpRequest& request) {
+  if (condition.if_absent) request.headers.push_back({"If-None-Match", "*"});
+  if (condition.if_match) {
+    request.headers.push_back({"If-Match", *condition.if_match});
+  }
+}
+
 // The error of getting credentials: whatever became of that, the request itself
 // never left.
 absl::Status NeverSent(const absl::Status& status) {
@@ -218,12 +226,12 @@ absl::StatusOr<StagingLocation> RestClient::GetPhysicalAddress(
 LinkAnswer RestClient::LinkPhysicalAddress(const CallContext& context,
                                            const ObjectPath& object,
                                            const StagingMetadata& metadata,
-                                           bool if_absent) {
+                                           const WriteCondition& condition) {
   HttpRequest request = Request("linkPhysicalAddress", HttpMethod::kPut,
                                 OnBranch(object, "/staging/backing"));
   request.body = ToJson(metadata);
   request.headers = {{"Content-Type", "application/json"}};
-  if (if_absent) request.headers.push_back({"If-None-Match", "*"});
+  AddCondition(condition, request);
   const auto response = Send(context, std::move(request));
   if (!response.ok()) return {.stats = response.status()};
   if (!response->Succeeded()) {
@@ -384,7 +392,7 @@ absl::StatusOr<ObjectStats> RestClient::UploadObject(
         absl::StrCat("multipart/form-data; boundary=", options.form_boundary);
   }
   request.headers = {{"Content-Type", std::move(content_type)}};
-  if (options.if_absent) request.headers.push_back({"If-None-Match", "*"});
+  AddCondition(options.condition, request);
   for (const auto& [key, value] : options.user_metadata) {
     request.headers.push_back({absl::StrCat("x-lakefs-meta-", key), value});
   }

@@ -48,7 +48,7 @@ class RestClient final : public LakefsApi {
   LinkAnswer LinkPhysicalAddress(const CallContext& context,
                                  const ObjectPath& object,
                                  const StagingMetadata& metadata,
-                                 bool if_absent) override;
+                                 const WriteCondition& condition) override;
   absl::StatusOr<std::optional<ObjectStats>> StatObject(
       const CallContext& context, const ObjectPath& object) override;
   absl::StatusOr<std::optional<ObjectStats>> StatCommitted(

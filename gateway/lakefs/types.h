@@ -69,6 +69,14 @@ struct StagingMetadata {
   bool force = false;
 };
 
+// What has to stand at a path for lakeFS to write to it. At most one is set.
+struct WriteCondition {
+  bool if_absent = false;               // no object: If-None-Match: *
+  std::optional<std::string> if_match;  // one of this checksum: If-Match
+
+  bool none() const { return !if_absent && !if_match; }
+};
+
 // An object as lakeFS describes it.
 struct ObjectStats {
   std::string path;
@@ -88,7 +96,7 @@ struct ObjectStats {
 struct UploadOptions {
   UserMetadata user_metadata;
   std::string content_type;  // empty: application/octet-stream
-  bool if_absent = false;
+  WriteCondition condition;
   bool force = false;
   // Set for releases before v1.0, which take the bytes only as a form: a text
   // that does not occur in them.

@@ -66,12 +66,16 @@ void CheckMtime(const std::optional<WallTime>& mtime, Checker& checker) {
   checker.Check(!mtime || *mtime >= WallTime{}, "mtime", "is before 1970");
 }
 
-// It goes to lakeFS as a header too, which loses blanks around it.
-bool IsRequestId(absl::string_view id) {
-  return id.size() <= RequestLimits::kRequestIdBytes &&
-         std::all_of(id.begin(), id.end(),
+// A header loses blanks around it.
+bool IsHeaderValue(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
                      [](char c) { return c >= 0x20 && c < 0x7f; }) &&
-         id == absl::StripAsciiWhitespace(id);
+         text == absl::StripAsciiWhitespace(text);
+}
+
+// It goes to lakeFS as a header too.
+bool IsRequestId(absl::string_view id) {
+  return id.size() <= RequestLimits::kRequestIdBytes && IsHeaderValue(id);
 }
 constexpr char kNoRequestId[] =
     "is not at most 128 bytes of printable ASCII without blanks around them";
@@ -130,6 +134,9 @@ std::vector<FieldViolation> Violations(const UploadRequest& request) {
                                "gateway's own"));
   }
   CheckMtime(request.mtime, checker);
+  checker.Add(
+      Violations({.if_absent = request.if_absent, .if_match = request.if_match},
+                 "header."));
   const int64_t size = request.size_bytes.value_or(0);
   checker.Check(size >= 0 && size <= RequestLimits::kObjectBytes, "size_bytes",
                 absl::StrCat("is ", size, "; 0 to 5 TiB are taken"));
@@ -151,6 +158,24 @@ std::vector<FieldViolation> Violations(const StagingMetadata& metadata) {
                     "content_type");
   CheckMetadata(metadata.user_metadata, checker);
   CheckMtime(metadata.mtime, checker);
+  return checker.Take();
+}
+
+std::vector<FieldViolation> Violations(const WriteCondition& condition,
+                                       const std::string& prefix) {
+  Checker checker(prefix);
+  if (!condition.if_match) return checker.Take();
+  checker.Check(IsHeaderValue(*condition.if_match) &&
+                    !condition.if_match->empty() &&
+                    condition.if_match->size() <= RequestLimits::kChecksumBytes,
+                "if_match",
+                "is not 1 to 1024 bytes of printable ASCII without blanks "
+                "around them");
+  constexpr char kBoth[] =
+      "cannot be had with the other: if_absent wants no "
+      "object at the path, if_match wants one";
+  checker.Check(!condition.if_absent, "if_absent", kBoth);
+  checker.Check(!condition.if_absent, "if_match", kBoth);
   return checker.Take();
 }
 

@@ -18,6 +18,8 @@ struct UploadRequest {
   UserMetadata user_metadata;
   std::optional<int64_t> size_bytes;
   bool if_absent = false;
+  // The checksum that has to stand at the path.
+  std::optional<std::string> if_match;
   bool force = false;
   std::optional<WallTime> mtime;
   std::string request_id;
@@ -31,7 +33,8 @@ struct UploadRequest {
 
 // Whether a complete cannot do for this upload what a link does.
 inline bool NeedsLink(const UploadRequest& request) {
-  return request.if_absent || request.force || request.mtime.has_value();
+  return request.if_absent || request.if_match.has_value() || request.force ||
+         request.mtime.has_value();
 }
 
 // Whether an earlier call, at another gateway maybe, may have done it.
@@ -60,6 +63,8 @@ std::vector<FieldViolation> Violations(const ObjectPath& object,
                                        const std::string& prefix);
 std::vector<FieldViolation> Violations(const UploadRequest& request);
 std::vector<FieldViolation> Violations(const StagingMetadata& metadata);
+std::vector<FieldViolation> Violations(const WriteCondition& condition,
+                                       const std::string& prefix);
 std::vector<FieldViolation> Violations(const std::string& request_id,
                                        const std::optional<ObjectPath>& object);
 

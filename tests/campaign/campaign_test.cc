@@ -62,6 +62,7 @@ class Campaign {
            double rate)
       : takes_conditions_(options.dialect == Dialect::kV1_84 ||
                           options.dialect == Dialect::kV1_21),
+        swaps_(options.if_match),
         uploads_(uploads),
         seed_(seed),
         emulator_(options) {
@@ -113,6 +114,8 @@ class Campaign {
     // Whether its caller counts its attempts: the first one is then not
     // preceded by a look at the path.
     bool counted = false;
+    // Whether it is to replace what its caller has put there before.
+    bool swaps = false;
   };
 
   // All that is random about upload `n`, by the seed alone.
@@ -131,6 +134,8 @@ class Campaign {
       plan.timeouts.push_back(milliseconds(any(1, 40)));
     }
     plan.counted = any(0, 1) == 0;
+    plan.swaps = swaps_ && any(0, 1) == 0;
+    plan.if_absent &= !plan.swaps;
     return plan;
   }
 
@@ -139,6 +144,7 @@ class Campaign {
     pb::UploadHeader header = HeaderFor(plan.path, plan.if_absent);
     header.set_request_id(plan.path);
     header.set_size_bytes(static_cast<int64_t>(plan.data.size()));
+    if (plan.swaps) header.set_if_match(PutFirst(stub, plan.path));
     const auto call = [&](milliseconds timeout) {
       if (plan.counted) header.set_attempt(header.attempt() + 1);
       return Call(stub, plan, header, timeout);
@@ -168,6 +174,19 @@ class Campaign {
     if (belief == Belief::kUnknown) belief = Ask(stub, header);
     absl::MutexLock lock(&mu_);
     beliefs_[n] = belief;
+  }
+
+  // Puts an object there, however often that takes. Returns its checksum.
+  static std::string PutFirst(pb::Staging::Stub& stub,
+                              const std::string& path) {
+    pb::UploadHeader header = HeaderFor(path);
+    header.set_request_id(absl::StrCat(path, " first"));
+    CallEnd end;
+    for (int i = 0; i < kMostTries && (i == 0 || !end.status.ok()); ++i) {
+      end = UploadUnary(stub, header, absl::StrCat("first at ", path));
+    }
+    EXPECT_TRUE(end.status.ok()) << path << " " << end.status.error_message();
+    return end.result.object().checksum();
   }
 
   CallEnd Call(pb::Staging::Stub& stub, const Plan& plan,
@@ -212,7 +231,7 @@ class Campaign {
       const Plan plan = PlanOf(n);
       const auto there = emulator_.ReadObject("quickstart", "main", plan.path);
       const auto addresses = emulator_.AddressesLinked("quickstart", plan.path);
-      if (addresses.size() > 1) {
+      if (addresses.size() > (plan.swaps ? 2 : 1)) {
         ++figures_.twice;
         std::cout << plan.path << " was linked twice:\n";
         for (const JournalEntry& entry : emulator_.Journal()) {
@@ -252,6 +271,7 @@ class Campaign {
   }
 
   const bool takes_conditions_;
+  const bool swaps_;
   const int uploads_;
   const uint64_t seed_;
   Emulator emulator_;
@@ -274,6 +294,7 @@ void PrintTo(const Server& server, std::ostream* out) { *out << server.name; }
 
 const Server kServers[] = {
     {"V1_84", {}},
+    {"IfMatch", {.if_match = true}},
     {"V1_21", {.dialect = Dialect::kV1_21}},
     {"V0_101", {.dialect = Dialect::kV0_101}},
     {"Azure", {.store = StoreKind::kAzure}},

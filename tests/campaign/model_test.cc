@@ -1,11 +1,13 @@
 // Random histories of few paths that many write to: uploads through two
 // gateways, some in parts or spooled, some dropped by their callers, some with
 // a request_id and made again; writes and deletes of others, commits and
-// faults. Half of those who repeat count their attempts: the first one is then
-// not preceded by a look at the path, and neither is one without a request_id.
-// After each round, when all is quiet, what stands at each path must be
-// what some order of the round's operations can have left, if each did what was
-// said of it. An upload and its repetitions are one operation.
+// faults. Where the server implements If-Match, some replace what their caller
+// has just seen, or nothing. Half of those who repeat count their attempts: the
+// first one is then not preceded by a look at the path, and neither is one
+// without a request_id. After each round, when all is quiet, what stands at
+// each path must be what some order of the round's operations can have left, if
+// each did what was said of it. An upload and its repetitions are one
+// operation.
 //
 // LAKEFS_STAGING_MODEL_SEED runs one history again, or "random" ones.
 #include <gtest/gtest.h>
@@ -15,6 +17,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <limits>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -25,6 +28,7 @@
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/clock.h"
 #include "gateway/http/curl_http_client.h"
+#include "tests/testing/lakefs_reader.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -54,6 +58,7 @@ enum class Said {
 struct Op {
   std::string value;  // written; empty for a delete
   bool if_absent = false;
+  std::optional<std::string> if_match;
   bool hasty = false;  // its deadline can have cut a link off, which goes on
   bool large = false;
   bool repeated = false;
@@ -242,6 +247,7 @@ class History {
         loses_writes_(options.dialect == Dialect::kV1_84),
         stage_(options),
         replica_(stage_.emulator.endpoint()),
+        swaps_(options.if_match),
         stranger_(stage_.emulator, options) {
     stubs_[0] = stage_.gateway->NewStub();
     stubs_[1] = replica_.NewStub();
@@ -285,9 +291,11 @@ class History {
   int repetitions() const { return repetitions_; }
   int done_again() const { return done_again_; }
   int large() const { return large_; }
+  int swapped() const { return swapped_; }
 
  private:
   void Act(int round, int caller) {
+    LakefsReader reader(stage_.emulator.endpoint(), "quickstart");
     std::mt19937_64 random(seed_ * 1'000'003 +
                            static_cast<uint64_t>(round * kCallers + caller));
     const auto any = [&random](int least, int most) {
@@ -307,11 +315,18 @@ class History {
         op.said = stranger_.Write(where, op.value);
       } else {
         op.if_absent = kind < 6;
+        // Faults strike the look, too.
+        if (const auto seen =
+                swaps_ && kind % 2 == 0 ? reader.Stat(where) : std::nullopt) {
+          op.if_absent = false;
+          op.if_match = seen->checksum;
+        }
         op.hasty = any(0, 99) < 3;
         op.large = any(0, 99) < kLargePercent;
         op.repeated = any(0, 99) < kRepeatedPercent;
         large_ += op.large;
         op.said = Upload(where, op, any);
+        swapped_ += op.if_match && op.Happened();
       }
       op.end = count_++;
       done_ += op.Happened();
@@ -324,6 +339,7 @@ class History {
   template <typename Any>
   Said Upload(const std::string& path, const Op& op, const Any& any) {
     pb::UploadHeader header = HeaderFor(path, op.if_absent);
+    if (op.if_match) header.set_if_match(*op.if_match);
     if (op.repeated) header.set_request_id(op.value);
     const std::string data = DataOf(op.value, op.large);
     Said said = Said::kNot;
@@ -393,8 +409,9 @@ class History {
       absl::StrAppend(
           &told, "\n  ", op.start, "-", op.end, " ",
           op.deletes() ? "delete" : op.value, op.if_absent ? " if absent" : "",
-          op.large ? " large" : "", op.hasty ? " hasty" : "",
-          op.repeated ? " repeated" : "", ": ", static_cast<int>(op.said));
+          op.if_match ? " over " + *op.if_match : "", op.large ? " large" : "",
+          op.hasty ? " hasty" : "", op.repeated ? " repeated" : "", ": ",
+          static_cast<int>(op.said));
     }
     return told;
   }
@@ -404,12 +421,14 @@ class History {
   Stage stage_;
   GatewayProcess replica_;
   std::unique_ptr<pb::Staging::Stub> stubs_[2];  // of both
+  const bool swaps_;
   Stranger stranger_;
   std::atomic<int> count_ = 0;
   std::atomic<int> done_ = 0;
   std::atomic<int> repetitions_ = 0;
   std::atomic<int> done_again_ = 0;
   std::atomic<int> large_ = 0;
+  std::atomic<int> swapped_ = 0;
   absl::Mutex mu_;
   std::vector<Op> round_[kPaths] ABSL_GUARDED_BY(mu_);
   Model models_[kPaths] ABSL_GUARDED_BY(mu_);
@@ -437,10 +456,15 @@ void RunAll(const EmulatorOptions& options) {
     EXPECT_GT(history.repetitions(), kRounds);
     EXPECT_GT(history.done_again(), 0);
     EXPECT_GT(history.large(), 0);
+    if (options.if_match) {
+      EXPECT_GT(history.swapped(), kRounds);
+    }
   }
 }
 
 TEST(ModelTest, WhatIsSaidOnV184FitsWhatStands) { RunAll({}); }
+
+TEST(ModelTest, WhatIsSaidOfSwapsFitsWhatStands) { RunAll({.if_match = true}); }
 
 TEST(ModelTest, WhatIsSaidOnV121FitsWhatStands) {
   RunAll({.dialect = Dialect::kV1_21});

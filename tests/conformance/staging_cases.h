@@ -29,6 +29,9 @@ inline void PrintTo(const StagingCase& row, std::ostream* out) {
 // as the emulator. Each leaves the branch in order for the next.
 std::vector<StagingCase> StagingCases();
 
+// Further rows, of servers that implement If-Match.
+std::vector<StagingCase> IfMatchCases();
+
 // The bytes "bytes" as stores and lakeFS sum them up.
 inline constexpr char kMd5OfBytes[] = "4b3a6218bb3e3a7303e8a171a60fcf92";
 

@@ -91,10 +91,10 @@ absl::StatusOr<StagingMetadata> StagingClient::Stage(const ObjectPath& object,
   return Put(*location, data);
 }
 
-absl::StatusOr<ObjectStats> StagingClient::Link(const ObjectPath& object,
-                                                const StagingMetadata& metadata,
-                                                bool if_absent) {
-  return rest_->LinkPhysicalAddress(Context(), object, metadata, if_absent)
+absl::StatusOr<ObjectStats> StagingClient::Link(
+    const ObjectPath& object, const StagingMetadata& metadata,
+    const WriteCondition& condition) {
+  return rest_->LinkPhysicalAddress(Context(), object, metadata, condition)
       .stats;
 }
 

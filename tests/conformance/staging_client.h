@@ -40,7 +40,7 @@ class StagingClient {
                                         const std::string& data = "bytes");
   absl::StatusOr<ObjectStats> Link(const ObjectPath& object,
                                    const StagingMetadata& metadata,
-                                   bool if_absent = false);
+                                   const WriteCondition& condition = {});
   absl::StatusOr<std::optional<ObjectStats>> Stat(const ObjectPath& object);
   absl::StatusOr<ObjectStats> Upload(const ObjectPath& object,
                                      const std::string& data,

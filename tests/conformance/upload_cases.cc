@@ -65,14 +65,16 @@ std::vector<StagingCase> UploadCases() {
        {"OK", "new"}},
       {"ConditionalUploadToAFreshPathIsFine",
        [](Client& c) -> Seen {
-         return {Said(c.Upload(c.At("object"), "bytes", {.if_absent = true})),
+         return {Said(c.Upload(c.At("object"), "bytes",
+                               {.condition = {.if_absent = true}})),
                  c.Read(c.At("object"))};
        },
        {"OK", "bytes"}},
       {"ConditionalUploadToATakenPathLeavesItAlone",
        [](Client& c) -> Seen {
          c.Upload(c.At("object"), "old").value();
-         return {Said(c.Upload(c.At("object"), "new", {.if_absent = true})),
+         return {Said(c.Upload(c.At("object"), "new",
+                               {.condition = {.if_absent = true}})),
                  c.Read(c.At("object"))};
        },
        {"OBJECT_EXISTS", "old"}},
@@ -80,8 +82,9 @@ std::vector<StagingCase> UploadCases() {
        [](Client& c) -> Seen {
          const ObjectPath object = c.At("object");
          c.Link(object, c.Stage(object, "old").value()).value();
-         return {Said(c.Upload(object, "new", {.if_absent = true})),
-                 c.Read(object)};
+         return {
+             Said(c.Upload(object, "new", {.condition = {.if_absent = true}})),
+             c.Read(object)};
        },
        {"OBJECT_EXISTS", "old"}},
       {"UploadToAMissingBranchIsNotFound",
@@ -91,8 +94,8 @@ std::vector<StagingCase> UploadCases() {
        {"NOT_FOUND branch"}},
       {"ConditionalUploadToAMissingBranchIsNotFound",
        [](Client& c) -> Seen {
-         return {Said(
-             c.Upload(c.At("object", kMissing), "bytes", {.if_absent = true}))};
+         return {Said(c.Upload(c.At("object", kMissing), "bytes",
+                               {.condition = {.if_absent = true}}))};
        },
        {"NOT_FOUND branch"}},
       {"UploadToAMissingRepositoryIsNotFound",

@@ -62,13 +62,14 @@ Branch::Branch(std::string name, CommitPtr head)
       now_{std::make_shared<StagingArea>(), {}, std::move(head)} {}
 
 Branch::WriteResult Branch::Write(const std::string& path,
-                                  const EntryPtr& entry, bool if_absent,
+                                  const EntryPtr& entry,
+                                  const EntryCondition& condition,
                                   const RaceOdds& odds, bool skips) {
   const Fall fall = Draw(odds);
   AreaPtr late;
   WriteResult result = WriteResult::kTooManyTries;
   for (int attempt = 1; attempt <= kMaxTries; ++attempt) {
-    if (if_absent && skips) {
+    if (condition.if_absent && skips) {
       if (Find(path) != nullptr) {
         result = WriteResult::kExists;
         break;
@@ -78,7 +79,7 @@ Branch::WriteResult Branch::Write(const std::string& path,
     AreaPtr area = Look().current;
     const bool meets = attempt == 1;
     if (meets && fall == Fall::kAfterRead) AwaitRead(late = area);
-    const WriteResult put = Put(*area, path, entry, if_absent, skips);
+    const WriteResult put = Put(*area, path, entry, condition, skips);
     if (put == WriteResult::kExists) {
       result = put;
       break;
@@ -102,15 +103,22 @@ Branch::WriteResult Branch::CreateExactly(const std::string& path,
 }
 
 Branch::WriteResult Branch::Put(StagingArea& area, const std::string& path,
-                                const EntryPtr& entry, bool if_absent,
+                                const EntryPtr& entry,
+                                const EntryCondition& condition,
                                 bool skips) const {
-  if (!if_absent) {
-    area.Set(path, entry);
-    return WriteResult::kWritten;
+  if (condition.if_absent) {
+    if (!skips && Find(path) != nullptr) return WriteResult::kExists;
+    if (area.SetIfAbsent(path, entry)) return WriteResult::kWritten;
+    return skips ? WriteResult::kSkipped : WriteResult::kExists;
   }
-  if (!skips && Find(path) != nullptr) return WriteResult::kExists;
-  if (area.SetIfAbsent(path, entry)) return WriteResult::kWritten;
-  return skips ? WriteResult::kSkipped : WriteResult::kExists;
+  if (condition.if_match) {
+    const std::optional<EntryPtr> seen = area.Find(path);
+    return condition.Holds(Find(path)) && area.SetIfStill(path, seen, entry)
+               ? WriteResult::kWritten
+               : WriteResult::kExists;
+  }
+  area.Set(path, entry);
+  return WriteResult::kWritten;
 }
 
 Branch::Fall Branch::Draw(const RaceOdds& odds) {

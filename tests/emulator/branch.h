@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -14,6 +15,18 @@
 #include "tests/emulator/staging_area.h"
 
 namespace lakefs::gateway::testing {
+
+// What has to stand at a path for a write to be made.
+struct EntryCondition {
+  bool if_absent = false;
+  std::optional<std::string> if_match;  // a checksum
+
+  bool none() const { return !if_absent && !if_match; }
+  bool Holds(const EntryPtr& stands) const {
+    if (if_match) return stands != nullptr && stands->checksum == *if_match;
+    return !if_absent || stands == nullptr;
+  }
+};
 
 // A committed state of a branch.
 struct CommitNode {
@@ -34,8 +47,10 @@ using CommitPtr = std::shared_ptr<const CommitNode>;
 // So a conditional write can meet itself: its first try went to an area that
 // was sealed under it, the second finds that entry and reports a conflict. The
 // entry then stays if the commit read the area after the write, and is lost if
-// before; until the commit is through, readers see it in both cases. An
-// unconditional write just writes again and is never lost.
+// before; until the commit is through, readers see it in both cases. That holds
+// of a write that wants no entry as of one that wants a certain one; who wants
+// its own entry finds it, and writes again. An unconditional write just writes
+// again and is never lost.
 //
 // Threads: all methods may be called from any thread. No lock is held for a
 // whole write or commit; commits of one branch go one after the other.
@@ -51,7 +66,7 @@ class Branch {
   // committed in a loop, `odds` say how often a commit gets in between. With
   // `skips`, what finds an entry that came after its look is kSkipped.
   WriteResult Write(const std::string& path, const EntryPtr& entry,
-                    bool if_absent, const RaceOdds& odds = {},
+                    const EntryCondition& condition, const RaceOdds& odds = {},
                     bool skips = false);
 
   // Writes an entry if there is none. No commit gets in between, and of
@@ -90,7 +105,8 @@ class Branch {
   static EntryPtr FindIn(const View& view, const std::string& path);
   Fall Draw(const RaceOdds& odds);
   WriteResult Put(StagingArea& area, const std::string& path,
-                  const EntryPtr& entry, bool if_absent, bool skips) const;
+                  const EntryPtr& entry, const EntryCondition& condition,
+                  bool skips) const;
   void AwaitSeal(const AreaPtr& area);
   void AwaitRead(const AreaPtr& area);
   void EndLate(StagingArea& area);

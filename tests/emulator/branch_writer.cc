@@ -65,7 +65,8 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
   std::shared_ptr<Branch> branch = repository.FindBranch(call.route.branch);
   if (branch == nullptr) return LakefsError(404, "branch not found");
   // Without a condition, or over another's object, there is no such race.
-  const bool may_lose = options.if_absent && branch->Find(path) == nullptr;
+  const bool may_lose =
+      !options.condition.none() && options.condition.Holds(branch->Find(path));
   if (may_lose && call.fault != nullptr &&
       call.fault->kind == Fault::Kind::kLoseWrite) {
     branch->WriteDoomed(path, std::move(entry));
@@ -77,12 +78,12 @@ std::optional<HttpResponse> WriteEntry(const Call& call, Repository& repository,
     anothers.physical_address += "-anothers";
     anothers.metadata.clear();
     branch->Write(path, std::make_shared<const Entry>(std::move(anothers)),
-                  /*if_absent=*/false);
+                  /*condition=*/{});
     return std::nullopt;
   }
-  switch (options.if_absent && options.exact
+  switch (options.condition.if_absent && options.exact
               ? branch->CreateExactly(path, entry)
-              : branch->Write(path, entry, options.if_absent, options.race,
+              : branch->Write(path, entry, options.condition, options.race,
                               options.skips)) {
     case Branch::WriteResult::kWritten:
       if (entry != nullptr) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/emulator/backend.h"
+#include "tests/emulator/branch.h"
 #include "tests/emulator/entry.h"
 #include "tests/emulator/http_message.h"
 #include "tests/emulator/race_odds.h"
@@ -12,7 +13,7 @@
 namespace lakefs::gateway::testing {
 
 struct WriteOptions {
-  bool if_absent = false;
+  EntryCondition condition;
   bool force = false;
 
   // The condition holds, commits or not.

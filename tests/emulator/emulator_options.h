@@ -41,6 +41,11 @@ struct EmulatorOptions {
   // multipart either.
   bool presign = true;
 
+  // Whether lakeFS implements If-Match, by the same write path as
+  // If-None-Match, as some servers do whose dialect knows the header; else it
+  // answers 501.
+  bool if_match = false;
+
   // Address that lakeFS and its store listen on, and that their URLs name:
   // IPv4, of this machine.
   std::string host = "127.0.0.1";

@@ -121,8 +121,10 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange,
   }
   HttpResponse reply = effect(request, fault);
   if (fault->kind == Kind::kStatusAfter) return Scripted(*fault);
-  if (fault->kind == Kind::kFalsePrecondition && IsSuccess(reply) &&
-      !request.Header("if-none-match").empty()) {
+  const bool conditional = !request.Header("if-none-match").empty() ||
+                           !request.Header("if-match").empty();
+  if (fault->kind == Kind::kFalsePrecondition && conditional &&
+      IsSuccess(reply)) {
     return error_body_(412, "Precondition failed");
   }
   return Spoil(*fault, std::move(reply));

@@ -52,6 +52,9 @@ void Describe(CLI::App& app, Settings& settings) {
       ->capture_default_str();
   app.add_flag("--presign,!--no-presign", settings.options.presign,
                "Whether lakeFS hands out presigned URLs, where it can");
+  app.add_flag("--if-match", settings.options.if_match,
+               "Whether lakeFS implements If-Match (v1.84); else it answers "
+               "501, as the open-source server");
   app.add_option("--repository", settings.repositories,
                  "Repository to begin with; may be repeated")
       ->allow_extra_args(false)

@@ -37,6 +37,20 @@ class StagingArea {
     return true;
   }
 
+  // Returns false, and does nothing, if what the area knows of the path is not
+  // `seen` any more.
+  bool SetIfStill(const std::string& path, const std::optional<EntryPtr>& seen,
+                  EntryPtr entry) {
+    absl::MutexLock lock(&mu_);
+    const auto it = entries_.find(path);
+    const bool known = it != entries_.end();
+    if (known != seen.has_value() || (known && it->second != *seen)) {
+      return false;
+    }
+    entries_[path] = std::move(entry);
+    return true;
+  }
+
   // nullopt: this area does not know the path.
   std::optional<EntryPtr> Find(const std::string& path) const {
     absl::MutexLock lock(&mu_);

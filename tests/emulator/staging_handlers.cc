@@ -106,20 +106,24 @@ HttpResponse GetPhysicalAddress(const Call& call) {
   return JsonReply(200, *location);
 }
 
-std::optional<HttpResponse> ReadCondition(const Call& call, bool& if_absent) {
+std::optional<HttpResponse> ReadCondition(const Call& call,
+                                          EntryCondition& condition) {
   const DialectTraits& traits = call.backend.traits;
   std::string if_none_match = call.request.Header("if-none-match");
-  if_absent = traits.has_condition && if_none_match == "*";
-  if (traits.has_condition && !if_none_match.empty() && !if_absent) {
+  condition.if_absent = traits.has_condition && if_none_match == "*";
+  if (traits.has_condition && !if_none_match.empty() && !condition.if_absent) {
     return LakefsError(traits.bad_condition_status,
                        traits.bad_condition_status == 501
                            ? "Not Implemented"
                            : "Unsupported value for If-None-Match - Only "
                              "\"*\" is supported");
   }
-  if (traits.has_if_match && !call.request.Header("if-match").empty()) {
+  std::string if_match = call.request.Header("if-match");
+  if (!traits.has_if_match || if_match.empty()) return std::nullopt;
+  if (!call.backend.options.if_match) {
     return LakefsError(501, "Not Implemented");
   }
+  condition.if_match = std::move(if_match);
   return std::nullopt;
 }
 
@@ -159,7 +163,7 @@ HttpResponse LinkPhysicalAddress(const Call& call) {
   WriteOptions options;
   options.race = call.backend.traits.link_race;
   options.skips = call.backend.traits.skips_creates;
-  if (auto refused = ReadCondition(call, options.if_absent)) return *refused;
+  if (auto refused = ReadCondition(call, options.condition)) return *refused;
   json body = json::parse(call.request.body, nullptr, false);
   if (!FitsInt64(body["size_bytes"])) {
     HttpResponse reply;  // The validator lets it pass; Go's decoder does not.

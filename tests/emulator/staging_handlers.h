@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/emulator/backend.h"
+#include "tests/emulator/branch.h"
 #include "tests/emulator/http_message.h"
 
 namespace lakefs::gateway::testing {
@@ -21,7 +22,8 @@ std::optional<HttpResponse> RefuseAddress(const Call& call,
                                           std::optional<HttpResponse> outside);
 
 // The If-None-Match and If-Match of a write. Returns lakeFS's refusal of what
-// it does not do, and sets `if_absent`.
-std::optional<HttpResponse> ReadCondition(const Call& call, bool& if_absent);
+// it does not do, and sets `condition`.
+std::optional<HttpResponse> ReadCondition(const Call& call,
+                                          EntryCondition& condition);
 
 }  // namespace lakefs::gateway::testing

@@ -57,9 +57,9 @@ Upload UploadIn(const Call& call) {
 // The condition of an upload, which all dialects know. Returns the refusal of
 // what they don't do.
 std::optional<HttpResponse> ReadUploadCondition(const Call& call,
-                                                bool& if_absent) {
-  if (call.backend.traits.has_condition) return ReadCondition(call, if_absent);
-  if_absent = call.request.Header("if-none-match") == "*";
+                                                EntryCondition& condition) {
+  if (call.backend.traits.has_condition) return ReadCondition(call, condition);
+  condition.if_absent = call.request.Header("if-none-match") == "*";
   return std::nullopt;
 }
 
@@ -99,15 +99,15 @@ HttpResponse UploadObject(const Call& call) {
   WriteOptions options;
   options.exists_message = "path already exists";
   options.force = call.request.Query("force") == "true";
-  if (auto refused = ReadUploadCondition(call, options.if_absent)) {
+  if (auto refused = ReadUploadCondition(call, options.condition)) {
     return *refused;
   }
   std::string path = call.request.Query("path");
-  if (options.if_absent && branch->Find(path) != nullptr) {
+  if (!options.condition.Holds(branch->Find(path))) {
     return LakefsError(412, options.exists_message);
   }
   if (backend.traits.upload_condition == UploadCondition::kLooksFirst) {
-    options.if_absent = false;
+    options.condition = {};
   }
   options.race = backend.traits.upload_race;
   options.skips = backend.traits.skips_creates;

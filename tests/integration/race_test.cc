@@ -7,18 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/lakefs_under_test.h"
 #include "tests/testing/upload_call.h"
+#include "tests/testing/while_committing.h"
 
 namespace lakefs::gateway::testing {
 namespace {
 
 constexpr int kCallers = 8;
-constexpr int kCommitters = 2;
 
 struct Way {
   const char* name;
@@ -39,17 +38,7 @@ class RaceTest : public ::testing::Test {
 
   // The same while the branch is committed.
   void WhileCommitting(const std::function<void(int)>& caller) {
-    std::atomic<bool> stop = false;
-    std::vector<std::thread> committers;
-    for (int i = 0; i < kCommitters; ++i) {
-      committers.emplace_back([&] {
-        while (!stop) commits_ += lakefs_->Commit();
-      });
-    }
-    Together(caller);
-    stop = true;
-    for (std::thread& thread : committers) thread.join();
-    lakefs_->Commit();
+    commits_ = testing::WhileCommitting(*lakefs_, kCallers, caller);
   }
 
   CallEnd Create(::lakefs::staging::v1::Staging::Stub& stub,
@@ -61,7 +50,7 @@ class RaceTest : public ::testing::Test {
 
   const std::unique_ptr<LakefsUnderTest> lakefs_;
   GatewayProcess gateway_;
-  std::atomic<int> commits_ = 0;
+  int commits_ = 0;
   // A real server's repository may be used again.
   const std::string run_ = absl::StrCat("race-", getpid(), "-", time(nullptr));
 };

@@ -74,9 +74,10 @@ class FakeLakefs final : public LakefsApi {
   }
   LinkAnswer LinkPhysicalAddress(const CallContext&, const ObjectPath&,
                                  const StagingMetadata& metadata,
-                                 bool if_absent) override {
+                                 const WriteCondition& condition) override {
     Note("link " + metadata.staging.physical_address +
-         (if_absent ? " if-absent" : ""));
+         (condition.if_absent ? " if-absent" : "") +
+         (condition.if_match ? " if-match " + *condition.if_match : ""));
     linked.push_back(metadata);
     if (links.empty()) return {.stats = Unscripted()};
     LinkAnswer answer = std::move(links.front());

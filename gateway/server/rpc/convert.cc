@@ -74,6 +74,7 @@ UploadRequest FromProto(const pb::UploadHeader& header) {
                         .md5_follows = header.md5_follows()};
   if (header.has_size_bytes()) request.size_bytes = header.size_bytes();
   if (header.has_mtime()) request.mtime = ToWallTime(header.mtime());
+  if (header.has_if_match()) request.if_match = header.if_match();
   return request;
 }
 

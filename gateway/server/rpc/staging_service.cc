@@ -135,12 +135,17 @@ grpc::ServerUnaryReactor* StagingService::LinkPhysicalAddress(
     for (FieldViolation& violation : Violations(metadata)) {
       violations.push_back(std::move(violation));
     }
+    WriteCondition condition{.if_absent = request->if_absent()};
+    if (request->has_if_match()) condition.if_match = request->if_match();
+    for (FieldViolation& violation : Violations(condition, "")) {
+      violations.push_back(std::move(violation));
+    }
     LinkReport report =
         NotCommitted(Check(std::move(violations), call, object));
     if (report.status.ok()) {
       absl::InsecureBitGen random;
-      report = deps_.linker.Link(call.context(), object, metadata,
-                                 request->if_absent(), random);
+      report = deps_.linker.Link(call.context(), object, metadata, condition,
+                                 random);
     }
     if (report.status.ok()) {
       *response->mutable_object() = ToProto(*report.object);

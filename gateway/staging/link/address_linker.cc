@@ -9,6 +9,7 @@
 #include "gateway/base/error.h"
 #include "gateway/http/http_client.h"
 #include "gateway/lakefs/dialect.h"
+#include "gateway/staging/link/request_mark.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -28,7 +29,8 @@ AddressLinker::AddressLinker(ServerInfo& server_info, LinkLoop& link_loop,
 
 LinkReport AddressLinker::Link(const CallContext& context,
                                const ObjectPath& object,
-                               const StagingMetadata& metadata, bool if_absent,
+                               const StagingMetadata& metadata,
+                               const WriteCondition& condition,
                                absl::BitGenRef random) {
   const auto allowed = CheckNamespace(
       context, object.repository, metadata.staging.physical_address, random);
@@ -39,7 +41,11 @@ LinkReport AddressLinker::Link(const CallContext& context,
                       .content_type = metadata.content_type,
                       .mtime = metadata.mtime,
                       .force = metadata.force,
-                      .if_absent = if_absent};
+                      .if_absent = condition.if_absent,
+                      .if_match = condition.if_match};
+  if (condition.if_match) {
+    request.user_metadata[kReplacesKey] = *condition.if_match;
+  }
   const auto kept = CheckKept(context, metadata.staging, request, random);
   if (!kept.ok()) return NotCommitted(kept);
   return link_loop_.Run(
@@ -56,7 +62,9 @@ absl::Status AddressLinker::CheckKept(const CallContext& context,
                                       absl::BitGenRef random) {
   const bool in_doubt =
       request.if_absent && !IsSignedAddress(location.physical_address);
-  if (!in_doubt && !request.mtime) return absl::OkStatus();
+  if (!in_doubt && !request.if_match && !request.mtime) {
+    return absl::OkStatus();
+  }
   const auto server =
       server_info_.Get(context, request.object.repository, random);
   if (!server.ok()) return server.status();
@@ -64,6 +72,9 @@ absl::Status AddressLinker::CheckKept(const CallContext& context,
     const Dialect dialect = DialectOf(*server, location);
     if (auto kept = CheckConditional(dialect); !kept.ok()) return kept;
     request.skips_creates = dialect.skips_creates;
+  }
+  if (request.if_match) {
+    if (auto kept = CheckIfMatch(*server); !kept.ok()) return kept;
   }
   return request.mtime ? CheckMtime(*server) : absl::OkStatus();
 }

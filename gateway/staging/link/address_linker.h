@@ -32,12 +32,16 @@ class AddressLinker {
   AddressLinker(ServerInfo& server_info, LinkLoop& link_loop,
                 LinkableAddresses linkable = {});
 
+  // With if_match, the object gets the mark kReplacesKey, as one that was
+  // uploaded: without, nobody who was replaced could tell that it had stood
+  // there.
+  //
   // Errors: those of LinkLoop; FAILED_PRECONDITION, UPSTREAM_UNIMPLEMENTED for
-  // `if_absent` on a release that would overwrite all the same, and an mtime on
+  // a condition on a release that would overwrite all the same, and an mtime on
   // one that would drop it.
   LinkReport Link(const CallContext& context, const ObjectPath& object,
-                  const StagingMetadata& metadata, bool if_absent,
-                  absl::BitGenRef random);
+                  const StagingMetadata& metadata,
+                  const WriteCondition& condition, absl::BitGenRef random);
 
  private:
   absl::Status CheckNamespace(const CallContext& context,

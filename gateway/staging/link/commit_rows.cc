@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds kLongestWait{1'000};
 struct CommitProof {
   enum class Verdict {
     kCommitted,  // ours is what is committed; `object`
-    kGone,       // it stands there no more, and nothing else does
+    kGone,       // it stands there no more, but what it was to replace
     kAnothers,   // another's object stands in its place
     kUndecided,  // it stands there, and no commit has taken it yet
   };
@@ -30,12 +30,14 @@ struct CommitProof {
 
 // Looks at what is committed of the branch, and at the branch, until one of
 // them tells whether the entry that has just been seen at the path outlives the
-// commit that met it; for `patience` at most.
+// commit that met it; for `patience` at most. `wanted` is what the path shows
+// without it.
 //
 // Source: `refs/BRANCH@` shows only what is committed, `refs/BRANCH` what is
 // staged and sealed too (seen of v1.21, v1.79 and v1.84).
 absl::StatusOr<CommitProof> ProveByCommit(const CallContext& context,
-                                          PathView& path, Duration patience) {
+                                          PathView& path, Sight wanted,
+                                          Duration patience) {
   using Verdict = CommitProof::Verdict;
   const TimePoint until = context.clock().Now() + patience;
   Duration wait = kFirstWait;
@@ -48,7 +50,7 @@ absl::StatusOr<CommitProof> ProveByCommit(const CallContext& context,
     if (*committed) {
       return CommitProof{Verdict::kCommitted, *std::move(committed)};
     }
-    if (sight == Sight::kNothing) return CommitProof{Verdict::kGone, {}};
+    if (sight == wanted) return CommitProof{Verdict::kGone, {}};
     if (sight != Sight::kOurs) return CommitProof{Verdict::kAnothers, {}};
     if (context.clock().Now() >= until) return CommitProof{};
     if (auto over = context.Sleep(wait); !over.ok()) return over;
@@ -67,7 +69,7 @@ LinkRun::Ended LinkRun::AwaitCommit() {
   const Duration patience =
       link_.doubtful ? options_.commit_patience : options_.settled_after;
   const absl::StatusOr<CommitProof> proof =
-      ProveByCommit(context_, path_, patience);
+      ProveByCommit(context_, path_, Wanted(), patience);
   if (!proof.ok()) return CannotTell(proof.status());
   switch (proof->verdict) {
     case CommitProof::Verdict::kCommitted:
@@ -78,9 +80,9 @@ LinkRun::Ended LinkRun::AwaitCommit() {
       failure_ = LostToCommit();
       return NewRound(std::nullopt);
     case CommitProof::Verdict::kAnothers:
-      // Ours stood there, and what became of it cannot be told.
-      link_.lost = true;
-      return AlreadyExists();
+      // Ours stood there, and what became of it only a mark can tell.
+      link_.lost |= !link_.request.if_match;
+      return Refused();
     case CommitProof::Verdict::kUndecided:
       if (!link_.doubtful) return Committed(*path_.seen());
       return CannotTell(MakeError(

@@ -84,7 +84,7 @@ absl::Status LinkRun::UndoOnce(const CallContext& probe) {
          .content_type = old.content_type,
          .mtime = FromEpochSeconds(old.mtime),
          .force = link_.request.force},
-        /*if_absent=*/false);
+        /*condition=*/{});
     // One that was lost may stand there by now, and must not be deleted.
     if (back.stats.ok() || Transient(back.stats.status())) {
       return Undone(back.stats.status());

@@ -105,6 +105,33 @@ struct LinkOptions {
 //                    |                 |   commit is under way; else A is
 //                    |                 |   believed after one second
 //
+// With if_match, "as before" is an object of the checksum that is expected, and
+// "nothing" counts as another's. What A is known by later is its checksum: an
+// upload with if_match marks its object with the one that it replaces
+// (kReplacesKey). So the mark of what stands there tells what it was made
+// from. To prove A is to link it under If-Match of A's own checksum, which
+// overwrites nobody, and which nobody's 412 can deny but by A's being gone:
+//
+//  412               | A               | prove A
+//                    | as before       | link A with the condition
+//  412, lost         | another's, made | SUPERSEDED: A stood there
+//                    |   from A        |
+//  412               | another's, made | OBJECT_CHANGED, NOT_COMMITTED: if A
+//                    |   from what A   |   stood there, it was dropped again
+//                    |   replaces      |
+//                    | nothing         | the same, unless A was seen there
+//                    | another's else  | OBJECT_CHANGED, UNKNOWN: it may have
+//                    |                 |   come after A
+//  lost              | A, as before    | as for lost without if_match
+//                    | another's else  | OBJECT_CHANGED, UNKNOWN
+//  501               |                 | UNIMPLEMENTED, NOT_COMMITTED
+//
+// Where nobody has looked at the path by then, that is done before the first
+// link: what is neither A nor as before is OBJECT_CHANGED, NOT_COMMITTED.
+//
+// Where A has the checksum that it replaces, a mark tells nothing: UNKNOWN. By
+// commit, "nothing" is what A replaces.
+//
 // A complete is a link without a condition, with these rows of its own:
 //
 //  lost, 5xx         | A               | prove A: its parts are together

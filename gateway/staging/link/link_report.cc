@@ -1,11 +1,25 @@
 // How a link ends.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/staging/link/link_run.h"
+#include "gateway/staging/link/request_mark.h"
 
 namespace lakefs::gateway {
+namespace {
+
+// Whether ours has the checksum that it replaces: then no mark tells them
+// apart.
+bool IsAsExpected(const UndecidedLink& link) {
+  return std::any_of(link.ours.begin(), link.ours.end(),
+                     [&link](const auto& ours) {
+                       return ours.second.checksum == link.request.if_match;
+                     });
+}
+
+}  // namespace
 
 LinkReport LinkRun::Committed(ObjectStats stats) const {
   return {.outcome = Outcome::kCommitted,
@@ -18,6 +32,11 @@ LinkReport LinkRun::Superseded() const {
   return {.outcome = Outcome::kSuperseded,
           .object = OurStats(),
           .rounds = link_.rounds};
+}
+
+// Something is in the way of the condition.
+LinkReport LinkRun::Refused() const {
+  return link_.request.if_match ? Changed() : AlreadyExists();
 }
 
 LinkReport LinkRun::AlreadyExists() const {
@@ -34,6 +53,34 @@ LinkReport LinkRun::AlreadyExists() const {
     LeaveUndecided(report);
   }
   return report;
+}
+
+LinkReport LinkRun::Changed() const {
+  if (IsBuiltUponOurs()) return Superseded();
+  const std::optional<ObjectStats>& seen = path_.seen();
+  LinkReport report = ObjectChanged(link_.request.object, seen);
+  report.rounds = link_.rounds;
+  // Where what stands there has replaced what we expected, or where nothing
+  // does, nobody has built upon ours.
+  const bool stands_in_our_place =
+      seen ? Replaces(*seen, *link_.request.if_match) && !IsAsExpected(link_)
+           : !link_.doubtful;
+  if (!link_.lost && stands_in_our_place) return report;
+  // It may have stood there before the other, or come when the other goes.
+  report.status =
+      Annotate(report.status,
+               "it cannot be found out whether ours stood there for a while");
+  LeaveUndecided(report);
+  return report;
+}
+
+// Whether the mark of what is seen names ours, so that ours has stood there.
+bool LinkRun::IsBuiltUponOurs() const {
+  const std::optional<ObjectStats>& seen = path_.seen();
+  if (!seen || IsAsExpected(link_)) return false;
+  return std::any_of(
+      link_.ours.begin(), link_.ours.end(),
+      [&](const auto& ours) { return Replaces(*seen, ours.second.checksum); });
 }
 
 // lakeFS has taken it, and has other bytes than were sent.

@@ -22,9 +22,13 @@ struct LinkRequest {
   std::optional<WallTime> mtime;
   bool force = false;
   bool if_absent = false;
-  // Dialect::skips_creates: a 200 to a link under the condition is looked
-  // after.
+  std::optional<std::string> if_match;
+  // Dialect::skips_creates: a 200 to a create is looked after.
   bool skips_creates = false;
+
+  WriteCondition condition() const {
+    return {.if_absent = if_absent, .if_match = if_match};
+  }
 };
 
 // A multipart upload whose parts the store has acknowledged.
@@ -35,8 +39,9 @@ struct StoredMultipart {
 
 // Sends the object's bytes through lakeFS, once; lakeFS stores and links them
 // in one. Tells `request` how many they are.
-using SendThrough = std::function<LinkAnswer(
-    const CallContext& context, LinkRequest& request, bool if_absent)>;
+using SendThrough =
+    std::function<LinkAnswer(const CallContext& context, LinkRequest& request,
+                             const WriteCondition& condition)>;
 
 // The object's bytes, acknowledged by the store at an address.
 struct Placement {

@@ -36,11 +36,27 @@ LinkRun::LinkRun(LakefsApi& lakefs, RetryBudget& budget, LinkGate& gate,
       context_(WithReserve(context, options)),
       link_(std::move(link)),
       path_(lakefs, budget, link_, random),
-      conditional_(link_.request.if_absent) {}
+      condition_(link_.request.condition()) {}
 
 LinkReport LinkRun::Run(Placement placement) {
   Adopt(std::move(placement));
+  if (link_.request.if_match && !link_.before.known) {
+    if (auto report = LookFirst()) return *std::move(report);
+  }
   return Loop();
+}
+
+// After a 412 nobody could tell a wrong expectation from a race.
+LinkRun::Ended LinkRun::LookFirst() {
+  const absl::StatusOr<Sight> sight = path_.Look(context_);
+  if (!sight.ok()) {
+    // Who may write need not be allowed to read.
+    const bool may_not = ReasonOf(sight.status()) == Reason::kPermissionDenied;
+    return may_not ? kLinkAgain : Ended(Failed(sight.status()));
+  }
+  if (*sight == Sight::kOurs) return ProveOurs(rescue_);
+  if (*sight == Wanted()) return kLinkAgain;
+  return ObjectChanged(link_.request.object, path_.seen());
 }
 
 LinkReport LinkRun::Resume(bool look_only) {
@@ -73,14 +89,14 @@ LinkReport LinkRun::Loop() {
 
 // An error if the call is over before its turn comes.
 absl::StatusOr<LinkAnswer> LinkRun::Attempt() {
-  link_.conditional |= conditional_;
+  link_.conditional |= !condition_.none();
   const auto leaves = [this] {
     if (!link_.first_sent) link_.first_sent = context_.clock().Now();
   };
   // No others wait for one that takes as long as its caller sends.
   if (const SendThrough& send = link_.placement.send) {
     leaves();
-    return send(context_, link_.request, conditional_);
+    return send(context_, link_.request, condition_);
   }
   auto pass = gate_.Enter(context_);
   if (!pass.ok()) return pass.status();
@@ -107,7 +123,7 @@ LinkAnswer LinkRun::Send() {
                 request.user_metadata, request.content_type)};
   }
   return lakefs_.LinkPhysicalAddress(context_, request.object, Metadata(),
-                                     conditional_);
+                                     condition_);
 }
 
 StagingMetadata LinkRun::Metadata() const {
@@ -122,7 +138,8 @@ StagingMetadata LinkRun::Metadata() const {
 
 LinkRun::Ended LinkRun::AfterSuccess(const ObjectStats& stats) {
   if (link_.unproven_bytes) return AfterUnprovenBytes(stats);
-  if (conditional_ && link_.request.skips_creates) return AfterCreate(stats);
+  if (condition_.if_absent && link_.request.skips_creates)
+    return AfterCreate(stats);
   return Committed(stats);
 }
 
@@ -150,6 +167,12 @@ LinkRun::Ended LinkRun::AfterFailure(const LinkAnswer& answer) {
     case Reason::kUpstreamUnreachable:
       if (auto ended = BackOff()) return ended;
       return SameAgain();
+    case Reason::kUpstreamUnimplemented:
+      return Failed(condition_.if_match
+                        ? Annotate(failure_,
+                                   "if_match needs a lakeFS that implements "
+                                   "If-Match, as the open-source one does not")
+                        : failure_);
     case Reason::kStoreRejected:
       return AfterStoreRefused();
     case Reason::kSizeMismatch:
@@ -188,20 +211,19 @@ LinkRun::Ended LinkRun::AfterPreconditionFailed() {
   link_.visible = true;
   const absl::StatusOr<Sight> sight = path_.Look(context_);
   if (!sight.ok()) return CannotTell(sight.status());
-  switch (*sight) {
-    case Sight::kOurs:
-      // A commit got in between. The entry may stand in a staging area that is
-      // about to be dropped, so seeing it proves nothing. (Where an attempt was
-      // lost, that one may have met the condition instead.)
-      link_.doubtful |= !link_.lost;
-      return ProveOurs("false_precondition");
-    case Sight::kNothing:
-      return AfterLostWrite();
-    case Sight::kBefore:
-    case Sight::kAnothers:
-      return AlreadyExists();
+  if (*sight == Sight::kOurs) {
+    // A commit got in between. The entry may stand in a staging area that is
+    // about to be dropped, so seeing it proves nothing. (Where an attempt was
+    // lost, that one may have met the condition instead.)
+    link_.doubtful |= !link_.lost;
+    return ProveOurs("false_precondition");
   }
-  return kLinkAgain;
+  return *sight == Wanted() ? AfterLostWrite() : Refused();
+}
+
+// What the path has to show for a link under the condition to take effect.
+Sight LinkRun::Wanted() const {
+  return link_.request.if_match ? Sight::kBefore : Sight::kNothing;
 }
 
 // Commits do that once or twice; more often it is something else.
@@ -209,11 +231,12 @@ LinkRun::Ended LinkRun::AfterLostWrite() {
   rescue_ = "lost_write";
   failure_ = LostToCommit();
   if (++lost_writes_ > 2) {
-    failure_ = MakeError(absl::StatusCode::kAborted,
-                         absl::StrCat("lakeFS says again and again that ",
-                                      ToString(link_.request.object),
-                                      " exists, and then shows nothing there"),
-                         Reason::kLinkConflict);
+    failure_ =
+        MakeError(absl::StatusCode::kAborted,
+                  absl::StrCat("lakeFS refuses again and again to write ",
+                               ToString(link_.request.object),
+                               ", and then shows nothing in the way"),
+                  Reason::kLinkConflict);
     if (auto ended = BackOff()) return ended;
   }
   return LinkAgain();
@@ -225,30 +248,25 @@ LinkRun::Ended LinkRun::AfterLostAnswer() {
   while (true) {
     const absl::StatusOr<Sight> sight = path_.Look(context_);
     if (!sight.ok()) return CannotTell(sight.status());
-    switch (*sight) {
-      case Sight::kOurs:
-        return ProveOurs("lost_answer");
-      case Sight::kBefore:
-      case Sight::kNothing:
-        if (link_.request.if_absent && path_.seen()) return AlreadyExists();
-        if (auto ended = BackOff()) return ended;
-        if (look_only_) {
-          if (context_.clock().Now() < look_until_) continue;
-          return Failed(failure_);
-        }
-        // The same address, even where it may be burnt: the lost link may
-        // still come, and of an address only one can.
-        conditional_ = link_.request.if_absent;
-        return SameAgain();
-      case Sight::kAnothers:
-        return AfterAnothers();
+    if (*sight == Sight::kOurs) return ProveOurs("lost_answer");
+    const bool in_the_way =
+        !link_.request.condition().none() && *sight != Wanted();
+    if (in_the_way || *sight == Sight::kAnothers) return AfterAnothers();
+    if (auto ended = BackOff()) return ended;
+    if (look_only_) {
+      if (context_.clock().Now() < look_until_) continue;
+      return Failed(failure_);
     }
+    // The same address, even where it may be burnt: the lost link may still
+    // come, and of an address only one can.
+    condition_ = link_.request.condition();
+    return SameAgain();
   }
 }
 
 // After a link that was lost.
 LinkReport LinkRun::AfterAnothers() {
-  return link_.request.if_absent ? AlreadyExists() : Superseded();
+  return link_.request.condition().none() ? Superseded() : Refused();
 }
 
 LinkRun::Ended LinkRun::AfterUnusableAddress() {
@@ -282,8 +300,9 @@ LinkRun::Ended LinkRun::AfterRejection() {
   return Failed(ReasonOf(branch) == Reason::kNotFound ? branch : failure_);
 }
 
-// A link of what is seen, whose 200 is the proof. To see what an earlier call
-// has linked rescues nothing.
+// A link of what is seen, whose 200 is the proof. With if_match it goes under
+// the condition that ours stands there yet, so that it overwrites nobody who
+// has built upon it. To see what an earlier call has linked rescues nothing.
 LinkRun::Ended LinkRun::ProveOurs(absl::string_view rescue) {
   link_.placement = link_.ours.at(path_.seen()->physical_address);
   if (link_.placement.earlier) {
@@ -293,7 +312,8 @@ LinkRun::Ended LinkRun::ProveOurs(absl::string_view rescue) {
   }
   if (!link_.placement.relinkable) return AwaitCommit();
   link_.placement.multipart.reset();  // an entry comes after its object
-  conditional_ = false;
+  condition_ = {};
+  if (link_.request.if_match) condition_.if_match = path_.seen()->checksum;
   return kLinkAgain;
 }
 
@@ -301,7 +321,7 @@ LinkRun::Ended LinkRun::ProveOurs(absl::string_view rescue) {
 LinkRun::Ended LinkRun::LinkAgain() {
   if (look_only_) return Failed(failure_);
   if (!link_.placement.relinkable) return NewRound(std::nullopt);
-  conditional_ = link_.request.if_absent;
+  condition_ = link_.request.condition();
   return kLinkAgain;
 }
 
@@ -336,7 +356,7 @@ LinkRun::Ended LinkRun::NewRound(const std::optional<StagingLocation>& where) {
   }
   ++link_.rounds;
   Adopt(*std::move(placement));
-  conditional_ = link_.request.if_absent;
+  condition_ = link_.request.condition();
   return kLinkAgain;
 }
 

@@ -36,6 +36,7 @@ class LinkRun {
   using Ended = std::optional<LinkReport>;
   static constexpr std::nullopt_t kLinkAgain = std::nullopt;
 
+  Ended LookFirst();
   LinkReport Loop();
   absl::StatusOr<LinkAnswer> Attempt();
   LinkAnswer Send();
@@ -49,6 +50,7 @@ class LinkRun {
   Ended AfterLostWrite();
   Ended AfterLostAnswer();
   LinkReport AfterAnothers();
+  Sight Wanted() const;
   Ended AfterUnusableAddress();
   Ended AfterRejection();
 
@@ -76,7 +78,10 @@ class LinkRun {
   // link_report.cc
   LinkReport Committed(ObjectStats stats) const;
   LinkReport Superseded() const;
+  LinkReport Refused() const;
   LinkReport AlreadyExists() const;
+  LinkReport Changed() const;
+  bool IsBuiltUponOurs() const;
   LinkReport WrongSize() const;
   LinkReport CannotTell(const absl::Status& why);
   LinkReport Failed(absl::Status status) const;
@@ -95,9 +100,9 @@ class LinkRun {
 
   UndecidedLink link_;  // what is known by now
   PathView path_;
-  bool conditional_;      // whether the next link has the condition
-  int links_ = 0;         // sent
-  absl::Status failure_;  // of the last link, or of what followed it
+  WriteCondition condition_;  // of the next link
+  int links_ = 0;             // sent
+  absl::Status failure_;      // of the last link, or of what followed it
   std::optional<StagingLocation> try_here_;
   bool refused_ = false;    // by a 409, since one was lost
   bool undo_lost_ = false;  // an answer to what takes an entry away

@@ -1,12 +1,27 @@
 #include "gateway/staging/link/outcome.h"
 
+#include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 
 namespace lakefs::gateway {
 
+LinkReport ObjectChanged(const ObjectPath& object,
+                         const std::optional<ObjectStats>& seen) {
+  LinkReport report = NotCommitted(MakeError(
+      absl::StatusCode::kAborted,
+      absl::StrCat(ToString(object),
+                   seen ? " has another checksum than if_match expects"
+                        : " has no object, and if_match expects one"),
+      Reason::kObjectChanged));
+  report.object = seen;
+  return report;
+}
+
 Advice AdviceFor(const LinkReport& report) {
   const Reason reason = ReasonOf(report.status);
-  if (report.outcome == Outcome::kUnknown && reason != Reason::kObjectExists) {
+  const bool in_the_way =
+      reason == Reason::kObjectExists || reason == Reason::kObjectChanged;
+  if (report.outcome == Outcome::kUnknown && !in_the_way) {
     return Advice::kRetryCall;
   }
   switch (reason) {
@@ -15,6 +30,7 @@ Advice AdviceFor(const LinkReport& report) {
     case Reason::kUpstreamRejected:
     case Reason::kNotFound:
     case Reason::kObjectExists:
+    case Reason::kObjectChanged:
     case Reason::kObjectTooLarge:
     case Reason::kCredentialsRejected:
     case Reason::kPermissionDenied:

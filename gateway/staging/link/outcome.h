@@ -42,7 +42,8 @@ struct LinkReport {
   absl::Status status;
   Outcome outcome = Outcome::kNotCommitted;
 
-  // The object linked; with ALREADY_EXISTS the one that stands in the way.
+  // The object linked; with OBJECT_EXISTS and OBJECT_CHANGED the one that
+  // stands in the way.
   std::optional<ObjectStats> object;
 
   // With LINK_CONFLICT: where lakeFS wants the object, if it said so.
@@ -73,6 +74,11 @@ struct UploadReport {
 inline LinkReport NotCommitted(absl::Status status) {
   return {.status = std::move(status), .outcome = Outcome::kNotCommitted};
 }
+
+// A report of a call whose if_match expected something else at the path than
+// `seen`. Nothing of it was linked, unless the caller knows better.
+LinkReport ObjectChanged(const ObjectPath& object,
+                         const std::optional<ObjectStats>& seen);
 
 // What to do about a failure: repeat the call, start over, change the request,
 // or give up.

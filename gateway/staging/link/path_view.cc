@@ -101,6 +101,10 @@ void PathView::Adopt(const ObjectStats& stats, bool earlier) {
 
 Sight PathView::Classify(TimePoint asked) {
   const bool ours = seen_ && Recognize(*seen_);
+  if (const auto& expected = link_.request.if_match; expected && !ours) {
+    if (!seen_) return Sight::kNothing;
+    return seen_->checksum == *expected ? Sight::kBefore : Sight::kAnothers;
+  }
   Before& before = link_.before;
   if (!before.known && !before.ours_unmarked) {
     // Whatever comes from now on is newer. What is seen counts as older unless

@@ -13,7 +13,7 @@
 namespace lakefs::gateway {
 
 // What a look at the path shows, as who links has to take it. Another's that
-// stood there before ours is kBefore.
+// stood there before ours is kBefore; with if_match, that which it expects.
 enum class Sight { kOurs, kBefore, kNothing, kAnothers };
 
 // Looks at the path of `link`, and notes there what it sees: whether ours

@@ -14,6 +14,16 @@ bool SameMark(const UserMetadata& a, const UserMetadata& b, const char* key) {
 
 }  // namespace
 
+std::optional<std::string> ReplacedBy(const UserMetadata& metadata) {
+  const auto mark = metadata.find(kReplacesKey);
+  if (mark == metadata.end()) return std::nullopt;
+  return mark->second;
+}
+
+bool Replaces(const ObjectStats& stats, const std::string& checksum) {
+  return ReplacedBy(stats.user_metadata) == checksum;
+}
+
 bool CameBySame(const UserMetadata& a, const UserMetadata& b) {
   return SameMark(a, b, kRequestIdKey);
 }
@@ -31,7 +41,8 @@ bool SameMetadata(UserMetadata a, UserMetadata b) {
 bool SameHeader(const UploadRequest& a, const UploadRequest& b) {
   return a.object == b.object && a.content_type == b.content_type &&
          a.user_metadata == b.user_metadata && a.size_bytes == b.size_bytes &&
-         a.if_absent == b.if_absent && a.force == b.force && a.mtime == b.mtime;
+         a.if_absent == b.if_absent && a.if_match == b.if_match &&
+         a.force == b.force && a.mtime == b.mtime;
 }
 
 bool CameBy(const UploadRequest& request, const ObjectStats& stats) {
@@ -43,6 +54,7 @@ UserMetadata MarkedMetadata(const UploadRequest& request) {
   if (!request.request_id.empty()) {
     metadata[kRequestIdKey] = request.request_id;
   }
+  if (request.if_match) metadata[kReplacesKey] = *request.if_match;
   return metadata;
 }
 

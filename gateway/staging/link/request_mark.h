@@ -1,6 +1,9 @@
 // What an upload leaves on its object, to be known by later.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "gateway/lakefs/types.h"
 #include "gateway/staging/upload_request.h"
 
@@ -14,7 +17,18 @@ inline constexpr char kRequestIdKey[] = "lakefs-staging-request-id";
 // since there is no address beforehand.
 inline constexpr char kUploadIdKey[] = "lakefs-staging-upload-id";
 
-// The user metadata of the object: the caller's, and the request_id.
+// User metadata that tells which checksum an object was to replace: what its
+// upload gave as if_match. So who was replaced knows that it stood there.
+inline constexpr char kReplacesKey[] = "lakefs-staging-replaces";
+
+// The checksum that the object was to replace, if that was told.
+std::optional<std::string> ReplacedBy(const UserMetadata& metadata);
+
+// Whether the object was to replace one of this checksum.
+bool Replaces(const ObjectStats& stats, const std::string& checksum);
+
+// The user metadata of the object: the caller's, the request_id, and what it
+// replaces.
 UserMetadata MarkedMetadata(const UploadRequest& request);
 
 // Whether the object that stands at the path of `request` was linked by a call

@@ -24,7 +24,7 @@ UndecidedLink UndecidedOf(LinkRequest request, const ObjectStats& stats,
                      .before = {.known = true},
                      .visible = true,
                      .lost = true};
-  link.conditional = link.request.if_absent;
+  link.conditional = !link.request.condition().none();
   link.request.size_bytes = stats.size_bytes.value_or(0);
   link.request.mtime = FromEpochSeconds(stats.mtime);
   link.placement = {.location = {.physical_address = stats.physical_address},

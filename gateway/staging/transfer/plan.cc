@@ -33,8 +33,8 @@ constexpr OnePut kByServer{
     "this server offers no presigned multipart uploads, so it goes by one PUT",
     "send it to one that does, as lakeFS v1.7 and later"};
 constexpr OnePut kByCondition{
-    "if_absent, mtime and force need one PUT, since a multipart upload takes "
-    "none of them",
+    "if_absent, if_match, mtime and force need one PUT, since a multipart "
+    "upload takes none of them",
     "send it without them"};
 
 absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit, const OnePut& put,

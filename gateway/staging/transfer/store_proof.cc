@@ -154,7 +154,7 @@ StoreProof::Finding StoreProof::Prove(const CallContext& context,
   bool may_stand = false;
   const auto linked = Repeat(context, lakefs_budget_, random, [&] {
     auto stats =
-        lakefs_.LinkPhysicalAddress(context, probe, metadata, false).stats;
+        lakefs_.LinkPhysicalAddress(context, probe, metadata, {}).stats;
     may_stand |= stats.ok() || Ambiguous(stats.status());
     return stats;
   });

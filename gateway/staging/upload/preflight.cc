@@ -12,8 +12,11 @@ namespace lakefs::gateway {
 void Preflight::Ask(bool is_large) {
   TakeIfAnswered();
   const bool of_branch = is_large && !std::exchange(branch_asked_, true);
-  const Questions questions{.path = !std::exchange(path_asked_, true),
-                            .branch = of_branch && !before_.object,
+  const bool path = !std::exchange(path_asked_, true);
+  // A stat does not tell a missing branch from a missing object.
+  const bool branch = of_branch || (path && request_.if_match);
+  const Questions questions{.path = path,
+                            .branch = branch && !before_.object,
                             .read_only = of_branch && !request_.force};
   if (!questions.path && !of_branch) return;
   // The task may outlive this call: all that it uses but lakeFS is a copy.
@@ -49,12 +52,15 @@ const Before& Preflight::GetBefore(const CallContext& context,
                                    RetryBudget& budget,
                                    absl::BitGenRef random) {
   GetBefore();
-  if (may_answer_later_) {
-    Take({.stats = Repeat(context, budget, random, [&] {
-            return lakefs_.StatObject(context, request_.object);
-          })});
-  }
+  if (may_answer_later_) LookAgain(context, budget, random);
   return before_;
+}
+
+void Preflight::LookAgain(const CallContext& context, RetryBudget& budget,
+                          absl::BitGenRef random) {
+  Take({.stats = Repeat(context, budget, random, [&] {
+          return lakefs_.StatObject(context, request_.object);
+        })});
 }
 
 Preflight::Answers Preflight::AskLakefs(const CallContext& context,
@@ -117,6 +123,11 @@ void Preflight::Take(const Answers& answers) {
         Reason::kPermissionDenied));
     return;
   }
+  if (request_.if_match && before_.known) {
+    const bool is_expected =
+        before_.object && before_.object->checksum == *request_.if_match;
+    if (!is_expected) refusal_ = Unexpected();
+  }
   if (request_.if_absent && before_.object) {
     refusal_ = NotCommitted(
         MakeError(absl::StatusCode::kAlreadyExists,
@@ -124,6 +135,19 @@ void Preflight::Take(const Answers& answers) {
                   Reason::kObjectExists));
     refusal_->object = before_.object;
   }
+}
+
+// What stands at the path is not what if_match expects. Where there may have
+// been an earlier call, only a mark tells that it was not that which has come
+// in between.
+LinkReport Preflight::Unexpected() const {
+  const auto& seen = before_.object;
+  LinkReport report = ObjectChanged(request_.object, seen);
+  const bool replaced = seen && Replaces(*seen, *request_.if_match);
+  if (MayBeRepetition(request_) && !replaced) {
+    report.outcome = Outcome::kUnknown;
+  }
+  return report;
 }
 
 }  // namespace lakefs::gateway

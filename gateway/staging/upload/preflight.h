@@ -25,6 +25,8 @@ namespace lakefs::gateway {
 // For a small object a question costs as much as the object itself, so that
 // none is asked unless somebody says so, and nothing is known then.
 //
+// With if_match, what stands at the path can refuse the upload: OBJECT_CHANGED.
+//
 // What may not be asked is no hindrance: who may write need not be allowed to
 // read.
 //
@@ -59,6 +61,12 @@ class Preflight {
   const Before& GetBefore(const CallContext& context, RetryBudget& budget,
                           absl::BitGenRef random);
 
+  // Looks at the path anew, for an upload whose bytes took their time: what has
+  // changed by now refuses it with nothing linked, while after a 412 nobody
+  // could tell.
+  void LookAgain(const CallContext& context, RetryBudget& budget,
+                 absl::BitGenRef random);
+
  private:
   struct Questions {
     bool path = false;
@@ -86,6 +94,7 @@ class Preflight {
   static Answers AskLakefs(const CallContext& context, LakefsApi& lakefs,
                            const ObjectPath& object,
                            const Questions& questions);
+  LinkReport Unexpected() const;
   void TakeIfAnswered();
   void Take(const Answers& answers);
 

@@ -67,11 +67,13 @@ std::string ThroughLakefs::NewUploadId(absl::BitGenRef random) {
 }
 
 Placement ThroughLakefs::First() {
-  return {
-      .through_lakefs = true,
-      .send = [this](const CallContext& context, LinkRequest& link,
-                     bool if_absent) { return Send(context, link, if_absent); },
-      .relinkable = false};
+  return {.through_lakefs = true,
+          .send =
+              [this](const CallContext& context, LinkRequest& link,
+                     const WriteCondition& condition) {
+                return Send(context, link, condition);
+              },
+          .relinkable = false};
 }
 
 absl::StatusOr<Placement> ThroughLakefs::Again() {
@@ -85,10 +87,10 @@ absl::StatusOr<Placement> ThroughLakefs::Again() {
 }
 
 LinkAnswer ThroughLakefs::Send(const CallContext& context, LinkRequest& link,
-                               bool if_absent) {
+                               const WriteCondition& condition) {
   UploadOptions options{.user_metadata = link.user_metadata,
                         .content_type = link.content_type,
-                        .if_absent = if_absent,
+                        .condition = condition,
                         .force = link.force};
   if (DialectOf(server_).form_upload) options.form_boundary = upload_id_;
   auto stats = lakefs_.UploadObject(

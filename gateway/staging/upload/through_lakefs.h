@@ -76,7 +76,7 @@ class ThroughLakefs {
   };
 
   LinkAnswer Send(const CallContext& context, LinkRequest& link,
-                  bool if_absent);
+                  const WriteCondition& condition);
   absl::Status Judged(const absl::Status& failure) const;
 
   LakefsApi& lakefs_;

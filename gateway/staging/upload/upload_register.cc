@@ -39,6 +39,10 @@ int64_t BytesOf(const std::string& key, const UploadRegister::Entry& entry) {
       2 * request.object.path.size() +
       entry.report.link.status.message().size());
   bytes += 2 * BytesOf(request.user_metadata);
+  // Kept of it, of its link, and as a mark.
+  if (request.if_match) {
+    bytes += 4 * static_cast<int64_t>(request.if_match->size());
+  }
   if (const auto& undecided = entry.report.link.undecided) {
     bytes += undecided->SizeInMemory();
   }

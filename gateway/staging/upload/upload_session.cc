@@ -33,6 +33,7 @@ LinkRequest LinkRequestOf(const UploadRequest& request,
           .mtime = request.mtime,
           .force = request.force,
           .if_absent = request.if_absent,
+          .if_match = request.if_match,
           .skips_creates = DialectOf(server).skips_creates};
 }
 
@@ -162,10 +163,12 @@ absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
   const auto server =
       deps_.server_info.Get(context, object->repository, random);
   if (!server.ok()) return server.status();
-  UndecidedLink link = UndecidedOf({.object = *object,
-                                    .user_metadata = (*stats)->user_metadata,
-                                    .content_type = (*stats)->content_type},
-                                   **stats, *server);
+  UndecidedLink link =
+      UndecidedOf({.object = *object,
+                   .user_metadata = (*stats)->user_metadata,
+                   .content_type = (*stats)->content_type,
+                   .if_match = ReplacedBy((*stats)->user_metadata)},
+                  **stats, *server);
   link.conditional = true;  // for all that is known
   return KnownUpload{
       .object = *object,
@@ -249,6 +252,9 @@ LinkReport UploadSession::RunAt(Upload& upload, const ServerConfig& server) {
                ? ResumeThroughLakefs(upload, server)
                : Resume(upload, server);
   }
+  if (request.if_match) {
+    if (auto s = CheckIfMatch(server); !s.ok()) return NotCommitted(s);
+  }
   const auto plan = ChoosePlan(
       server, NeedsLink(request),
       {request.size_bytes.value_or(0), request.size_bytes.has_value()},
@@ -266,31 +272,47 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
                       deps_.mover.background, request);
   const bool is_large =
       request.size_bytes.value_or(0) > deps_.mover.plan.part_bytes;
-  if (is_large || MayBeRepetition(request)) preflight.Ask(is_large);
-  const auto go_on = [&preflight] {
-    preflight.Ask(/*is_large=*/true);
+  if (is_large || MayBeRepetition(request) || request.if_match) {
+    preflight.Ask(is_large);
+  }
+  const auto is_needed = [&preflight] {
     if (preflight.Earlier()) return absl::AlreadyExistsError("done before");
     const auto refusal = preflight.Refusal();
     return refusal ? refusal->status : absl::OkStatus();
   };
+  const auto go_on = [&preflight, &is_needed] {
+    preflight.Ask(/*is_large=*/true);
+    return is_needed();
+  };
+  // A wrong expectation costs no bytes.
+  absl::Status expected;
+  if (request.if_match) {
+    preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
+                        upload.random);
+    expected = is_needed();
+  }
   ObjectMover mover(deps_.mover, upload.context, request, server, upload.reader,
                     upload.progress, go_on, upload.random);
   const TimePoint start = upload.context.clock().Now();
   Addresses addresses;
-  auto placement = addresses.Note(mover.Move());
+  auto placement = expected.ok() ? addresses.Note(mover.Move())
+                                 : absl::StatusOr<Placement>(expected);
   upload.plan = mover.plan();
   const Before& before =
       placement.ok()
           ? preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,
                                 upload.random)
           : preflight.GetBefore();
+  const bool took_long =
+      placement.ok() && upload.context.clock().Now() - start > kLookAgain;
+  if (took_long && request.if_match) {
+    preflight.LookAgain(upload.context, deps_.mover.lakefs_budget,
+                        upload.random);
+  }
   auto refusal = preflight.Refusal();
   LinkReport report;
   std::optional<ObjectStats> earlier = preflight.Earlier();
-  if (!earlier && placement.ok() &&
-      upload.context.clock().Now() - start > kLookAgain) {
-    earlier = ByNow(upload);
-  }
+  if (!earlier && !request.if_match && took_long) earlier = ByNow(upload);
   if (earlier) {
     report = ProveEarlier(upload, server, *earlier);
   } else if (refusal) {
@@ -330,7 +352,7 @@ LinkReport UploadSession::SendThroughLakefs(Upload& upload,
                       deps_.mover.background, request);
   const bool may_be_large =
       !request.size_bytes || *request.size_bytes > deps_.mover.plan.part_bytes;
-  if (may_be_large || MayBeRepetition(request)) {
+  if (may_be_large || MayBeRepetition(request) || request.if_match) {
     preflight.Ask(/*is_large=*/false);
   }
   Before before = preflight.GetBefore(upload.context, deps_.mover.lakefs_budget,

@@ -42,13 +42,33 @@ TEST(CallsTest, LinkHandsItsMetadataOn) {
   metadata.mutable_staging()->set_physical_address("s3://bucket/data/x,y");
   metadata.set_checksum("abc");
   metadata.set_size_bytes(3);
+  LinkOptions options;
+  options.if_absent = true;
   const auto response =
-      ClientOf(gateway)->LinkPhysicalAddress(Target(), metadata, true, {});
+      ClientOf(gateway)->LinkPhysicalAddress(Target(), metadata, options);
   ASSERT_TRUE(response.ok()) << response.status();
   EXPECT_EQ(response->outcome(), v1::OUTCOME_COMMITTED);
   EXPECT_TRUE(gateway.link_request.if_absent());
   EXPECT_EQ(gateway.link_request.metadata().SerializeAsString(),
             metadata.SerializeAsString());
+}
+
+TEST(CallsTest, LinkHandsOnWhatItIsToReplace) {
+  FakeStaging gateway;
+  LinkOptions options;
+  ASSERT_TRUE(
+      ClientOf(gateway)->LinkPhysicalAddress(Target(), {}, options).ok());
+  EXPECT_FALSE(gateway.link_request.has_if_match());
+  options.if_match = "abc";
+  ASSERT_TRUE(
+      ClientOf(gateway)->LinkPhysicalAddress(Target(), {}, options).ok());
+  EXPECT_EQ(gateway.link_request.if_match(), "abc");
+  options.if_match = "\xff";
+  EXPECT_EQ(FailureOf(ClientOf(gateway)
+                          ->LinkPhysicalAddress(Target(), {}, options)
+                          .status())
+                .reason,
+            kInvalidRequest);
 }
 
 TEST(CallsTest, OnlyCallsThatChangeSomethingHaveAnOutcome) {
@@ -57,7 +77,7 @@ TEST(CallsTest, OnlyCallsThatChangeSomethingHaveAnOutcome) {
   const auto client = ClientOf(gateway);
   const auto location = client->GetPhysicalAddress(Target(), false, {});
   EXPECT_EQ(FailureOf(location.status()).outcome, v1::OUTCOME_UNSPECIFIED);
-  const auto link = client->LinkPhysicalAddress(Target(), {}, false, {});
+  const auto link = client->LinkPhysicalAddress(Target(), {}, {});
   EXPECT_EQ(FailureOf(link.status()).outcome, v1::OUTCOME_UNKNOWN);
   EXPECT_THAT(FailureOf(link.status()).message, HasSubstr("no details"));
 }
@@ -72,7 +92,7 @@ TEST(CallsTest, ServerThatIsNoGatewayIsNamed) {
   const auto server = builder.BuildAndStart();
   const std::string address = "127.0.0.1:" + std::to_string(port);
   const auto link =
-      (*Client::Connect(address))->LinkPhysicalAddress(Target(), {}, false, {});
+      (*Client::Connect(address))->LinkPhysicalAddress(Target(), {}, {});
   const Failure failure = FailureOf(link.status());
   EXPECT_EQ(failure.reason, kNotAGateway);
   EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);

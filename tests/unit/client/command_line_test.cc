@@ -86,6 +86,19 @@ TEST_F(CommandLineTest, LinkTakesAllItsOptions) {
   EXPECT_EQ(line->size_bytes, 12);
 }
 
+TEST_F(CommandLineTest, IfMatchIsOfUploadAndLinkAndExcludesIfAbsent) {
+  EXPECT_EQ(Parse({"upload", "f", "lakefs://r/b/p", "--if-match=5d"})->if_match,
+            "5d");
+  EXPECT_EQ(Parse({"link", "lakefs://r/b/p", "--physical-address=s3://x",
+                   "--checksum=abc", "--size=12", "--if-match=5d"})
+                ->if_match,
+            "5d");
+  EXPECT_FALSE(Parse({"upload", "f", "lakefs://r/b/p"})->if_match);
+  EXPECT_THAT(ErrorOf({"upload", "f", "lakefs://r/b/p", "--if-match=5d",
+                       "--if-absent"}),
+              HasSubstr("--if-absent"));
+}
+
 TEST_F(CommandLineTest, OutcomeTakesAnIdAndPerhapsATarget) {
   const auto alone = Parse({"outcome", "job 7"});
   ASSERT_TRUE(alone.ok()) << alone.status();

@@ -170,11 +170,20 @@ TEST_F(UploadTest, HeaderCarriesWhatWasAsked) {
   EXPECT_EQ(header.content_type(), "text/csv");
   EXPECT_EQ(header.user_metadata().at("team"), "data");
   EXPECT_TRUE(header.if_absent());
+  EXPECT_FALSE(header.has_if_match()) << "that would be a checksum";
   EXPECT_TRUE(header.force());
   EXPECT_EQ(header.mtime().seconds(), 1714564800);
   EXPECT_EQ(header.mtime().nanos(), 0);
   EXPECT_EQ(header.request_id(), "job-1");
   EXPECT_EQ(header.attempt(), 2U);
+}
+
+TEST_F(UploadTest, HeaderCarriesWhatIsToBeReplaced) {
+  options_.if_match = "5d";
+  ASSERT_TRUE(Upload("x").ok());
+  EXPECT_EQ(gateway_.header().if_match(), "5d");
+  options_.if_match = "\xff";
+  EXPECT_EQ(FailedUpload("x").reason, kInvalidRequest);
 }
 
 TEST_F(UploadTest, TextThatIsNotUtf8IsRefusedBeforeAnythingIsSent) {

@@ -27,8 +27,10 @@ struct Tally {
 
 class StagingRaceTest : public EmulatorFixture {
  protected:
-  explicit StagingRaceTest(Dialect dialect = Dialect::kV1_84)
-      : EmulatorFixture(EmulatorOptions{.dialect = dialect}) {}
+  explicit StagingRaceTest(Dialect dialect = Dialect::kV1_84,
+                           bool if_match = false)
+      : EmulatorFixture(
+            EmulatorOptions{.dialect = dialect, .if_match = if_match}) {}
 
   // Writes one path and returns the status.
   using Write = std::function<int(ApiClient&, const std::string& path)>;
@@ -127,10 +129,71 @@ TEST_F(StagingRaceV1_21Test, ConditionalLinksAreRefusedFalselyAndMostlyStay) {
   EXPECT_LT(tally.lost, kWrites * 15 / 1000);
 }
 
+class StagingRaceIfMatchTest : public StagingRaceTest {
+ protected:
+  StagingRaceIfMatchTest() : StagingRaceTest(Dialect::kV1_84, true) {}
+  static int LinkOver(ApiClient& client, const std::string& path,
+                      const std::string& checksum) {
+    return client
+        .Link(path, client.Mint(path), {{"If-Match", checksum}}, "main",
+              {{"checksum", "new"}})
+        .status;
+  }
+};
+
+TEST_F(StagingRaceIfMatchTest, OnlyWhatIsExpectedIsReplaced) {
+  ApiClient client(emulator_);
+  EXPECT_EQ(LinkOver(client, "a", "old"), 412) << "nothing stands there";
+  client.Link("a", client.Mint("a"), {}, "main", {{"checksum", "old"}});
+  EXPECT_EQ(LinkOver(client, "a", "other"), 412);
+  EXPECT_EQ(LinkOver(client, "a", "old"), 200);
+  EXPECT_EQ(LinkOver(client, "a", "old"), 412);
+  EXPECT_EQ(LinkOver(client, "a", "new"), 200);
+}
+
+TEST_F(StagingRaceIfMatchTest, SwapsAreRefusedFalselyAndGetLost) {
+  Tally tally;
+  Race(
+      [](ApiClient& client, const std::string& path) {
+        client.Link(path, client.Mint(path), {}, "main", {{"checksum", "old"}});
+        return LinkOver(client, path, "old");
+      },
+      tally);
+  int lost = 0;
+  ApiClient client(emulator_);
+  for (const std::string& path : emulator_.ListPaths("repo", "main")) {
+    lost += client.Stat(path).Json()["checksum"] == "old";
+  }
+  EXPECT_GT(tally.refused, kWrites * 13 / 100);
+  EXPECT_LT(tally.refused, kWrites * 23 / 100);
+  EXPECT_GT(lost, kWrites * 5 / 100);
+  EXPECT_LT(lost, kWrites * 11 / 100);
+}
+
+TEST(BranchTest, OfTwoThatReplaceTheSameEntryInOneAreaOneDoes) {
+  Branch branch("main", std::make_shared<CommitNode>());
+  const auto entry = [](const char* checksum) {
+    Entry made;
+    made.checksum = checksum;
+    return std::make_shared<const Entry>(made);
+  };
+  branch.Write("a", entry("1"), {});
+  EXPECT_EQ(branch.Write("a", entry("2"), {.if_match = "1"}),
+            Branch::WriteResult::kWritten);
+  EXPECT_EQ(branch.Write("a", entry("3"), {.if_match = "1"}),
+            Branch::WriteResult::kExists);
+  ASSERT_TRUE(branch.Commit("c1"));
+  EXPECT_EQ(branch.Write("a", entry("3"), {.if_match = "2"}),
+            Branch::WriteResult::kWritten);
+  branch.Write("a", nullptr, {});
+  EXPECT_EQ(branch.Write("a", entry("4"), {.if_match = "3"}),
+            Branch::WriteResult::kExists);
+}
+
 TEST(BranchTest, SealedEntriesStayVisibleUntilTheCommitIsThrough) {
   Branch branch("main", std::make_shared<CommitNode>());
   auto entry = std::make_shared<const Entry>();
-  EXPECT_EQ(branch.Write("a", entry, false), Branch::WriteResult::kWritten);
+  EXPECT_EQ(branch.Write("a", entry, {}), Branch::WriteResult::kWritten);
   std::thread committer([&branch] { branch.Commit("c1"); });
   while (branch.head()->id != "c1") EXPECT_NE(branch.Find("a"), nullptr);
   committer.join();
@@ -140,13 +203,15 @@ TEST(BranchTest, SealedEntriesStayVisibleUntilTheCommitIsThrough) {
 TEST(BranchTest, DeletedPathsCountAsAbsentAndLeaveWithTheCommit) {
   Branch branch("main", std::make_shared<CommitNode>());
   auto entry = std::make_shared<const Entry>();
-  branch.Write("a", entry, false);
+  branch.Write("a", entry, {});
   ASSERT_NE(branch.Commit("c1"), nullptr);
-  EXPECT_EQ(branch.Write("a", entry, true), Branch::WriteResult::kExists);
-  branch.Write("a", nullptr, false);
+  EXPECT_EQ(branch.Write("a", entry, {.if_absent = true}),
+            Branch::WriteResult::kExists);
+  branch.Write("a", nullptr, {});
   EXPECT_EQ(branch.Find("a"), nullptr);
-  EXPECT_EQ(branch.Write("a", entry, true), Branch::WriteResult::kWritten);
-  branch.Write("a", nullptr, false);
+  EXPECT_EQ(branch.Write("a", entry, {.if_absent = true}),
+            Branch::WriteResult::kWritten);
+  branch.Write("a", nullptr, {});
   CommitPtr emptied = branch.Commit("c2");
   ASSERT_NE(emptied, nullptr);
   EXPECT_TRUE(emptied->entries.empty());
@@ -156,9 +221,9 @@ TEST(BranchTest, DeletedPathsCountAsAbsentAndLeaveWithTheCommit) {
 TEST(BranchTest, WritesOfTheSameObjectAreNoChange) {
   Branch branch("main", std::make_shared<CommitNode>());
   auto entry = std::make_shared<const Entry>(Entry{.checksum = "c"});
-  branch.Write("a", entry, false);
+  branch.Write("a", entry, {});
   ASSERT_NE(branch.Commit("c1"), nullptr);
-  branch.Write("a", entry, false);
+  branch.Write("a", entry, {});
   EXPECT_EQ(branch.Commit("c2"), nullptr);
 }
 

@@ -169,6 +169,21 @@ TEST(DialectTest, CreatesAreSkippedWhileAddressesAreTakenOnce) {
   }
 }
 
+TEST(DialectTest, IfMatchIsRefusedWhereItWouldBeIgnored) {
+  const auto takes = [](const char* version, bool has_storage_list) {
+    return CheckIfMatch(
+               {.version = version, .has_storage_list = has_storage_list})
+        .ok();
+  };
+  for (const char* old : {"0.66.0", "0.101.0", "1.21.0", "1.70.0"}) {
+    EXPECT_FALSE(takes(old, true)) << old;
+  }
+  EXPECT_TRUE(takes("1.71.0", false));
+  EXPECT_TRUE(takes("1.84.0", true));
+  EXPECT_TRUE(takes("dev", true));
+  EXPECT_FALSE(takes("dev", false));
+}
+
 TEST(DialectTest, ASignatureIsACommaAnd43CharactersOfBase64url) {
   EXPECT_TRUE(IsSignedAddress(kSigned));
   EXPECT_FALSE(IsSignedAddress(kUnsigned));

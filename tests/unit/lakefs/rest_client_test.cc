@@ -65,7 +65,7 @@ TEST_F(RestClientTest, ALocationIsSignedWhenItsReplyWasMade) {
   EXPECT_EQ(client_.GetPhysicalAddress(context_, object_, true)->signed_at,
             noon);
   http_.Answer(409, kLocation, date);
-  EXPECT_EQ(client_.LinkPhysicalAddress(context_, object_, {}, false)
+  EXPECT_EQ(client_.LinkPhysicalAddress(context_, object_, {}, {})
                 .try_here->signed_at,
             noon);
   http_.Answer(200, kLocation);
@@ -89,7 +89,7 @@ TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
   const LinkAnswer answer = client_.LinkPhysicalAddress(
       context_, object_,
       {.staging = {.physical_address = "s3://b/data/x"}, .checksum = "5d"},
-      true);
+      {.if_absent = true});
   ASSERT_THAT(answer.stats, IsOk());
   EXPECT_EQ(answer.stats->physical_address, "s3://b/data/x");
   EXPECT_EQ(HeaderOf(http_.requests[0], "If-None-Match"), "*");
@@ -97,15 +97,34 @@ TEST_F(RestClientTest, ALinkIsSentOnceUnderItsConditionAndKeepsItsAddress) {
   EXPECT_FALSE(http_.requests[0].repeatable);
 }
 
+TEST_F(RestClientTest, AChecksumIsExpectedAsLakefsShowsIt) {
+  http_.Answer(200, kStats);
+  http_.Answer(201, kStats);
+  EXPECT_THAT(
+      client_.LinkPhysicalAddress(context_, object_, {}, {.if_match = "5d"})
+          .stats,
+      IsOk());
+  EXPECT_THAT(client_.UploadObject(
+                  context_, object_, {.condition = {.if_match = "5d"}},
+                  {.read = [](std::span<char>) -> absl::StatusOr<size_t> {
+                    return 0;
+                  }}),
+              IsOk());
+  for (const HttpRequest& request : http_.requests) {
+    EXPECT_EQ(HeaderOf(request, "If-Match"), "5d");
+    EXPECT_EQ(HeaderOf(request, "If-None-Match"), "");
+  }
+}
+
 TEST_F(RestClientTest, AConflictHandsTheLocationOnIfThereIsOne) {
   http_.Answer(409, R"({"physical_address":"s3://b/new","token":"t"})");
   http_.Answer(409, R"({"message":"conflict"})");
   const LinkAnswer with =
-      client_.LinkPhysicalAddress(context_, object_, {}, false);
+      client_.LinkPhysicalAddress(context_, object_, {}, {});
   EXPECT_THAT(with.stats, HasReason(Reason::kLinkConflict));
   EXPECT_EQ(with.try_here->token, "t");
   const LinkAnswer without =
-      client_.LinkPhysicalAddress(context_, object_, {}, false);
+      client_.LinkPhysicalAddress(context_, object_, {}, {});
   EXPECT_THAT(without.stats, HasReason(Reason::kLinkConflict));
   EXPECT_FALSE(without.try_here.has_value());
 }
@@ -113,14 +132,14 @@ TEST_F(RestClientTest, AConflictHandsTheLocationOnIfThereIsOne) {
 TEST_F(RestClientTest, AGarbledSuccessIsAmbiguous) {
   http_.Answer(200, "<html>");
   const LinkAnswer answer =
-      client_.LinkPhysicalAddress(context_, object_, {}, false);
+      client_.LinkPhysicalAddress(context_, object_, {}, {});
   EXPECT_TRUE(Ambiguous(answer.stats.status()));
 }
 
 TEST_F(RestClientTest, AnEmptySuccessOfAnOldReleaseIsASuccess) {
   http_.Answer(200, "");
   const LinkAnswer answer = client_.LinkPhysicalAddress(
-      context_, object_, {.staging = {.physical_address = "A"}}, false);
+      context_, object_, {.staging = {.physical_address = "A"}}, {});
   ASSERT_THAT(answer.stats, IsOk());
   EXPECT_EQ(answer.stats->physical_address, "A");
 }
@@ -205,7 +224,7 @@ TEST_F(RestClientTest, After401TheCredentialsAreRenewedOnceAndTriedOnce) {
   http_.Answer(401);
   http_.Answer(200, kStats);
   EXPECT_THAT(
-      client.LinkPhysicalAddress(context_, object_, {}, /*if_absent=*/true)
+      client.LinkPhysicalAddress(context_, object_, {}, {.if_absent = true})
           .stats,
       IsOk());
   ASSERT_EQ(http_.requests.size(), 2U);
@@ -217,7 +236,7 @@ TEST_F(RestClientTest, After401TheCredentialsAreRenewedOnceAndTriedOnce) {
   http_.Answer(401);
   http_.Answer(401);
   const LinkAnswer refused =
-      client.LinkPhysicalAddress(context_, object_, {}, /*if_absent=*/true);
+      client.LinkPhysicalAddress(context_, object_, {}, {.if_absent = true});
   EXPECT_THAT(refused.stats, HasReason(Reason::kCredentialsRejected));
   EXPECT_FALSE(Ambiguous(refused.stats.status()));
   EXPECT_EQ(http_.requests.size(), 4U);
@@ -232,7 +251,7 @@ TEST_F(RestClientTest, ForWantOfRightsNoCredentialsAreRenewed) {
               HasReason(Reason::kPermissionDenied));
   EXPECT_THAT(client.StatObject(context_, object_),
               StatusIs(absl::StatusCode::kPermissionDenied));
-  EXPECT_THAT(client.LinkPhysicalAddress(context_, object_, {}, false).stats,
+  EXPECT_THAT(client.LinkPhysicalAddress(context_, object_, {}, {}).stats,
               HasReason(Reason::kPermissionDenied));
   EXPECT_EQ(http_.requests.size(), 3U);
   EXPECT_EQ(credentials.renewals, 0);
@@ -290,7 +309,7 @@ TEST_F(RestClientTest, AnUploadCarriesMetadataAsHeaders) {
   const auto stats = client_.UploadObject(context_, object_,
                                           {.user_metadata = {{"key-1", "v"}},
                                            .content_type = "text/x",
-                                           .if_absent = true,
+                                           .condition = {.if_absent = true},
                                            .force = true},
                                           BodyOf("hello"));
   ASSERT_THAT(stats, IsOk());

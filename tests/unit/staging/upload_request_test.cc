@@ -54,6 +54,22 @@ TEST(UploadRequestTest, ABranchIsNamedByLakefssRule) {
   }
 }
 
+TEST(UploadRequestTest, IfMatchIsAChecksumAndExcludesIfAbsent) {
+  UploadRequest request{.object = kGood, .if_match = "5d-2"};
+  EXPECT_THAT(Violations(request), IsEmpty());
+  // An empty one is a mistake, and no leave to overwrite.
+  for (const std::string& checksum :
+       {std::string(), std::string(" a"), std::string("a\n"),
+        std::string("\xC3\xA4"), std::string(1025, 'a')}) {
+    request.if_match = checksum;
+    EXPECT_THAT(Fields(Violations(request)), ElementsAre("header.if_match"));
+  }
+  request.if_match = "5d";
+  request.if_absent = true;
+  EXPECT_THAT(Fields(Violations(request)),
+              ElementsAre("header.if_absent", "header.if_match"));
+}
+
 TEST(UploadRequestTest, ARequestIdHasNoBlanksAroundIt) {
   UploadRequest request{.object = kGood, .request_id = "a b"};
   EXPECT_THAT(Violations(request), IsEmpty());

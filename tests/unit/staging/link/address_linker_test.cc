@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "gateway/staging/link/request_mark.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"
@@ -26,7 +27,8 @@ class AddressLinkerTest : public ::testing::Test {
     const CallContext context(clock_, clock_.Now() + seconds(60), "test");
     return linker
         .Link(context, {"repo", "main", "p"},
-              {.staging = {.physical_address = address}}, if_absent, random_)
+              {.staging = {.physical_address = address}},
+              {.if_absent = if_absent}, random_)
         .status;
   }
 
@@ -99,7 +101,7 @@ TEST_F(AddressLinkerTest, TheNamespaceIsAskedForOnce) {
         linker
             .Link(context, {"repo", "main", "p"},
                   {.staging = {.physical_address = "s3://bucket/repo/data/x"}},
-                  false, random_)
+                  {}, random_)
             .status.ok());
   }
   EXPECT_THAT(lakefs_.calls,
@@ -116,7 +118,7 @@ TEST_F(AddressLinkerTest, WhatTheServerWouldNotHeedIsRefused) {
     return linker
         .Link(context, {"repo", "main", "p"},
               {.staging = {.physical_address = address}, .mtime = mtime},
-              if_absent, random_)
+              {.if_absent = if_absent}, random_)
         .status;
   };
   const WallTime mtime(seconds(7));
@@ -125,6 +127,68 @@ TEST_F(AddressLinkerTest, WhatTheServerWouldNotHeedIsRefused) {
   EXPECT_THAT(lakefs_.calls, Not(::testing::Contains(HasSubstr("link"))));
   lakefs_.links = {{.stats = ObjectStats{}}};
   EXPECT_THAT(link({}, false), IsOk());
+}
+
+class AddressSwapTest : public AddressLinkerTest {
+ protected:
+  AddressSwapTest() { lakefs_.config.version = "1.84.0"; }
+  LinkReport Swap(const std::optional<ObjectStats>& stands) {
+    AddressLinker linker(server_info_, link_loop_, {.any = true});
+    lakefs_.calls.clear();
+    lakefs_.stats.push_front(stands);
+    const CallContext context(clock_, clock_.Now() + seconds(60), "test");
+    return linker.Link(
+        context, {"repo", "main", "p"},
+        {.staging = {.physical_address = address_}, .checksum = "a"},
+        {.if_match = "x"}, random_);
+  }
+  const std::string address_ = "s3://b/data/A," + std::string(43, 's');
+};
+
+TEST_F(AddressSwapTest, WhatIsExpectedIsLinkedOverAndMarked) {
+  lakefs_.links = {{.stats = ObjectStats{}}};
+  EXPECT_EQ(Swap(ObjectStats{.checksum = "x"}).outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config", "stat",
+                                         "link " + address_ + " if-match x"));
+  EXPECT_EQ(lakefs_.linked[0].user_metadata,
+            (UserMetadata{{kReplacesKey, "x"}}));
+}
+
+TEST_F(AddressSwapTest, AnotherObjectOrNoneIsRefusedUnlinked) {
+  for (const auto& stands : {std::optional(ObjectStats{.checksum = "y"}),
+                             std::optional<ObjectStats>()}) {
+    const LinkReport report = Swap(stands);
+    EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kAborted));
+    EXPECT_THAT(report.status, HasReason(Reason::kObjectChanged));
+    EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+    EXPECT_EQ(report.object, stands);
+    EXPECT_TRUE(lakefs_.linked.empty());
+  }
+}
+
+TEST_F(AddressSwapTest, WhatStandsThereByAnEarlierCallIsProven) {
+  const ObjectStats ours{.physical_address = address_, .checksum = "a"};
+  lakefs_.links = {{.stats = ours}};
+  EXPECT_EQ(Swap(ours).outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.calls.back(), "link " + address_ + " if-match a");
+}
+
+TEST_F(AddressSwapTest, WhoMayNotReadMayLinkAllTheSame) {
+  lakefs_.links = {{.stats = ObjectStats{}}};
+  lakefs_.on_call = [this](const std::string& line) {
+    if (line == "stat") {
+      lakefs_.stats.front() = MakeError(absl::StatusCode::kPermissionDenied,
+                                        "no", Reason::kPermissionDenied);
+    }
+  };
+  EXPECT_EQ(Swap(std::nullopt).outcome, Outcome::kCommitted);
+}
+
+TEST_F(AddressSwapTest, AServerThatWouldOverwriteIsNotAsked) {
+  lakefs_.config.version = "1.70.0";
+  EXPECT_THAT(Swap(ObjectStats{.checksum = "x"}).status,
+              HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_TRUE(lakefs_.linked.empty());
 }
 
 }  // namespace

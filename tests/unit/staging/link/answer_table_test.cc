@@ -88,7 +88,7 @@ const std::map<std::string, Operation>& Operations() {
       {"healthCheck", [](auto& l, auto& c) { return Of(l.HealthCheck(c)); }},
       {"linkPhysicalAddress",
        [](auto& l, auto& c) {
-         return Of(l.LinkPhysicalAddress(c, kObject, {}, true));
+         return Of(l.LinkPhysicalAddress(c, kObject, {}, {.if_absent = true}));
        }},
       {"statObject",
        [](auto& l, auto& c) { return Of(l.StatObject(c, kObject)); }},

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "absl/synchronization/notification.h"
+#include "gateway/staging/link/request_mark.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/matchers.h"
@@ -193,6 +194,56 @@ TEST_F(BusyPreflightTest, ARefusalIsNotAskedAgain) {
   EXPECT_FALSE(preflight.GetBefore(call_, budget_, random_).known);
   EXPECT_FALSE(preflight.Refusal()) << "writing may be allowed all the same";
   EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+class SwapPreflightTest : public PreflightTest {
+ protected:
+  LinkReport RefusalOver(const std::optional<ObjectStats>& stands) {
+    lakefs_.calls.clear();
+    lakefs_.stats.emplace_back(stands);
+    return RefusalOf(request_, /*is_large=*/false).value_or(LinkReport{});
+  }
+  UploadRequest request_{.object = {"repo", "main", "o"}, .if_match = "x"};
+};
+
+TEST_F(SwapPreflightTest, WhatIsExpectedIsNoHindrance) {
+  lakefs_.stats.emplace_back(ObjectStats{.checksum = "x"});
+  EXPECT_FALSE(RefusalOf(request_, /*is_large=*/false));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+}
+
+TEST_F(SwapPreflightTest, AnotherObjectOrNoneIsARefusal) {
+  LinkReport refusal = RefusalOver(ObjectStats{.checksum = "y"});
+  EXPECT_THAT(refusal.status, HasReason(Reason::kObjectChanged));
+  EXPECT_EQ(refusal.outcome, Outcome::kNotCommitted);
+  ASSERT_TRUE(refusal.object);
+  EXPECT_EQ(refusal.object->checksum, "y");
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat"));
+  refusal = RefusalOver(std::nullopt);
+  EXPECT_THAT(refusal.status, HasReason(Reason::kObjectChanged));
+  EXPECT_EQ(refusal.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("stat", "branch"));
+}
+
+TEST_F(SwapPreflightTest, AMissingBranchIsNoObjectThatChanged) {
+  lakefs_.branch =
+      MakeError(absl::StatusCode::kNotFound, "no branch", Reason::kNotFound);
+  EXPECT_THAT(RefusalOver(std::nullopt).status, HasReason(Reason::kNotFound));
+}
+
+// Its object may have stood there, and been replaced.
+TEST_F(SwapPreflightTest, WhatAnEarlierCallMayHaveDoneIsNotDenied) {
+  const ObjectStats other{.checksum = "y"};
+  const ObjectStats in_its_place{.checksum = "y",
+                                 .user_metadata = {{kReplacesKey, "x"}}};
+  request_.request_id = "r";
+  EXPECT_EQ(RefusalOver(other).outcome, Outcome::kUnknown);
+  EXPECT_EQ(RefusalOver(std::nullopt).outcome, Outcome::kUnknown);
+  EXPECT_EQ(RefusalOver(in_its_place).outcome, Outcome::kNotCommitted);
+  request_.attempt = 1;
+  EXPECT_EQ(RefusalOver(other).outcome, Outcome::kNotCommitted);
+  request_.attempt = 2;
+  EXPECT_EQ(RefusalOver(other).outcome, Outcome::kUnknown);
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ class ThroughLakefsTest : public ::testing::Test {
     LinkRequest link{.object = request_.object,
                      .user_metadata = MarkedMetadata(request_),
                      .force = request_.force,
-                     .if_absent = request_.if_absent};
+                     .if_absent = request_.if_absent,
+                     .if_match = request_.if_match};
     link.user_metadata[kUploadIdKey] = "id";
     return loop_.Run(
         context_, link, before_, through.First(),
@@ -177,7 +178,35 @@ TEST_F(ThroughLakefsTest, WhatACommitDropsIsSentAgainUnderTheCondition) {
   lakefs_.uploads.push_back(Entry("id"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
   EXPECT_EQ(lakefs_.uploaded, "hellohello");
-  EXPECT_TRUE(lakefs_.upload_options.if_absent);
+  EXPECT_TRUE(lakefs_.upload_options.condition.if_absent);
+}
+
+TEST_F(ThroughLakefsTest, ASwapIsProvenByTheCommitAndSentAgainWhereItIsLost) {
+  ObjectStats expected = Entry("another");
+  expected.checksum = "x";
+  request_.if_match = "x";
+  UploadFails(Reason::kObjectExists);
+  Stat(Entry("id"));
+  Committed(std::nullopt);
+  Stat(expected);
+  Committed(expected);
+  lakefs_.uploads.push_back(Entry("id"));
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.uploaded, "hellohello");
+  EXPECT_EQ(lakefs_.upload_options.condition.if_match, "x");
+  EXPECT_EQ(lakefs_.upload_options.user_metadata.at(kReplacesKey), "x");
+}
+
+TEST_F(ThroughLakefsTest, ASwapThatWasBuiltUponIsSuperseded) {
+  ObjectStats built_upon_ours = Entry("another");
+  built_upon_ours.user_metadata[kReplacesKey] = "5d";
+  request_.if_match = "x";
+  UploadFails(Reason::kObjectExists);
+  Stat(Entry("id"));
+  Committed(std::nullopt);
+  Stat(built_upon_ours);
+  Committed(std::nullopt);
+  EXPECT_EQ(Run().outcome, Outcome::kSuperseded);
 }
 
 TEST_F(ThroughLakefsTest, A412OverAnothersIsAlreadyExists) {
@@ -265,7 +294,7 @@ TEST_F(ThroughLakefsTest, ACreateIsSentUnderTheCondition) {
   request_.force = true;
   lakefs_.uploads.push_back(Entry("x"));
   EXPECT_EQ(Run().outcome, Outcome::kCommitted);
-  EXPECT_TRUE(lakefs_.upload_options.if_absent);
+  EXPECT_TRUE(lakefs_.upload_options.condition.if_absent);
   EXPECT_TRUE(lakefs_.upload_options.force);
 }
 

@@ -84,6 +84,7 @@ TEST_F(UploadRegisterTest, AnotherHeaderIsRefused) {
       [](UploadRequest& r) { r.content_type = "text/x"; },
       [](UploadRequest& r) { r.size_bytes = 1; },
       [](UploadRequest& r) { r.if_absent = true; },
+      [](UploadRequest& r) { r.if_match = "x"; },
       [](UploadRequest& r) { r.force = true; },
       [](UploadRequest& r) { r.mtime = WallTime(seconds(1)); }};
   for (const Change change : changes) {

@@ -446,6 +446,93 @@ TEST_F(UploadSessionTest, ACreateOverWhatStandsThereIsRefusedUnlinked) {
   EXPECT_TRUE(lakefs_.linked.empty());
 }
 
+TEST_F(UploadSessionTest, ASwapIsLinkedUnderItsConditionAndMarked) {
+  UploadSession session(Deps());
+  request_.if_match = "x";
+  stands_ = Entry('X', "another");
+  stands_->checksum = "x";
+  Links('A');
+  EXPECT_EQ(Run(session, "").link.outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config", "stat", "address",
+                                         Link('A') + " if-match x"));
+  EXPECT_EQ(lakefs_.linked[0].user_metadata.at(kReplacesKey), "x");
+}
+
+TEST_F(UploadSessionTest, AWrongExpectationCostsNoBytes) {
+  UploadSession session(Deps());
+  request_.if_match = "x";
+  stands_ = Entry('X', "another");
+  const UploadReport report = Run(session, "");
+  EXPECT_THAT(report.link.status, HasReason(Reason::kObjectChanged));
+  EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(report.link.object->physical_address, Address('X'));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config", "stat"));
+}
+
+// After a 412 nobody could tell whether ours had stood there before.
+TEST_F(UploadSessionTest, WhatChangesWhileTheBytesMoveIsRefusedUnlinked) {
+  UploadSession session(Deps());
+  request_.if_match = "x";
+  stands_ = Entry('X', "another");
+  stands_->checksum = "x";
+  store_.on_put = [this](const Rope&) {
+    clock_.Advance(seconds(2));
+    stands_->checksum = "y";
+    return absl::OkStatus();
+  };
+  const UploadReport report = Run(session, "");
+  EXPECT_THAT(report.link.status, HasReason(Reason::kObjectChanged));
+  EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
+  EXPECT_EQ(report.link.object->checksum, "y");
+  EXPECT_TRUE(lakefs_.linked.empty());
+}
+
+TEST_F(UploadSessionTest, ARepeatedSwapKnowsItsOwnSuccess) {
+  request_.if_match = "x";
+  stands_ = Entry('E', "r");
+  stands_->user_metadata[kReplacesKey] = "x";
+  {
+    UploadSession session(Deps());
+    lakefs_.links.push_back({.stats = *stands_});
+    const UploadReport report = Run(session, "r");
+    EXPECT_EQ(report.link.outcome, Outcome::kCommitted);
+    EXPECT_EQ(report.link.object->physical_address, Address('E'));
+    EXPECT_THAT(lakefs_.calls, ElementsAre("config", "stat", "stat",
+                                           Link('E') + " if-match c"));
+    EXPECT_EQ(Run(session, "r").link.outcome, Outcome::kCommitted)
+        << "from memory";
+    EXPECT_EQ(lakefs_.calls.size(), 4U);
+  }
+  // Nor does who only asks link it over what was built upon it.
+  UploadSession session(Deps());
+  stands_->physical_address = Address('F');
+  stands_->user_metadata[kRequestIdKey] = "not remembered";
+  lakefs_.links.push_back({.stats = *stands_});
+  const auto known = Find(session, "not remembered", /*with_object=*/true);
+  ASSERT_THAT(known, IsOk());
+  EXPECT_EQ(known->report.link.outcome, Outcome::kCommitted);
+  EXPECT_EQ(lakefs_.calls.back(), Link('F') + " if-match c");
+}
+
+TEST_F(UploadSessionTest, ARequestIdOfAnotherSwapIsRefused) {
+  request_.if_match = "x";
+  stands_ = Entry('E', "r");
+  stands_->user_metadata[kReplacesKey] = "w";
+  UploadSession session(Deps());
+  EXPECT_THAT(Run(session, "r").link.status,
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_TRUE(lakefs_.linked.empty());
+}
+
+TEST_F(UploadSessionTest, ASwapIsNotSentWhereItWouldOverwrite) {
+  lakefs_.config.version = "1.70.0";
+  UploadSession session(Deps());
+  request_.if_match = "x";
+  EXPECT_THAT(Run(session, "").link.status,
+              HasReason(Reason::kUpstreamUnimplemented));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("config"));
+}
+
 TEST_F(UploadSessionTest, WhatIsUndecidedIsLookedForWhenSomebodyAsks) {
   UploadSession session(Deps());
   LosesLinkWithAllTime();
@@ -548,8 +635,7 @@ TEST_F(StoresSessionTest, WhoHasSentInVainIsToldToCallAgain) {
   Moves();
   const UploadReport report = Run(session, "");
   EXPECT_THAT(report.link.status, HasReason(Reason::kLinkConflict));
-  EXPECT_THAT(report.link.status.ToString(),
-              ::testing::HasSubstr("has moved"));
+  EXPECT_THAT(report.link.status.ToString(), ::testing::HasSubstr("has moved"));
   EXPECT_EQ(report.link.outcome, Outcome::kNotCommitted);
   lakefs_.uploads.push_back(Entry('U', ""));
   EXPECT_THAT(Run(session, "").link.status, IsOk());
