@@ -18,6 +18,7 @@
 #include "absl/synchronization/notification.h"
 #include "gateway/http/aws_sigv4.h"
 #include "gateway/http/rope.h"
+#include "tests/testing/full_listener.h"
 #include "tests/testing/matchers.h"
 
 namespace lakefs::gateway::testing {
@@ -254,6 +255,16 @@ TEST_F(CurlHttpClientTest, ARefusedConnectionNeverLeftAndShowsNoQuery) {
               HasSubstr("http://127.0.0.1:1/x"));
   EXPECT_THAT(std::string(response.status().message()),
               Not(HasSubstr("secret")));
+}
+
+TEST_F(CurlHttpClientTest, WhereNobodyAnswersAtAllNothingHasLeft) {
+  const FullListener nobody;
+  const auto response =
+      CurlHttpClient({.connect_timeout = milliseconds(50)})
+          .Send(context_, {.operation = "t", .url = nobody.url()});
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(response, HasReason(Reason::kUpstreamUnreachable));
+  EXPECT_TRUE(NeverLeft(response.status()));
 }
 
 TEST_F(CurlHttpClientTest, AProxyThatCannotBeUsedIsNotShown) {
