@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "gateway/base/log.h"
 #include "gateway/process/descriptors.h"
 #include "gateway/process/idle_memory.h"
+#include "gateway/process/memory_limit.h"
 #include "gateway/wiring/serving.h"
 
 namespace lakefs::gateway {
@@ -97,6 +99,22 @@ void CheckDescriptors(const Settings& settings) {
         "--max-connections, --max-uploads and --unary-threads"}});
 }
 
+// Says early where the container may have less than the settings take: then
+// the system kills the gateway under load, without a word.
+void CheckMemory(const Settings& settings) {
+  constexpr int64_t kOwn = 20 << 20;
+  const std::optional<int64_t> limit = MemoryLimit();
+  const int64_t wanted =
+      kOwn + settings.memory_bytes / 10 * 21 + settings.receive_bytes;
+  if (!limit || *limit >= wanted) return;
+  Log(LogLevel::kWarning, "memory is limited",
+      {{"limit", *limit},
+       {"wanted", wanted},
+       {"message",
+        "raise the limit of the container, or lower --memory-bytes and "
+        "--receive-bytes: beyond it the system kills the gateway"}});
+}
+
 // Says early that lakeFS does not answer; it may come up later, so the gateway
 // serves all the same.
 void TryLakefs(const Settings& settings, Clock& clock,
@@ -167,6 +185,7 @@ int Run(const Settings& settings) {
   RealClock clock;
   Metrics metrics(kVersion);
   CheckDescriptors(settings);
+  CheckMemory(settings);
   ThreadBudget threads(ThreadsOfLibraries());
   if (const auto s = ReserveThreads(threads); !s.ok()) return Fail(s);
   if (const auto s = CheckFolders(settings); !s.ok()) return Fail(s);
