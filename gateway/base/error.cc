@@ -127,6 +127,10 @@ absl::string_view ReasonName(Reason reason) {
       return "STORE_REJECTED";
     case Reason::kObjectTooLarge:
       return "OBJECT_TOO_LARGE";
+    case Reason::kSourceRefused:
+      return "SOURCE_REFUSED";
+    case Reason::kSourceChanged:
+      return "SOURCE_CHANGED";
     case Reason::kTooManyUploads:
       return "TOO_MANY_UPLOADS";
     case Reason::kSpoolFull:

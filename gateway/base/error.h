@@ -40,6 +40,8 @@ enum class Reason {
   kOutcomeUnknown,
   kStoreRejected,
   kObjectTooLarge,
+  kSourceRefused,
+  kSourceChanged,
   kTooManyUploads,
   kSpoolFull,
   kDraining,

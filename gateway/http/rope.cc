@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
 
@@ -26,11 +28,20 @@ absl::StatusOr<size_t> ReadPiece(const Rope::Piece& piece, uint64_t offset,
   const ssize_t got = pread(piece.fd, buffer.data(), n,
                             piece.offset + static_cast<off_t>(offset));
   if (got > 0) return static_cast<size_t>(got);
-  return MakeError(absl::StatusCode::kInternal,
-                   "the spool file cannot be read back", Reason::kInternal);
+  if (got == 0) return absl::OutOfRangeError("the file ends before its bytes");
+  return absl::InternalError(std::strerror(errno));
 }
 
-absl::Status OtherBytes() {
+// Bytes of our own.
+absl::Status JudgeSpooled(const absl::StatusOr<uint32_t>& crc32c,
+                          const std::optional<uint32_t>& known) {
+  if (!crc32c.ok()) {
+    return MakeError(absl::StatusCode::kInternal,
+                     absl::StrCat("the spool file cannot be read back: ",
+                                  crc32c.status().message()),
+                     Reason::kInternal);
+  }
+  if (!known || *crc32c == *known) return absl::OkStatus();
   return MakeError(absl::StatusCode::kDataLoss,
                    "the spool file gives back other bytes than were written",
                    Reason::kChecksumMismatch);
@@ -57,14 +68,14 @@ void Rope::AppendFile(int fd, int64_t offset, uint64_t size_bytes) {
 
 std::function<absl::StatusOr<size_t>(std::span<char>)> Rope::Reader() const {
   // Memory is believed.
-  const bool check = crc32c_ && !InMemory();
+  const bool check = (crc32c_ || judge_) && !InMemory();
   return [this, check, crc = uint32_t{0}, piece = size_t{0},
           offset = uint64_t{0}](
              std::span<char> buffer) mutable -> absl::StatusOr<size_t> {
     size_t filled = 0;
     while (filled < buffer.size() && piece < pieces_.size()) {
       const auto n = ReadPiece(pieces_[piece], offset, buffer.subspan(filled));
-      if (!n.ok()) return n.status();
+      if (!n.ok()) return JudgeRead(n.status());
       filled += *n;
       offset += *n;
       if (offset == pieces_[piece].size_bytes) {
@@ -74,9 +85,15 @@ std::function<absl::StatusOr<size_t>(std::span<char>)> Rope::Reader() const {
     }
     if (!check) return filled;
     crc = ExtendCrc32c(crc, {buffer.data(), filled});
-    if (piece == pieces_.size() && crc != *crc32c_) return OtherBytes();
+    if (filled > 0 && piece == pieces_.size()) {
+      if (auto s = JudgeRead(crc); !s.ok()) return s;
+    }
     return filled;
   };
+}
+
+absl::Status Rope::JudgeRead(const absl::StatusOr<uint32_t>& crc32c) const {
+  return judge_ ? judge_(crc32c) : JudgeSpooled(crc32c, crc32c_);
 }
 
 bool Rope::InMemory() const {

@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/error.h"
+#include "gateway/process/fd.h"
 
 namespace lakefs::gateway {
 namespace {
@@ -37,25 +38,6 @@ absl::Status Failed(absl::string_view what) {
       absl::StrCat("the local store: ", what, ": ", std::strerror(error)),
       Reason::kStoreRejected);
 }
-
-// A file descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // The segments below the root; an error if the address leads elsewhere.
 absl::StatusOr<std::vector<std::string>> SegmentsOf(

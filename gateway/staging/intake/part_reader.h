@@ -9,21 +9,12 @@
 #include "gateway/staging/intake/body_source.h"
 #include "gateway/staging/intake/integrity.h"
 #include "gateway/staging/intake/memory_budget.h"
+#include "gateway/staging/intake/part_source.h"
 #include "gateway/staging/intake/spool.h"
 #include "gateway/staging/upload_progress.h"
 #include "gateway/staging/upload_request.h"
 
 namespace lakefs::gateway {
-
-// A piece of the object for the store, with the memory that it holds.
-struct Part {
-  int number = 1;
-  int64_t offset = 0;
-  Rope bytes;
-  MemoryBudget::Reservation memory;
-  // Holds what of the bytes gave its memory up; `bytes` points into it.
-  std::unique_ptr<SpoolFile> file;
-};
 
 struct PartReaderOptions {
   // Memory that an upload begins with, before it has shown that its caller
@@ -50,37 +41,38 @@ struct PartReaderOptions {
 // each other.
 //
 // Threads: for one thread.
-class PartReader {
+class PartReader final : public PartSource {
  public:
   PartReader(const CallContext& context, const UploadRequest& request,
              BodySource& source, MemoryBudget& budget, Spool& spool,
              UploadProgress& progress, PartReaderOptions options = {});
 
-  // The next part, of `part_bytes`; the last may be shorter, and empty if it is
-  // the first. Not to be called once ended().
-  //
   // Errors: those of BodySource::Next and Integrity; of the whole too, with the
   // last part (digests: see CheckDigests). RESOURCE_EXHAUSTED, SPOOL_FULL if
   // the upload had to give way and could not.
   // Blocking: until the caller has sent the part, bounded by the call.
-  absl::StatusOr<Part> Next(int64_t part_bytes) {
+  absl::StatusOr<Part> Next(int64_t part_bytes) override {
     return Next(context_, part_bytes);
   }
-  // The same, but bounded by `context`, a part of the call that may end
-  // earlier. The bytes of the unfinished part are gone then: the object can
-  // only begin anew.
-  absl::StatusOr<Part> Next(const CallContext& context, int64_t part_bytes);
+  absl::StatusOr<Part> Next(const CallContext& context,
+                            int64_t part_bytes) override;
 
-  // Whether the last part was read.
-  bool ended() const { return finish_.has_value(); }
+  bool ended() const override { return finish_.has_value(); }
+  bool at_hand() const override { return false; }
+  absl::Status CheckDigests(const Rope* whole) override;
+  // All is known once the last part was read.
+  absl::Status CheckSent() override { return absl::OkStatus(); }
 
-  // Compares the caller's SHA-256 and MD5, if it gave any. `whole` is all of
-  // the object, where it is still at hand.
-  absl::Status CheckDigests(const Rope* whole);
+  // The caller sends it again, if it can.
+  bool Restart() override;
 
-  // Begins the object anew: the caller sends it again. Returns false if it
-  // cannot. The bytes of both times must be the same.
-  bool Restart();
+  int64_t size_bytes() const override { return integrity().size_bytes(); }
+  std::optional<uint32_t> crc32c() const override {
+    return integrity().crc32c();
+  }
+  std::string md5() const override {
+    return finish_ ? finish_->md5.value_or("") : "";
+  }
 
   const Integrity& integrity() const { return ledger_.integrity; }
   const std::optional<Finish>& finish() const { return finish_; }

@@ -34,12 +34,14 @@ Advice AdviceFor(const LinkReport& report) {
     case Reason::kObjectTooLarge:
     case Reason::kCredentialsRejected:
     case Reason::kPermissionDenied:
+    case Reason::kSourceRefused:
       return Advice::kFixRequest;
     case Reason::kIncompleteUpload:
     case Reason::kChecksumMismatch:
     case Reason::kSizeMismatch:
     case Reason::kLinkAddressExpired:
     case Reason::kLinkConflict:
+    case Reason::kSourceChanged:
     case Reason::kCancelled:
       return Advice::kRestart;
     case Reason::kUpstreamThrottled:

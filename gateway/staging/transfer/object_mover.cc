@@ -93,7 +93,7 @@ absl::Status TimeIsUp(const Limit& limit, absl::string_view how) {
 ObjectMover::ObjectMover(const MoverDependencies& deps,
                          const CallContext& context,
                          const UploadRequest& request,
-                         const ServerConfig& server, PartReader& reader,
+                         const ServerConfig& server, PartSource& reader,
                          UploadProgress& progress,
                          std::function<absl::Status()> go_on,
                          absl::BitGenRef random)
@@ -150,10 +150,7 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
   ++moves_;
   progress_.stored_bytes = 0;
   progress_.phase = UploadProgress::Phase::kUploading;
-  auto plan = ChoosePlan(
-      server_, NeedsLink(request_),
-      {request_.size_bytes.value_or(0), request_.size_bytes.has_value()},
-      deps_.plan);
+  auto plan = ChoosePlan(server_, NeedsLink(request_), SizeOfAll(), deps_.plan);
   if (!plan.ok()) return plan.status();
   plan_ = *plan;
   if (request_.if_absent) {
@@ -162,18 +159,18 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
   if (request_.mtime) {
     if (auto s = CheckMtime(server_); !s.ok()) return s;
   }
-  const int64_t max_parts = MaxParts();
-  const auto part_bytes = PartBytes(request_.size_bytes, max_parts, deps_.plan);
+  const auto part_bytes = PartBytesOfPlan();
   if (!part_bytes.ok()) return part_bytes.status();
   auto first = reader_.Next(*part_bytes);
   if (!first.ok()) return first.status();
   if (reader_.ended()) {
-    plan = ChoosePlan(server_, NeedsLink(request_), {SizeOf(*first), true},
-                      deps_.plan);
+    plan = ChoosePlan(server_, NeedsLink(request_),
+                      {SizeOf(*first), true, reader_.at_hand()}, deps_.plan);
     if (!plan.ok()) return plan.status();
     plan_ = *plan;
-  } else if (auto s = go_on_(); !s.ok()) {
-    return s;
+  }
+  if (!reader_.ended() || SizeOf(*first) > deps_.plan.part_bytes) {
+    if (auto s = go_on_(); !s.ok()) return s;
   }
   if (plan_ == Plan::kSpooledPut) {
     if (auto s = ReadToSpool(*std::move(first)); !s.ok()) return s;
@@ -185,7 +182,9 @@ absl::StatusOr<Placement> ObjectMover::MoveOnce(const Where& where) {
                : PutByStore(*std::move(first), *part_bytes, where);
   }
   if (auto s = reader_.CheckDigests(&whole_->bytes); !s.ok()) return s;
-  if (const auto& md5 = reader_.finish()->md5) whole_->bytes.set_md5(*md5);
+  if (auto md5 = reader_.md5(); !md5.empty()) {
+    whole_->bytes.set_md5(std::move(md5));
+  }
   return PutWhole(where);
 }
 
@@ -217,7 +216,7 @@ absl::Status ObjectMover::ReadToSpool(Part first) {
   whole_.emplace();
   whole_->bytes.AppendFile((*file)->fd(), 0,
                            static_cast<uint64_t>((*file)->size_bytes()));
-  whole_->bytes.set_crc32c(reader_.integrity().crc32c());
+  whole_->bytes.set_crc32c(*reader_.crc32c());
   whole_->file = *std::move(file);
   return absl::OkStatus();
 }
@@ -249,6 +248,7 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
       },
       kForBytes);
   if (!stored.ok()) return stored.status();
+  if (auto s = reader_.CheckSent(); !s.ok()) return s;
   progress_.stored_bytes = size;
   return Placement{.location = *location,
                    .checksum = std::move(stored->checksum),
@@ -366,6 +366,8 @@ absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
   progress_.phase = UploadProgress::Phase::kCompleting;
   auto stored = sender.Finish();
   bytes_resent_ += moves_ > 1 ? sender.sent_bytes() : sender.resent_bytes();
+  if (!stored.ok()) return stored;
+  if (auto s = reader_.CheckSent(); !s.ok()) return s;
   return stored;
 }
 
@@ -459,6 +461,22 @@ absl::Status ObjectMover::Judged(const absl::Status& failure) const {
       std::min<Duration>(kSasMargin, (*sas_ends_ - began_) / 2);
   const bool expired = context_.clock().Now() >= *sas_ends_ - margin;
   return expired ? TimeIsUp(kSas, "has expired") : failure;
+}
+
+// As far as it is known before the first part.
+KnownSize ObjectMover::SizeOfAll() const {
+  return {request_.size_bytes.value_or(0), request_.size_bytes.has_value(),
+          reader_.at_hand()};
+}
+
+// What the first part may have. All of it, where it goes at once and is at
+// hand.
+absl::StatusOr<int64_t> ObjectMover::PartBytesOfPlan() const {
+  if (plan_ == Plan::kSinglePut && reader_.at_hand()) {
+    return reader_.size_bytes();
+  }
+  return PartBytes(request_.size_bytes, MaxParts(), reader_.at_hand(),
+                   deps_.plan);
 }
 
 // The server's, as far as it has shown by now.

@@ -6,13 +6,14 @@
 #include <optional>
 
 #include "absl/random/bit_gen_ref.h"
-#include "gateway/staging/intake/part_reader.h"
+#include "gateway/staging/intake/part_source.h"
 #include "gateway/staging/link/link_loop.h"
 #include "gateway/staging/transfer/part_sender.h"
 #include "gateway/staging/transfer/plan.h"
 #include "gateway/staging/transfer/presigned_multipart.h"
 #include "gateway/staging/transfer/store_proof.h"
 #include "gateway/staging/upload_progress.h"
+#include "gateway/staging/upload_request.h"
 
 namespace lakefs::gateway {
 
@@ -31,8 +32,8 @@ struct MoverDependencies {
 
 // Moves one object, by the plan that its size, its condition and the server
 // make. An object of one part is held until it is linked, one that is spooled
-// stays in its file; others can be moved a second time only if their caller
-// sends them again.
+// or at hand stays in its file; others can be moved a second time only if their
+// caller sends them again.
 //
 // Threads: for one thread.
 class ObjectMover {
@@ -41,11 +42,11 @@ class ObjectMover {
   // between parts; what it returns ends the move.
   ObjectMover(const MoverDependencies& deps, const CallContext& context,
               const UploadRequest& request, const ServerConfig& server,
-              PartReader& reader, UploadProgress& progress,
+              PartSource& reader, UploadProgress& progress,
               std::function<absl::Status()> go_on, absl::BitGenRef random);
 
   // Reads the object, checks it, and brings it to an address.
-  // Errors: those of PartReader, LakefsApi and ObjectStore;
+  // Errors: those of PartSource, LakefsApi and ObjectStore;
   // LINK_ADDRESS_EXPIRED if the store's URLs ended before the bytes did, and
   // the caller cannot send again. Blocking: until the store has acknowledged
   // all, bounded by the call.
@@ -86,6 +87,8 @@ class ObjectMover {
   TimePoint NearestEnd() const;
   absl::Status InTime() const;
   absl::Status Judged(const absl::Status& failure) const;
+  KnownSize SizeOfAll() const;
+  absl::StatusOr<int64_t> PartBytesOfPlan() const;
   Dialect DialectOfParts() const;
   int64_t MaxParts() const;
   bool Presigned() const;
@@ -95,7 +98,7 @@ class ObjectMover {
   const CallContext& context_;
   const UploadRequest& request_;
   const ServerConfig& server_;
-  PartReader& reader_;
+  PartSource& reader_;
   UploadProgress& progress_;
   const std::function<absl::Status()> go_on_;
   absl::BitGenRef random_;

@@ -14,7 +14,7 @@
 #include "gateway/base/backoff.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/objectstore/object_store.h"
-#include "gateway/staging/intake/part_reader.h"
+#include "gateway/staging/intake/part_source.h"
 #include "gateway/staging/upload_progress.h"
 
 namespace lakefs::gateway {

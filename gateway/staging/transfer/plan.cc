@@ -44,6 +44,7 @@ absl::StatusOr<Plan> Spooled(KnownSize size, int64_t limit, const OnePut& put,
         "the object has ", size.bytes, " bytes or more, and ", put.why,
         ". One PUT takes at most ", limit, " bytes: ", put.instead));
   }
+  if (size.at_hand) return Plan::kSinglePut;
   if (size.bytes > options.spool_bytes) {
     return TooLarge(absl::StrCat(
         "the object has ", size.bytes, " bytes or more, and ", put.why,
@@ -86,13 +87,13 @@ absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
 }
 
 absl::StatusOr<int64_t> PartBytes(std::optional<int64_t> size_bytes,
-                                  int64_t max_parts,
+                                  int64_t max_parts, bool at_hand,
                                   const PlanOptions& options) {
   const int64_t size = size_bytes.value_or(0);
   const int64_t needed = (size + max_parts - 1) / max_parts;
   if (needed <= options.part_bytes) return options.part_bytes;
   const int64_t grown = (needed + kMiB - 1) / kMiB * kMiB;
-  if (grown <= options.largest_part_bytes) return grown;
+  if (at_hand || grown <= options.largest_part_bytes) return grown;
   return TooLarge(absl::StrCat(
       size, " bytes in at most ", max_parts, " parts make parts of ", grown,
       " bytes, and no part may take more than half of --memory-bytes; raise it "

@@ -28,6 +28,9 @@ struct PlanOptions {
 struct KnownSize {
   int64_t bytes = 0;
   bool exact = false;  // else the object has that many bytes or more
+  // All of them are in a file: what goes at once need not be spooled, and no
+  // part takes memory.
+  bool at_hand = false;
 };
 
 // The plan for an upload to this server. A pure function.
@@ -38,12 +41,13 @@ struct KnownSize {
 //  presigns, Azure       | larger, or not known yet     | AZURE_BLOCKS
 //  presigns, S3, offers  | larger, or not known yet,    | MULTIPART
 //    multipart           |   but without `needs_link`   |
-//  presigns, S3          | else, up to 5 GiB            | SPOOLED_PUT
+//  presigns, S3          | else, up to 5 GiB            | SPOOLED_PUT (*)
 //  presigns, S3          | else                         | FAILED_PRECONDITION
-//  presigns, Google      | larger, up to 5 TiB          | SPOOLED_PUT
+//  presigns, Google      | larger, up to 5 TiB          | SPOOLED_PUT (*)
 //  not, S3               | any, with keys of our own    | DIRECT_S3
 //  not, local            | any, on a volume shared      | LOCAL_FILE
 //  not                   | any                          | THROUGH_LAKEFS
+//  (*) SINGLE_PUT, of all of it, if the object is at hand
 //
 // Without options.presign, no server presigns. lakeFS from v0.90 to v1.11 links
 // no address of a local store as it gave it out: no LOCAL_FILE there.
@@ -59,9 +63,9 @@ absl::StatusOr<Plan> ChoosePlan(const ServerConfig& server, bool needs_link,
 // `max_parts` would not do otherwise. Not known: `part_bytes`.
 //
 // Errors: FAILED_PRECONDITION, OBJECT_TOO_LARGE if parts would have to be
-// larger than memory allows.
+// larger than memory allows; not for what is at hand.
 absl::StatusOr<int64_t> PartBytes(std::optional<int64_t> size_bytes,
-                                  int64_t max_parts,
+                                  int64_t max_parts, bool at_hand,
                                   const PlanOptions& options);
 
 }  // namespace lakefs::gateway

@@ -26,7 +26,7 @@ absl::Status CannotKeep(absl::string_view what, absl::string_view why) {
 }  // namespace
 
 ThroughLakefs::ThroughLakefs(LakefsApi& lakefs, const ServerConfig& server,
-                             PartReader& reader, std::string upload_id,
+                             PartSource& reader, std::string upload_id,
                              std::function<absl::Status()> check_whole)
     : lakefs_(lakefs),
       server_(server),
@@ -97,7 +97,7 @@ LinkAnswer ThroughLakefs::Send(const CallContext& context, LinkRequest& link,
       context, link.object, options,
       {.size_bytes = std::nullopt,
        .read = [this](std::span<char> buffer) { return body_.Read(buffer); }});
-  link.size_bytes = reader_.integrity().size_bytes();
+  link.size_bytes = reader_.size_bytes();
   if (!stats.ok()) return {.stats = Judged(stats.status())};
   if (stats->size_bytes.value_or(link.size_bytes) != link.size_bytes) {
     return {.stats =
@@ -148,7 +148,8 @@ absl::StatusOr<size_t> ThroughLakefs::CheckedBody::ReadOn(
 
 absl::Status ThroughLakefs::CheckedBody::CheckWhole() {
   const bool held = part_.offset == 0;
-  const auto s = reader_.CheckDigests(held ? &part_.bytes : nullptr);
+  auto s = reader_.CheckDigests(held ? &part_.bytes : nullptr);
+  if (s.ok()) s = reader_.CheckSent();
   return s.ok() && check_whole_ ? check_whole_() : s;
 }
 

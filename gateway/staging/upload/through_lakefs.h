@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/random/bit_gen_ref.h"
-#include "gateway/staging/intake/part_reader.h"
+#include "gateway/staging/intake/part_source.h"
 #include "gateway/staging/link/link_request.h"
 #include "gateway/staging/upload_request.h"
 
@@ -16,7 +16,8 @@ namespace lakefs::gateway {
 // a nonce in the user metadata tells.
 //
 // The bytes pass by once. A second time is possible for a small object, from
-// what is held, and for a larger one if its caller can send it again.
+// what is held, and for a larger one if its caller can send it again, or it is
+// in a file that is at hand.
 //
 // Threads: for one thread.
 class ThroughLakefs {
@@ -24,7 +25,7 @@ class ThroughLakefs {
   // `check_whole` is asked before the last bytes go: what it returns breaks the
   // request off, and lakeFS writes nothing.
   ThroughLakefs(LakefsApi& lakefs, const ServerConfig& server,
-                PartReader& reader, std::string upload_id,
+                PartSource& reader, std::string upload_id,
                 std::function<absl::Status()> check_whole = {});
 
   // Whether lakeFS keeps all that the caller asks for, on this way.
@@ -49,7 +50,7 @@ class ThroughLakefs {
   // never links it.
   class CheckedBody {
    public:
-    CheckedBody(PartReader& reader, std::function<absl::Status()> check_whole)
+    CheckedBody(PartSource& reader, std::function<absl::Status()> check_whole)
         : reader_(reader), check_whole_(std::move(check_whole)) {}
 
     absl::StatusOr<size_t> Read(std::span<char> buffer);
@@ -67,7 +68,7 @@ class ThroughLakefs {
     absl::StatusOr<size_t> ReadOn(std::span<char> buffer);
     absl::Status CheckWhole();
 
-    PartReader& reader_;
+    PartSource& reader_;
     const std::function<absl::Status()> check_whole_;
     Part part_;
     std::function<absl::StatusOr<size_t>(std::span<char>)> read_;
@@ -81,7 +82,7 @@ class ThroughLakefs {
 
   LakefsApi& lakefs_;
   const ServerConfig& server_;
-  PartReader& reader_;
+  PartSource& reader_;
   const std::string upload_id_;
   CheckedBody body_;
 };

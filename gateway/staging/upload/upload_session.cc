@@ -37,6 +37,11 @@ LinkRequest LinkRequestOf(const UploadRequest& request,
           .skips_creates = DialectOf(server).skips_creates};
 }
 
+// Whether all that came has it, if it is known.
+bool HasCrc32c(const PartSource& came, const std::optional<uint32_t>& known) {
+  return !known || came.crc32c() == known;
+}
+
 // What its caller has sent was sent in vain.
 absl::Status HasMoved(absl::string_view repository) {
   return MakeError(absl::StatusCode::kAborted,
@@ -53,7 +58,7 @@ absl::Status HasMoved(absl::string_view repository) {
 struct UploadSession::Upload {
   const CallContext& context;
   const UploadRequest& request;
-  PartReader& reader;
+  PartSource& reader;
   UploadProgress& progress;
   const UploadReport* earlier;  // undecided, with the same request_id; or null
   absl::BitGenRef random;
@@ -86,11 +91,21 @@ UploadReport UploadSession::Run(const CallContext& context,
                                 const UploadRequest& request,
                                 BodySource& source, UploadProgress& progress,
                                 absl::BitGenRef random) {
+  PartReader reader(context, request, source, deps_.memory, deps_.mover.spool,
+                    progress);
+  return Run(context, request, static_cast<PartSource&>(reader), progress,
+             random);
+}
+
+UploadReport UploadSession::Run(const CallContext& context,
+                                const UploadRequest& request, PartSource& parts,
+                                UploadProgress& progress,
+                                absl::BitGenRef random) {
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) {
     return {.link = NotCommitted(s)};
   }
   if (request.request_id.empty()) {
-    return RunOnce(context, request, source, progress, nullptr, random);
+    return RunOnce(context, request, parts, progress, nullptr, random);
   }
   auto turn = deps_.uploads.Begin(context, request);
   if (!turn.ok()) {
@@ -103,7 +118,7 @@ UploadReport UploadSession::Run(const CallContext& context,
   const auto& earlier = turn->earlier();
   if (earlier && earlier->link.status.ok()) return *earlier;
   const bool undecided = earlier && earlier->link.undecided;
-  UploadReport report = RunOnce(context, request, source, progress,
+  UploadReport report = RunOnce(context, request, parts, progress,
                                 undecided ? &*earlier : nullptr, random);
   turn->End(report, context.clock().Now());
   // Goes on looking when the call is over, so that its outcome can be told to
@@ -177,16 +192,13 @@ absl::StatusOr<KnownUpload> UploadSession::FindAtPath(
 
 UploadReport UploadSession::RunOnce(const CallContext& context,
                                     const UploadRequest& request,
-                                    BodySource& source,
-                                    UploadProgress& progress,
+                                    PartSource& parts, UploadProgress& progress,
                                     const UploadReport* earlier,
                                     absl::BitGenRef random) {
   const TimePoint start = context.clock().Now();
-  PartReader reader(context, request, source, deps_.memory, deps_.mover.spool,
-                    progress);
   Upload upload{.context = context,
                 .request = request,
-                .reader = reader,
+                .reader = parts,
                 .progress = progress,
                 .earlier = earlier,
                 .random = random};
@@ -197,8 +209,8 @@ UploadReport UploadSession::RunOnce(const CallContext& context,
                       .bytes_resent = upload.bytes_resent,
                       .elapsed = context.clock().Now() - start};
   if (upload.earlier_stands) return report;
-  if (reader.ended()) {
-    report.crc32c = reader.integrity().crc32c();
+  if (parts.ended()) {
+    report.crc32c = parts.crc32c();
   } else if (earlier) {
     report.crc32c = earlier->crc32c;
   }
@@ -255,10 +267,11 @@ LinkReport UploadSession::RunAt(Upload& upload, const ServerConfig& server) {
   if (request.if_match) {
     if (auto s = CheckIfMatch(server); !s.ok()) return NotCommitted(s);
   }
-  const auto plan = ChoosePlan(
-      server, NeedsLink(request),
-      {request.size_bytes.value_or(0), request.size_bytes.has_value()},
-      deps_.mover.plan);
+  const auto plan =
+      ChoosePlan(server, NeedsLink(request),
+                 {request.size_bytes.value_or(0),
+                  request.size_bytes.has_value(), upload.reader.at_hand()},
+                 deps_.mover.plan);
   if (!plan.ok()) return NotCommitted(plan.status());
   upload.plan = *plan;
   return *plan == Plan::kThroughLakefs ? SendThroughLakefs(upload, server)
@@ -325,8 +338,8 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
                                 : UploadProgress::Phase::kLinking;
     report = deps_.link_loop.Run(
         upload.context,
-        LinkRequestOf(request, server, upload.reader.integrity().size_bytes()),
-        before, *std::move(placement),
+        LinkRequestOf(request, server, upload.reader.size_bytes()), before,
+        *std::move(placement),
         [&](const std::optional<StagingLocation>& where) {
           return addresses.Note(mover.MoveAgain(where));
         },
@@ -428,12 +441,10 @@ LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
       return addresses.Note(mover.MoveAgain(where));
     }
     auto placement = addresses.Note(mover.Move());
-    const Integrity& came = upload.reader.integrity();
-    const auto& crc32c = upload.earlier->crc32c;
-    if (placement.ok() && (came.size_bytes() != undecided.request.size_bytes ||
-                           came.crc32c() != crc32c.value_or(came.crc32c()))) {
-      return OtherHeader();
-    }
+    const bool same =
+        upload.reader.size_bytes() == undecided.request.size_bytes &&
+        HasCrc32c(upload.reader, upload.earlier->crc32c);
+    if (placement.ok() && !same) return OtherHeader();
     return placement;
   };
   LinkReport report =
@@ -449,10 +460,8 @@ LinkReport UploadSession::ResumeThroughLakefs(Upload& upload,
   const UndecidedLink& undecided = *upload.earlier->link.undecided;
   upload.plan = Plan::kThroughLakefs;
   const auto check_whole = [&] {
-    const Integrity& came = upload.reader.integrity();
-    const auto& crc32c = upload.earlier->crc32c;
-    return came.crc32c() == crc32c.value_or(came.crc32c()) ? absl::OkStatus()
-                                                           : OtherHeader();
+    return HasCrc32c(upload.reader, upload.earlier->crc32c) ? absl::OkStatus()
+                                                            : OtherHeader();
   };
   const auto id = undecided.request.user_metadata.find(kUploadIdKey);
   ThroughLakefs through(deps_.mover.lakefs, server, upload.reader,

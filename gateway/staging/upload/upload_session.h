@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/random/bit_gen_ref.h"
+#include "gateway/staging/intake/part_reader.h"
 #include "gateway/staging/server_info.h"
 #include "gateway/staging/transfer/object_mover.h"
 #include "gateway/staging/upload/through_lakefs.h"
@@ -39,7 +40,7 @@ struct KnownUpload {
 // out what became of it.
 //
 // The way of a chunk: BodySource → PartReader → PartSender (or one PUT) →
-// ObjectStore → HttpClient.
+// ObjectStore → HttpClient. Of a file: FileParts, and then the same.
 //
 // Threads: Run may be called from many threads at once.
 class UploadSession {
@@ -57,6 +58,11 @@ class UploadSession {
   // longer.
   UploadReport Run(const CallContext& context, const UploadRequest& request,
                    BodySource& source, UploadProgress& progress,
+                   absl::BitGenRef random);
+
+  // The same for an object whose parts somebody else makes, as of a file.
+  UploadReport Run(const CallContext& context, const UploadRequest& request,
+                   PartSource& parts, UploadProgress& progress,
                    absl::BitGenRef random);
 
   // What became of an earlier Run with this request_id. Not in memory, it is
@@ -78,7 +84,7 @@ class UploadSession {
   struct Addresses;
 
   UploadReport RunOnce(const CallContext& context, const UploadRequest& request,
-                       BodySource& source, UploadProgress& progress,
+                       PartSource& parts, UploadProgress& progress,
                        const UploadReport* earlier, absl::BitGenRef random);
   LinkReport RunPlan(Upload& upload);
   LinkReport RunAt(Upload& upload, const ServerConfig& server);

@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "gateway/staging/intake/part_reader.h"
 #include "tests/testing/fake_body.h"
 #include "tests/testing/fake_lakefs.h"
 #include "tests/testing/fake_store.h"

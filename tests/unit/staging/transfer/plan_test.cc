@@ -174,14 +174,32 @@ TEST(PlanTest, WhatIsRefusedNamesTheLimitAndWhatToDo) {
                                 .ToString();
   EXPECT_THAT(spool, HasSubstr("--spool-bytes is 1; raise it"));
   const std::string parts =
-      PartBytes((640'000ll << 20) + 1, 10'000, {}).status().ToString();
+      PartBytes((640'000ll << 20) + 1, 10'000, false, {}).status().ToString();
   EXPECT_THAT(parts, HasSubstr(absl::StrCat("raise it to ", 130 << 20)));
+}
+
+TEST(PlanTest, WhatIsAtHandGoesAtOnceWithoutASpool) {
+  const PlanOptions no_spool{.spool_bytes = 0};
+  const auto plan_of = [&](const ServerConfig& server, bool needs_link,
+                           int64_t bytes) {
+    const KnownSize size{bytes, /*exact=*/true, /*at_hand=*/true};
+    const auto plan = ChoosePlan(server, needs_link, size, no_spool);
+    return plan.ok() ? *plan : Plan::kNone;
+  };
+  EXPECT_EQ(plan_of(kS3, true, 5 * kGiB), Plan::kSinglePut);
+  EXPECT_EQ(plan_of(kS3, true, 5 * kGiB + 1), Plan::kNone);
+  EXPECT_EQ(plan_of(kOldS3, false, kGiB), Plan::kSinglePut);
+  EXPECT_EQ(plan_of(kGoogle, false, 10 * kGiB), Plan::kSinglePut);
+  EXPECT_EQ(plan_of(kS3, false, kGiB), Plan::kMultipart);
+  EXPECT_EQ(plan_of(kAzure, true, kGiB), Plan::kAzureBlocks);
+  EXPECT_THAT(PartBytes(640'000ll << 20, 1'000, /*at_hand=*/true, {}),
+              IsOkAndHolds(int64_t{640} << 20));
 }
 
 TEST(PartBytesTest, GrowOnlyWhenThePartsWouldNotDo) {
   const PlanOptions options{.largest_part_bytes = 64 << 20};
   const auto parts_of = [&](std::optional<int64_t> size, int64_t max_parts) {
-    return PartBytes(size, max_parts, options);
+    return PartBytes(size, max_parts, false, options);
   };
   EXPECT_THAT(*parts_of(std::nullopt, 10'000), kPart);
   EXPECT_THAT(*parts_of(10'000 * kPart, 10'000), kPart);

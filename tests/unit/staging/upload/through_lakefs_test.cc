@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "gateway/staging/intake/part_reader.h"
 #include "gateway/staging/link/link_loop.h"
 #include "gateway/staging/link/request_mark.h"
 #include "tests/testing/fake_body.h"
