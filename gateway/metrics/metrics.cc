@@ -33,7 +33,8 @@ const prometheus::Histogram::BucketBoundaries kUpstreamBuckets = {
 
 const Names kMethods = {"GetPhysicalAddress", "LinkPhysicalAddress",
                         "UploadObject",       "UploadAndLink",
-                        "UploadMany",         "GetUploadOutcome"};
+                        "UploadFile",         "UploadMany",
+                        "GetUploadOutcome"};
 const Names kOperations = {"abortPresignMultipartUpload",
                            "completePresignMultipartUpload",
                            "createPresignMultipartUpload",

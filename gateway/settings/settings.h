@@ -37,6 +37,12 @@ struct StoreSettings {
   std::string local_mount;
 };
 
+// A folder whose files callers may name in UploadFile.
+struct SourceRoot {
+  std::string callers;  // where callers have it
+  std::string here;     // where it is here
+};
+
 // Every setting, with its default. The table in settings.cc gives each its
 // name, its help and its parser.
 struct Settings : StoreSettings {
@@ -82,6 +88,8 @@ struct Settings : StoreSettings {
   std::string proxy;  // empty: as the environment says; "off": none
   bool allow_http_store = false;
   std::vector<Network> allow_address;  // link-local ones that may be called
+
+  std::vector<SourceRoot> source_roots;  // none: UploadFile is off
 
   // Whether LinkPhysicalAddress links what lies outside the repository.
   bool allow_any_address = false;

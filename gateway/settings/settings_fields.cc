@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -197,17 +200,41 @@ std::string ParsePresign(const Values& values, Settings& settings) {
   return "";
 }
 
-// The folder as lakeFS names it, and "=" and where it is here.
-std::string ParseLocalStore(const Values& values, Settings& settings) {
+// "/FOLDER", or "/FOLDER=/HERE" where others have it elsewhere: both as the
+// first and second, or nothing if it is neither.
+std::optional<std::pair<std::string, std::string>> FolderAndHere(
+    absl::string_view value) {
   const std::vector<absl::string_view> folders =
-      absl::StrSplit(values.back(), absl::MaxSplits('=', 1));
+      absl::StrSplit(value, absl::MaxSplits('=', 1));
   for (absl::string_view folder : folders) {
     if (folder.size() < 2 || folder.front() != '/' || folder.back() == '/') {
-      return "is not /FOLDER, or /FOLDER=/MOUNT, without a slash at the end";
+      return std::nullopt;
     }
   }
-  settings.local_store = std::string(folders.front());
-  settings.local_mount = std::string(folders.back());
+  return std::make_pair(std::string(folders.front()),
+                        std::string(folders.back()));
+}
+
+std::string ParseLocalStore(const Values& values, Settings& settings) {
+  const auto folder = FolderAndHere(values.back());
+  if (!folder) {
+    return "is not /FOLDER, or /FOLDER=/MOUNT, without a slash at the end";
+  }
+  std::tie(settings.local_store, settings.local_mount) = *folder;
+  return "";
+}
+
+std::string ParseSourceRoots(const Values& values, Settings& settings) {
+  settings.source_roots.clear();
+  for (const std::string& value : values) {
+    for (absl::string_view text : absl::StrSplit(value, ',')) {
+      const auto folder = FolderAndHere(text);
+      if (!folder) {
+        return "is not /FOLDER, or /CALLERS=/HERE, without a slash at the end";
+      }
+      settings.source_roots.push_back({folder->first, folder->second});
+    }
+  }
   return "";
 }
 
@@ -346,6 +373,11 @@ const std::vector<Field>& Fields() {
        "Folder of lakeFS's local store on a shared volume: /FOLDER, or "
        "/FOLDER=/MOUNT if it is mounted elsewhere here",
        ParseLocalStore},
+      {"source-root",
+       "Folder that callers share with the gateway, whose files UploadFile "
+       "takes: /FOLDER, or /CALLERS=/HERE if they have it elsewhere; "
+       "repeatable [none]",
+       ParseSourceRoots},
       {"memory-bytes",
        "Memory for the bytes of all uploads together; without it they wait "
        "[134217728]",

@@ -17,6 +17,16 @@ absl::StatusOr<std::unique_ptr<AllowFile>> AllowFileOf(const Settings& settings,
   return AllowFile::Open(settings.allow_file, clock);
 }
 
+absl::StatusOr<std::unique_ptr<SharedFolders>> SharedFoldersOf(
+    const Settings& settings) {
+  if (settings.source_roots.empty()) return nullptr;
+  std::vector<SharedFolders::Root> roots;
+  for (const SourceRoot& root : settings.source_roots) {
+    roots.push_back({root.callers, root.here});
+  }
+  return SharedFolders::Open(roots);
+}
+
 absl::StatusOr<std::unique_ptr<Admin>> AdminOf(const Settings& settings,
                                                Metrics& metrics,
                                                Readiness& readiness) {
@@ -33,7 +43,8 @@ ServerOptions ServerOf(const Settings& settings, const TlsIdentity* identity) {
           .allow_plaintext = settings.allow_plaintext,
           .unix_mode = settings.unix_mode,
           .unix_group = settings.unix_group,
-          .identify_peers = !settings.allow_file.empty(),
+          .identify_peers =
+              !settings.allow_file.empty() || !settings.source_roots.empty(),
           .max_connections = settings.max_connections,
           .max_streams = settings.max_streams,
           .idle_timeout = settings.idle_timeout,
@@ -46,8 +57,10 @@ ServerOptions ServerOf(const Settings& settings, const TlsIdentity* identity) {
 Serving::Serving(const Settings& settings, Clock& clock, Upstream& upstream,
                  ThreadBudget& threads, Metrics& metrics,
                  std::unique_ptr<AllowFile> own_allow,
+                 std::unique_ptr<SharedFolders> own_folders,
                  std::unique_ptr<TlsIdentity> own_identity)
     : allow(std::move(own_allow)),
+      shared_folders(std::move(own_folders)),
       identity(std::move(own_identity)),
       unary_pool(settings.unary_threads, kUnaryQueue, &threads, kLeastThreads),
       many_pool(kManyThreads, kManyStreams, &threads, kLeastThreads),
@@ -65,14 +78,16 @@ absl::StatusOr<std::unique_ptr<Serving>> Serving::Start(
     ThreadBudget& threads, Metrics& metrics) {
   auto allow = AllowFileOf(settings, clock);
   if (!allow.ok()) return allow.status();
+  auto folders = SharedFoldersOf(settings);
+  if (!folders.ok()) return folders.status();
   auto identity = TlsIdentity::OpenIfGiven({.certificate = settings.tls_cert,
                                             .key = settings.tls_key,
                                             .client_ca = settings.tls_client_ca,
                                             .settings = "tls"});
   if (!identity.ok()) return identity.status();
-  auto serving =
-      std::make_unique<Serving>(settings, clock, upstream, threads, metrics,
-                                *std::move(allow), *std::move(identity));
+  auto serving = std::make_unique<Serving>(
+      settings, clock, upstream, threads, metrics, *std::move(allow),
+      *std::move(folders), *std::move(identity));
   Serving& it = *serving;
   metrics.SetGauges([&it, &engine] {
     return MetricGauges{
@@ -98,7 +113,8 @@ absl::StatusOr<std::unique_ptr<Serving>> Serving::Start(
                                .many_pool = it.many_pool,
                                .upload_places = it.upload_places,
                                .message_room = it.message_room,
-                               .calls = it.calls},
+                               .calls = it.calls,
+                               .shared_folders = it.shared_folders.get()},
                               metrics);
   if (!server.ok()) return server.status();
   it.server = *std::move(server);

@@ -13,8 +13,8 @@ namespace lakefs::gateway {
 // The service with its limits, its gRPC servers, and the admin port.
 struct Serving {
   // Serves from then on.
-  // Errors: those of AllowFile, Admin, TlsIdentity and Server, each with the
-  // setting in the message.
+  // Errors: those of AllowFile, SharedFolders, Admin, TlsIdentity and Server,
+  // each with the setting in the message.
   static absl::StatusOr<std::unique_ptr<Serving>> Start(
       const Settings& settings, Clock& clock, Upstream& upstream,
       Engine& engine, ThreadBudget& threads, Metrics& metrics);
@@ -22,10 +22,12 @@ struct Serving {
   Serving(const Settings& settings, Clock& clock, Upstream& upstream,
           ThreadBudget& threads, Metrics& metrics,
           std::unique_ptr<AllowFile> allow,
+          std::unique_ptr<SharedFolders> shared_folders,
           std::unique_ptr<TlsIdentity> identity);
 
-  const std::unique_ptr<AllowFile> allow;       // null: everybody may all
-  const std::unique_ptr<TlsIdentity> identity;  // null: no TLS
+  const std::unique_ptr<AllowFile> allow;  // null: everybody may all
+  const std::unique_ptr<SharedFolders> shared_folders;  // null: none
+  const std::unique_ptr<TlsIdentity> identity;          // null: no TLS
   WorkerPool unary_pool;
   WorkerPool many_pool;
   UploadPlaces upload_places;

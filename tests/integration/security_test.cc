@@ -319,6 +319,14 @@ std::vector<std::pair<std::string, CallEnd>> EachCall(
   }
   ends.emplace_back("UploadObject", UploadUnary(stub, header, "x"));
   ends.emplace_back("UploadAndLink", Upload(stub, header, "x"));
+  {
+    grpc::ClientContext context;
+    pb::UploadFileRequest request;
+    *request.mutable_header() = header;
+    request.set_file("/shared/f");
+    ends.emplace_back("UploadFile",
+                      EndOf(stub.UploadFile(&context, request)->Finish()));
+  }
   for (const char* request_id : {"known", "unknown"}) {
     grpc::ClientContext context;
     pb::GetUploadOutcomeRequest request;

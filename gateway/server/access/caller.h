@@ -15,6 +15,7 @@ namespace lakefs::gateway {
 struct SocketPeer {
   uid_t uid = 0;
   gid_t gid = 0;
+  std::vector<gid_t> groups = {};  // beside `gid`
 
   auto operator<=>(const SocketPeer&) const = default;
 };

@@ -34,6 +34,19 @@ bool MayBeServed(const std::string& path) {
   return served;
 }
 
+// Those beside the first; none where that cannot be told.
+std::vector<gid_t> GroupsOf(int fd) {
+  std::vector<gid_t> groups;
+  socklen_t size = 0;
+  // The first time it tells how much room they take.
+  while (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0) {
+    if (errno != ERANGE || size <= groups.size() * sizeof(gid_t)) return {};
+    groups.resize(size / sizeof(gid_t));
+  }
+  groups.resize(size / sizeof(gid_t));
+  return groups;
+}
+
 }  // namespace
 
 absl::Status PrepareSocket(const std::string& path) {
@@ -103,7 +116,7 @@ std::optional<SocketPeer> PeerOf(int fd) {
   ucred peer{};
   socklen_t size = sizeof(peer);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {};
-  return SocketPeer{peer.uid, peer.gid};
+  return SocketPeer{peer.uid, peer.gid, GroupsOf(fd)};
 }
 
 }  // namespace lakefs::gateway

@@ -110,7 +110,8 @@ absl::Status DrainingError(absl::string_view what) {
 std::unique_ptr<Call> CallRunner::Begin(const grpc::ServerContextBase& context,
                                         absl::string_view method,
                                         const std::optional<SocketPeer>& peer) {
-  const bool is_stream = method == "UploadAndLink" || method == "UploadMany";
+  const bool is_stream = method == "UploadAndLink" || method == "UploadFile" ||
+                         method == "UploadMany";
   const auto timeout = TimeoutOf(
       context, is_stream ? options_.upload_timeout : options_.unary_timeout);
   return std::unique_ptr<Call>(
@@ -156,8 +157,8 @@ Call::Call(CallRunner& runner, absl::string_view method, CallContext context,
       headers_(headers),
       stream_(std::move(stream)),
       start_(context_.clock().Now()),
-      is_upload_(method == "UploadAndLink" || method == "UploadObject" ||
-                 !stream_.empty()) {
+      is_upload_(method == "UploadAndLink" || method == "UploadFile" ||
+                 method == "UploadObject" || !stream_.empty()) {
   if (stream_.empty()) runner_.metrics_.RpcStarted(method_);
   if (is_upload_) runner_.metrics_.UploadStarted();
   absl::MutexLock lock(&runner_.mu_);

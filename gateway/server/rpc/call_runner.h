@@ -97,6 +97,7 @@ class Call {
   Call& operator=(const Call&) = delete;
 
   const CallContext& context() const { return context_; }
+  const Caller& caller() const { return caller_; }
 
   // Whether the caller may write to the object's branch, now.
   // Errors: UNAVAILABLE, DRAINING; INVALID_ARGUMENT if the call has too many

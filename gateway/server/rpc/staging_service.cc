@@ -9,6 +9,7 @@
 #include "gateway/server/rpc/convert.h"
 #include "gateway/server/rpc/object_message.h"
 #include "gateway/server/rpc/status_details.h"
+#include "gateway/server/rpc/upload_file_reactor.h"
 #include "gateway/server/rpc/upload_many_reactor.h"
 #include "gateway/server/rpc/upload_reactor.h"
 #include "gateway/staging/repeat.h"
@@ -189,6 +190,14 @@ grpc::ServerBidiReactor<pb::UploadAndLinkRequest, pb::UploadAndLinkResponse>*
 StagingService::UploadAndLink(grpc::CallbackServerContext* context) {
   return new UploadReactor(deps_.calls.Begin(*context, "UploadAndLink", peer_),
                            deps_.uploads, deps_.upload_places);
+}
+
+grpc::ServerWriteReactor<pb::UploadAndLinkResponse>* StagingService::UploadFile(
+    grpc::CallbackServerContext* context,
+    const pb::UploadFileRequest* request) {
+  return new UploadFileReactor(deps_.calls.Begin(*context, "UploadFile", peer_),
+                               *request, deps_.uploads, deps_.upload_places,
+                               deps_.shared_folders);
 }
 
 grpc::ServerBidiReactor<pb::UploadManyRequest, pb::UploadManyResponse>*

@@ -7,6 +7,7 @@
 #include "gateway/server/rpc/call_runner.h"
 #include "gateway/server/rpc/message_room.h"
 #include "gateway/server/rpc/upload_places.h"
+#include "gateway/staging/intake/shared_file.h"
 #include "gateway/staging/link/address_linker.h"
 #include "gateway/staging/upload/upload_session.h"
 #include "lakefs/staging/v1/staging.grpc.pb.h"
@@ -25,6 +26,7 @@ struct ServiceDependencies {
   UploadPlaces& upload_places;
   MessageRoom& message_room;
   CallRunner& calls;
+  const SharedFolders* shared_folders = nullptr;  // null: UploadFile is off
 };
 
 // Each handler turns messages into values, does its work on a pool's thread,
@@ -51,6 +53,9 @@ class StagingService final
   grpc::ServerBidiReactor<::lakefs::staging::v1::UploadAndLinkRequest,
                           ::lakefs::staging::v1::UploadAndLinkResponse>*
   UploadAndLink(grpc::CallbackServerContext* context) override;
+  grpc::ServerWriteReactor<::lakefs::staging::v1::UploadAndLinkResponse>*
+  UploadFile(grpc::CallbackServerContext* context,
+             const ::lakefs::staging::v1::UploadFileRequest* request) override;
   grpc::ServerBidiReactor<::lakefs::staging::v1::UploadManyRequest,
                           ::lakefs::staging::v1::UploadManyResponse>*
   UploadMany(grpc::CallbackServerContext* context) override;

@@ -5,10 +5,20 @@
 #include <functional>
 #include <utility>
 
+#include "gateway/base/error.h"
 #include "gateway/base/worker_pool.h"
 #include "gateway/process/descriptors.h"
 
 namespace lakefs::gateway {
+
+// What an upload is refused with for which there is no place.
+inline absl::Status NoPlace() {
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   "as many uploads are under way as --max-uploads, or the "
+                   "threads and file descriptors that the system lets the "
+                   "gateway have, allow",
+                   Reason::kTooManyUploads);
+}
 
 // A bounded number of places, each with a thread. Whoever keeps one in vain is
 // told when another was refused for want of it.

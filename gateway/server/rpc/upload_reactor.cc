@@ -10,13 +10,6 @@
 namespace lakefs::gateway {
 namespace {
 
-// Progress is looked at so often, and told if it has changed: under 5 a second.
-constexpr std::chrono::milliseconds kLookEvery{250};
-
-// It is told at least so often, changed or not: within 20 s, so that meshes do
-// not end the stream as idle.
-constexpr std::chrono::seconds kTellEvery{15};
-
 // A call without its header is nothing yet, and holds no place that is counted.
 constexpr std::chrono::seconds kHeaderTime{30};
 
@@ -77,13 +70,7 @@ void UploadReactor::Begin() {
   if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
   const bool runs =
       places_.TryRun([this, request = std::move(request)] { Run(request); });
-  if (!runs) {
-    Refuse(MakeError(absl::StatusCode::kResourceExhausted,
-                     "as many uploads are under way as --max-uploads, or the "
-                     "threads and file descriptors that the system lets the "
-                     "gateway have, allow",
-                     Reason::kTooManyUploads));
-  }
+  if (!runs) Refuse(NoPlace());
 }
 
 void UploadReactor::Run(const UploadRequest& request) {
@@ -142,8 +129,8 @@ void UploadReactor::Write() {
   response_.Clear();
   if (rewind_) {
     response_.mutable_rewind()->set_offset(*std::exchange(rewind_, {}));
-  } else if (std::exchange(progress_waits_, false)) {
-    *response_.mutable_progress() = *told_;
+  } else if (progress_waits_) {
+    *response_.mutable_progress() = *std::exchange(progress_waits_, {});
   } else {
     return;
   }
@@ -164,27 +151,14 @@ void UploadReactor::Tick(bool ok) {
   {
     absl::MutexLock lock(&mu_);
     if (ticks_ && !status_) {
-      if (ok) NoteProgress();  // else it was the header's alarm, put off
+      // Else it was the header's alarm, put off.
+      auto news = ok ? news_.Look(context_.clock().Now()) : std::nullopt;
+      if (news) progress_waits_ = std::move(news);
       Write();
-      return SetAlarm(kLookEvery);
+      return SetAlarm(ProgressNews::kLookEvery);
     }
   }
   LetGo();
-}
-
-void UploadReactor::NoteProgress() {
-  pb::UploadProgress now;
-  now.set_phase(ToProto(progress_.phase));
-  now.set_received_bytes(progress_.received_bytes);
-  now.set_stored_bytes(progress_.stored_bytes);
-  const TimePoint time = context_.clock().Now();
-  const bool changed = !told_ || told_->phase() != now.phase() ||
-                       told_->received_bytes() != now.received_bytes() ||
-                       told_->stored_bytes() != now.stored_bytes();
-  if (!changed && time - told_at_ < kTellEvery) return;
-  told_ = std::move(now);
-  told_at_ = time;
-  progress_waits_ = true;
 }
 
 void UploadReactor::SetAlarm(Duration span) {

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/server/rpc/call_runner.h"
+#include "gateway/server/rpc/progress_news.h"
 #include "gateway/server/rpc/upload_places.h"
 #include "gateway/server/rpc/upload_stream.h"
 #include "gateway/staging/upload/upload_session.h"
@@ -47,7 +48,6 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   void End(const grpc::Status& status);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tick(bool ok);
-  void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetAlarm(Duration span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Wake();
   void LetGo();
@@ -68,11 +68,10 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   Response response_ ABSL_GUARDED_BY(mu_);  // being written
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<int64_t> rewind_ ABSL_GUARDED_BY(mu_);
-  std::optional<::lakefs::staging::v1::UploadProgress> told_
-      ABSL_GUARDED_BY(mu_);                  // the last progress that was sent
+  ProgressNews news_ ABSL_GUARDED_BY(mu_){progress_};
   bool ticks_ ABSL_GUARDED_BY(mu_) = false;  // progress is wanted
-  bool progress_waits_ ABSL_GUARDED_BY(mu_) = false;
-  TimePoint told_at_ ABSL_GUARDED_BY(mu_);
+  std::optional<::lakefs::staging::v1::UploadProgress> progress_waits_
+      ABSL_GUARDED_BY(mu_);
   std::optional<Response> result_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> status_ ABSL_GUARDED_BY(mu_);  // the end
   int holds_ ABSL_GUARDED_BY(mu_) = 2;  // gRPC's and the alarm's

@@ -98,6 +98,19 @@ TEST_F(SettingsTest, AllowAddressIsRepeatable) {
   EXPECT_EQ(Read({}, environment)->settings.allow_address.size(), 2U);
 }
 
+TEST_F(SettingsTest, SourceRootIsRepeatableAndHasANameForCallers) {
+  const auto line = Read({"--source-root=/data", "--source-root=/a=/b"});
+  ASSERT_THAT(line, IsOk());
+  const auto& roots = line->settings.source_roots;
+  ASSERT_EQ(roots.size(), 2U);
+  EXPECT_EQ(roots[0].callers + " " + roots[0].here, "/data /data");
+  EXPECT_EQ(roots[1].callers + " " + roots[1].here, "/a /b");
+  for (const char* wrong : {"data", "/", "/data/", "/a=b", "/a,b"}) {
+    EXPECT_THAT(Read({absl::StrCat("--source-root=", wrong).c_str()}),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+}
+
 TEST_F(SettingsTest, PresignedUrlsAreUsedUnlessSwitchedOff) {
   EXPECT_TRUE(Read({})->settings.presign);
   EXPECT_TRUE(Read({"--presign=auto"})->settings.presign);
