@@ -87,6 +87,37 @@ absl::StatusOr<v1::UploadResult> Client::Upload(Source& source,
       .Run();
 }
 
+absl::StatusOr<v1::UploadResult> Client::UploadSharedFile(
+    const std::string& file, const v1::ObjectPath& target,
+    const UploadOptions& options) {
+  const absl::Time deadline = DeadlineOf(options);
+  auto header = MakeUploadHeader(target, options, std::nullopt);
+  if (!header.ok()) return header.status();
+  absl::Status ready = CheckUtf8File(file);
+  if (ready.ok()) ready = Reach(options, deadline);
+  if (!ready.ok()) return NothingLinked(ready);
+
+  v1::UploadFileRequest request;
+  header->set_progress(static_cast<bool>(options.progress));
+  *request.mutable_header() = *std::move(header);
+  request.set_file(file);
+  Call call(deadline, options);
+  const auto stream = stub_->UploadFile(&call.context(), request);
+  v1::UploadAndLinkResponse reply;
+  std::optional<v1::UploadResult> result;
+  while (stream->Read(&reply)) {
+    if (reply.has_result()) result = std::move(*reply.mutable_result());
+    if (reply.has_progress() && options.progress) {
+      options.progress(reply.progress());
+    }
+  }
+  const grpc::Status status = stream->Finish();
+  // A result is the last word, whatever became of the connection after it.
+  if (result) return *std::move(result);
+  if (!status.ok()) return FromGrpc(status, address_, v1::OUTCOME_UNKNOWN);
+  return NoResult(address_, v1::OUTCOME_UNKNOWN);
+}
+
 absl::StatusOr<v1::UploadResult> Client::UploadInOneMessage(
     Source& source, v1::UploadHeader header, const CallOptions& options,
     absl::Time deadline) {

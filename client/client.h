@@ -50,6 +50,17 @@ class Client {
                                           const v1::ObjectPath& target,
                                           const UploadOptions& options);
 
+  // Uploads a file on a volume that the gateway sees too, and links it to
+  // `target`: its bytes are not sent. `file` is its absolute path, as the
+  // gateway's --source-root names it for callers. The file must not change
+  // until it is over.
+  //
+  // Errors: as of Upload; SOURCE_REFUSED or NOT_A_GATEWAY, with nothing linked,
+  // where the gateway takes no files, or not this one: Upload sends the bytes.
+  absl::StatusOr<v1::UploadResult> UploadSharedFile(
+      const std::string& file, const v1::ObjectPath& target,
+      const UploadOptions& options);
+
   // Uploads any number of objects of at most 4 MiB on one stream: the way that
   // costs least for each. `next` gives them, and none at the end; `done` is
   // told, once for each, what became of the object that `next` gave as the

@@ -110,6 +110,13 @@ absl::Status MakeFailure(absl::StatusCode code, absl::string_view reason,
   return WithDetails(code, message, details);
 }
 
+absl::Status NoResult(absl::string_view address, v1::Outcome outcome) {
+  return MakeFailure(absl::StatusCode::kInternal, kBadReply,
+                     absl::StrCat("the gateway at ", address,
+                                  " ended the call without a result"),
+                     outcome, Advice::ADVICE_GIVE_UP);
+}
+
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view address,
                       v1::Outcome outcome) {
   const auto code = static_cast<absl::StatusCode>(status.error_code());

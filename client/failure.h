@@ -75,6 +75,9 @@ absl::Status MakeFailure(
     v1::Outcome outcome = v1::OUTCOME_UNSPECIFIED,
     v1::UploadFailure::Advice advice = v1::UploadFailure::ADVICE_UNSPECIFIED);
 
+// The error of a gateway that ended a call well, and sent no result.
+absl::Status NoResult(absl::string_view address, v1::Outcome outcome);
+
 // The error that a call ended with: the gateway's own words and details, or,
 // where the answer carries none (a lost connection, a deadline, a server that
 // is no gateway), what can be said without them. `address` is the gateway's;

@@ -82,6 +82,10 @@ absl::Status CheckUtf8(absl::string_view if_match) {
   return CheckText(if_match, "checksum of if_match");
 }
 
+absl::Status CheckUtf8File(absl::string_view file) {
+  return CheckText(file, "name of the file");
+}
+
 google::protobuf::Timestamp WholeSeconds(absl::Time time) {
   google::protobuf::Timestamp timestamp;
   timestamp.set_seconds(absl::ToUnixSeconds(time));

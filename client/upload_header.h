@@ -32,6 +32,9 @@ absl::Status CheckUtf8(
 // OK if the checksum that an if_match expects is UTF-8.
 absl::Status CheckUtf8(absl::string_view if_match);
 
+// OK if the name of a file is UTF-8.
+absl::Status CheckUtf8File(absl::string_view file);
+
 // Whether `text` is well-formed UTF-8 (RFC 3629).
 bool IsUtf8(absl::string_view text);
 

@@ -43,10 +43,7 @@ absl::StatusOr<v1::UploadResult> UploadStream::Run() {
   const v1::Outcome outcome =
       finish_sent_ ? v1::OUTCOME_UNKNOWN : v1::OUTCOME_NOT_COMMITTED;
   if (!status.ok()) return FromGrpc(status, address_, outcome);
-  return MakeFailure(absl::StatusCode::kInternal, kBadReply,
-                     absl::StrCat("the gateway at ", address_,
-                                  " ended the call without a result"),
-                     outcome, v1::UploadFailure::ADVICE_GIVE_UP);
+  return NoResult(address_, outcome);
 }
 
 absl::Status UploadStream::Send() {

@@ -28,7 +28,10 @@ constexpr absl::string_view kCommands = "upload, address, link or outcome";
 constexpr absl::string_view kVariableHelp =
     "LAKEFS_STAGING_AUTHORIZATION is sent to a gateway with "
     "--auth=pass-through, for\nlakeFS: \"Basic ...\" or \"Bearer ...\". It is "
-    "secret, and so no flag.\n\n";
+    "secret, and so no flag.\n"
+    "LAKEFS_STAGING_SHARED is a folder that a gateway with --source-root sees "
+    "too:\n/FOLDER, or /MINE=/GATEWAYS. Files in it are not sent, but read by "
+    "the gateway;\nif it does not take one, it is sent.\n\n";
 
 // Texts as they were written; checked when all of them are there.
 struct Texts {
@@ -194,6 +197,10 @@ absl::Status Convert(const Texts& texts, CommandLine& line) {
     status.Update(Put(ParseSize(texts.size), line.size_bytes));
   }
   status.Update(Put(ParseMetadata(texts.metadata), line.user_metadata));
+  if (line.command == Command::kUpload) {
+    status.Update(Put(ParseSharedFolder(Variable("LAKEFS_STAGING_SHARED", "")),
+                      line.shared));
+  }
   return status;
 }
 

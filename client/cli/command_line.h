@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/channel.h"
+#include "client/cli/shared_folder.h"
 #include "lakefs/staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
@@ -42,7 +43,8 @@ struct CommandLine {
   std::string request_id;
 
   // upload.
-  std::string source;  // name of a file; "-" is standard input
+  std::string source;                  // name of a file; "-" is standard input
+  std::optional<SharedFolder> shared;  // with the gateway
 
   // address.
   bool presign = false;
@@ -57,7 +59,8 @@ struct CommandLine {
 // Takes the arguments apart. The gateway comes from --gateway, else from the
 // environment (LAKEFS_STAGING_GATEWAY), else it is 127.0.0.1:8765. The
 // authorization comes from the environment alone
-// (LAKEFS_STAGING_AUTHORIZATION).
+// (LAKEFS_STAGING_AUTHORIZATION), as does the folder that is shared with the
+// gateway (LAKEFS_STAGING_SHARED).
 //
 // Errors: INVALID_ARGUMENT, INVALID_REQUEST with a message of one line that
 // names the argument.

@@ -31,6 +31,31 @@ absl::string_view SupersededNote(v1::Outcome outcome) {
              : "";
 }
 
+// Whether the gateway takes no files, or not this one, and has begun nothing.
+bool TakesNoFile(const absl::Status& status) {
+  const Failure failure = FailureOf(status);
+  return failure.reason == "SOURCE_REFUSED" || failure.reason == kNotAGateway;
+}
+
+// Has the gateway read the file, if it lies where it can, else sends it.
+absl::StatusOr<v1::UploadResult> ShareOrSend(Client& client, FileSource& source,
+                                             const CommandLine& line,
+                                             const UploadOptions& options,
+                                             const Output& output) {
+  const auto name = line.shared && line.source != "-"
+                        ? GatewaysNameOf(line.source, *line.shared)
+                        : std::nullopt;
+  if (!name) return client.Upload(source, line.object, options);
+  auto result = client.UploadSharedFile(*name, line.object, options);
+  if (result.ok() || !TakesNoFile(result.status())) return result;
+  if (!line.quiet) {
+    output.err << "lakefs-staging: the gateway does not read the file itself, "
+                  "so it is sent: "
+               << result.status().message() << "\n";
+  }
+  return client.Upload(source, line.object, options);
+}
+
 absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
                     const Output& output) {
   const auto client = Client::Connect(line.gateway, line.channel);
@@ -52,7 +77,7 @@ absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
     bar.emplace(output.err, (*source)->size_bytes());
     options.progress = [&bar](const auto& progress) { bar->Show(progress); };
   }
-  const auto result = (*client)->Upload(**source, line.object, options);
+  const auto result = ShareOrSend(**client, **source, line, options, output);
   bar.reset();
   if (!result.ok()) return result.status();
   if (line.json) {

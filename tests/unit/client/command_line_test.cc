@@ -128,6 +128,20 @@ TEST_F(CommandLineTest, GatewayIsTheFlagElseTheEnvironmentElseTheDefault) {
             "h:1");
 }
 
+TEST_F(CommandLineTest, TheSharedFolderIsTheEnvironments) {
+  EXPECT_FALSE(Parse({"upload", "f", "lakefs://r/b/p"})->shared);
+  setenv("LAKEFS_STAGING_SHARED", "/mine=/gateways", 1);
+  const auto line = Parse({"upload", "f", "lakefs://r/b/p"});
+  setenv("LAKEFS_STAGING_SHARED", "mine", 1);
+  const auto wrong = Parse({"upload", "f", "lakefs://r/b/p"});
+  const auto other = Parse({"address", "lakefs://r/b/p"});
+  unsetenv("LAKEFS_STAGING_SHARED");
+  ASSERT_TRUE(line.ok() && line->shared);
+  EXPECT_EQ(line->shared->gateways, "/gateways");
+  EXPECT_FALSE(wrong.ok());
+  EXPECT_TRUE(other.ok()) << "it matters to uploads alone";
+}
+
 TEST_F(CommandLineTest, TlsAndTheAuthorizationAreForEveryCommand) {
   setenv("LAKEFS_STAGING_AUTHORIZATION", "Bearer t", 1);
   for (std::vector<const char*> arguments :
