@@ -161,7 +161,8 @@ class ManifestsTest(unittest.TestCase):
         os.chmod(keys, 0o440)  # as defaultMode has it
         here = {"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
                 "spool-dir": "/tmp", "credentials-file": keys,
-                "local-store": f"/home/lakefs/data={folder.name}"}
+                "local-store": f"/home/lakefs/data={folder.name}",
+                "source-root": folder.name}
         secrets = {
             "lakefs-credentials": {
                 "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": "x",
@@ -327,7 +328,7 @@ class ManifestsTest(unittest.TestCase):
                 os.chmod(f"{folder}/{name}", 0o755)
             process = subprocess.Popen(
                 [*program["command"],
-                 script.replace("/tmp/now", f"{folder}/now")],
+                 script.replace("/shared/now", f"{folder}/now")],
                 env={"PATH": f"{folder}:/usr/bin:/bin"},
                 stdout=subprocess.PIPE, text=True, start_new_session=True)
             try:
