@@ -1,6 +1,7 @@
 // Callers of the gateway, for the benchmarks. Prints one line of JSON.
 //
 //   bench-load ADDRESS bulk STREAMS BYTES_EACH
+//   bench-load ADDRESS file PATH [if-absent]
 //   bench-load ADDRESS stream CALLERS SIZE SECONDS
 //   bench-load ADDRESS unary CALLERS SIZE SECONDS
 //   bench-load ADDRESS many IN_FLIGHT SIZE SECONDS
@@ -121,6 +122,25 @@ void Bulk(const std::string& address, int streams, int64_t bytes) {
   std::cout << "{\"seconds\": " << took.count() << "}\n";
 }
 
+// A file that the gateway reads by itself.
+void UploadFile(const std::string& address, const std::string& file,
+                bool if_absent) {
+  const Caller caller(address);
+  grpc::ClientContext context;
+  pb::UploadFileRequest request;
+  Fill(*request.mutable_header());
+  request.mutable_header()->set_if_absent(if_absent);
+  request.set_file(file);
+  const auto start = Clock::now();
+  const auto stream = caller.stub->UploadFile(&context, request);
+  pb::UploadAndLinkResponse response;
+  stream->Read(&response);
+  const grpc::Status status = stream->Finish();
+  const std::chrono::duration<double> took = Clock::now() - start;
+  if (!status.ok()) Die(status.error_message());
+  std::cout << "{\"seconds\": " << took.count() << "}\n";
+}
+
 // A call that gRPC answers by itself: what any call costs.
 void EmptyCall(Caller& caller) {
   grpc::ClientContext context;
@@ -154,9 +174,14 @@ void GetAddress(Caller& caller) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5) return 2;
+  if (argc < 4) return 2;
   const std::string address = argv[1];
   const std::string mode = argv[2];
+  if (mode == "file") {
+    UploadFile(address, argv[3], /*if_absent=*/argc > 4);
+    return 0;
+  }
+  if (argc < 5) return 2;
   if (mode == "bulk") {
     Bulk(address, std::atoi(argv[3]), std::atoll(argv[4]));
     return 0;
