@@ -1,12 +1,12 @@
 // The command line and a gateway that is not beside it.
 #include <gmock/gmock.h>
 
-#include <cstdio>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/certificates.h"
 #include "tests/testing/places.h"
+#include "tests/testing/run_command.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -30,18 +30,11 @@ class ClientTest : public ::testing::Test {
   std::pair<int, std::string> Upload(const GatewayProcess& gateway,
                                      const std::string& flags,
                                      const std::string& environment = "") {
-    const std::string command =
+    return RunCommand(
         absl::StrCat("printf data | env ", environment, " timeout 30 ",
                      BinaryDir(), "/bin/lakefs-staging upload - ",
                      "lakefs://quickstart/main/o --gateway=", gateway.address(),
-                     " ", flags, " 2>&1");
-    FILE* pipe = popen(command.c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
-      output.append(buffer, n);
-    }
-    return {WEXITSTATUS(pclose(pipe)), output};
+                     " ", flags, " 2>&1"));
   }
 
   const std::string folder_ = NewFolder();

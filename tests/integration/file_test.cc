@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/crc32c.h"
 #include "tests/testing/places.h"
+#include "tests/testing/run_command.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -396,18 +397,11 @@ class FileByCommandLineTest : public FileTest {
  protected:
   // Uploads shared/f; the exit code, and all that was said.
   std::pair<int, std::string> Run(const std::string& flags = "") {
-    const std::string command = absl::StrCat(
+    return RunCommand(absl::StrCat(
         "env LAKEFS_STAGING_SHARED=", shared_.string(), "=/callers timeout 60 ",
         BinaryDir(), "/bin/lakefs-staging upload ", (shared_ / "f").string(),
         " lakefs://quickstart/main/o --gateway=", stage_->gateway->address(),
-        " ", flags, " 2>&1");
-    FILE* pipe = popen(command.c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
-      output.append(buffer, n);
-    }
-    return {WEXITSTATUS(pclose(pipe)), output};
+        " ", flags, " 2>&1"));
   }
   // Whether a call has come, by the gateway's log.
   bool Came(const std::string& method) {

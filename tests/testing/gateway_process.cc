@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "tests/testing/places.h"
+#include "tests/testing/run_command.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -132,16 +133,9 @@ std::string GatewayProcess::Log() const {
 std::pair<int, std::string> RunGatewayToEnd(const std::string& arguments,
                                             const std::string& environment,
                                             const std::string& under) {
-  const std::string command = absl::StrCat(
+  return RunCommand(absl::StrCat(
       "env -i HOME=/nonexistent ", environment, " ", under, " ", BinaryDir(),
-      "/bin/lakefs-staging-gateway ", arguments, " 2>&1");
-  FILE* pipe = popen(command.c_str(), "r");
-  std::string output;
-  char buffer[4096];
-  while (size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
-    output.append(buffer, n);
-  }
-  return {WEXITSTATUS(pclose(pipe)), output};
+      "/bin/lakefs-staging-gateway ", arguments, " 2>&1"));
 }
 
 int64_t GatewayProcess::StatusBytes(const std::string& field) const {
