@@ -78,7 +78,9 @@ absl::StatusOr<v1::UploadResult> Client::Upload(Source& source,
   if (absl::Status reached = Reach(options, deadline); !reached.ok()) {
     return NothingLinked(reached);
   }
-  if (size && *size <= kOneMessageBytes) {
+  header->set_resumable(static_cast<bool>(options.checkpoint));
+  header->set_resume_token(options.resume_token);
+  if (size && *size <= kOneMessageBytes && options.resume_token.empty()) {
     return UploadInOneMessage(source, *std::move(header), options, deadline);
   }
   header->set_progress(static_cast<bool>(options.progress));
@@ -201,6 +203,21 @@ absl::StatusOr<v1::GetUploadOutcomeResponse> Client::GetUploadOutcome(
   const grpc::Status status =
       stub_->GetUploadOutcome(&call.context(), request, &response);
   if (status.ok()) return response;
+  return FromGrpc(status, address_, v1::OUTCOME_UNSPECIFIED);
+}
+
+absl::Status Client::DiscardUpload(const std::string& resume_token,
+                                   const CallOptions& options) {
+  const absl::Time deadline = DeadlineOf(options);
+  if (absl::Status s = Reach(options, deadline); !s.ok()) return s;
+
+  v1::DiscardUploadRequest request;
+  request.set_resume_token(resume_token);
+  Call call(deadline, options);
+  v1::DiscardUploadResponse response;
+  const grpc::Status status =
+      stub_->DiscardUpload(&call.context(), request, &response);
+  if (status.ok()) return absl::OkStatus();
   return FromGrpc(status, address_, v1::OUTCOME_UNSPECIFIED);
 }
 

@@ -96,6 +96,11 @@ class Client {
       const std::string& request_id,
       const std::optional<v1::ObjectPath>& target, const CallOptions& options);
 
+  // Drops what the store holds of the upload that `resume_token` is of; OK also
+  // if there is nothing any more. An object that was linked stays.
+  absl::Status DiscardUpload(const std::string& resume_token,
+                             const CallOptions& options);
+
   const std::string& address() const { return address_; }
 
  private:

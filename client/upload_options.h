@@ -65,6 +65,18 @@ struct UploadOptions : CallOptions, ObjectOptions {
   // returned. Called on threads of the call, one at a time; must not block.
   // Small objects, which go in one message, have no progress.
   std::function<void(const v1::UploadProgress&)> progress;
+
+  // Told the newest token by which the upload can be gone on with after a
+  // crash, of this side or of the gateway. Keep it where only you can read it.
+  // Called on a thread of the call, one at a time; while it blocks no reply is
+  // taken. Objects that the gateway puts at once, as small ones, have no
+  // tokens.
+  std::function<void(const v1::UploadCheckpoint&)> checkpoint;
+
+  // The token to go on with; empty: a new upload. Target, options and source
+  // have to be those of the call that was told it. Bytes that are stored are
+  // read again, for the checksum of the whole, and not sent.
+  std::string resume_token;
 };
 
 // What a link takes beside its address and its target.

@@ -1,5 +1,6 @@
 #include "client/upload_stream.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -21,9 +22,11 @@ UploadStream::UploadStream(v1::Staging::Stub& stub, const std::string& address,
     : address_(address),
       header_(header),
       source_(source),
+      checkpoint_(options.checkpoint),
       progress_(options.progress),
       call_(deadline, options),
-      stream_(stub.UploadAndLink(&call_.context())) {}
+      stream_(stub.UploadAndLink(&call_.context())),
+      waits_for_start_(!header.resume_token().empty()) {}
 
 absl::StatusOr<v1::UploadResult> UploadStream::Run() {
   std::thread replies([this] { ReceiveReplies(); });
@@ -54,7 +57,7 @@ absl::Status UploadStream::Send() {
     absl::Status status;
     if (const auto offset = TakeRewind()) {
       status = Rewind(*offset);
-    } else if (finish_sent_) {
+    } else if (finish_sent_ || waits_for_start_) {
       WaitForReply();
     } else {
       status = SendNext();
@@ -81,22 +84,25 @@ bool UploadStream::SendChunk(size_t size) {
   chunk.mutable_data()->resize(size);
   chunk.set_write_offset(offset_);
   chunk.set_crc32c(gateway::Crc32c(chunk.data()));
-  // Bytes that go a second time are not hashed again: should they differ from
-  // the first time, the checksum of the whole shows it.
-  const int64_t end = offset_ + static_cast<int64_t>(size);
+  Hash(chunk.data(), chunk.crc32c());
+  if (!stream_->Write(chunk_)) return false;
+  progress_.Sent(hashed_bytes_);
+  return true;
+}
+
+// Goes on behind `data`. Bytes that go a second time are not hashed again:
+// should they differ from the first time, the checksum of the whole shows it.
+void UploadStream::Hash(absl::string_view data, uint32_t crc32c) {
+  const int64_t end = offset_ + static_cast<int64_t>(data.size());
   if (offset_ == hashed_bytes_) {
-    crc32c_ = gateway::ConcatCrc32c(crc32c_, chunk.crc32c(), size);
+    crc32c_ = gateway::ConcatCrc32c(crc32c_, crc32c, data.size());
     hashed_bytes_ = end;
   } else if (end > hashed_bytes_) {
-    const absl::string_view data = chunk.data();
     crc32c_ =
         gateway::ExtendCrc32c(crc32c_, data.substr(hashed_bytes_ - offset_));
     hashed_bytes_ = end;
   }
   offset_ = end;
-  if (!stream_->Write(chunk_)) return false;
-  progress_.Sent(hashed_bytes_);
-  return true;
 }
 
 bool UploadStream::SendFinish() {
@@ -111,6 +117,7 @@ bool UploadStream::SendFinish() {
 }
 
 absl::Status UploadStream::Rewind(int64_t offset) {
+  if (std::exchange(waits_for_start_, false)) return SkipTo(offset);
   if (!header_.can_rewind() || offset < 0 || offset > offset_) {
     return MakeFailure(
         absl::StatusCode::kInternal, kBadReply,
@@ -123,6 +130,28 @@ absl::Status UploadStream::Rewind(int64_t offset) {
   if (absl::Status status = source_.Seek(offset); !status.ok()) return status;
   offset_ = offset;
   finish_sent_ = false;
+  return absl::OkStatus();
+}
+
+// What was sent by an earlier call is hashed again: should it have changed
+// since, the checksum of the whole shows it, and nothing is linked.
+absl::Status UploadStream::SkipTo(int64_t offset) {
+  std::string& data = *chunk_.mutable_chunk()->mutable_data();
+  while (offset_ < offset && !ended()) {
+    data.resize(
+        static_cast<size_t>(std::min<int64_t>(kChunkBytes, offset - offset_)));
+    const auto size = source_.Read(data.data(), data.size());
+    if (!size.ok()) return size.status();
+    if (*size == 0) {
+      return MakeFailure(
+          absl::StatusCode::kAborted, kSourceChanged,
+          absl::StrCat("the source ends after ", offset_, " bytes, and ",
+                       offset, " of it have been sent by an earlier call"),
+          v1::OUTCOME_NOT_COMMITTED, v1::UploadFailure::ADVICE_RESTART);
+    }
+    data.resize(*size);
+    Hash(data, gateway::Crc32c(data));
+  }
   return absl::OkStatus();
 }
 
@@ -156,6 +185,7 @@ void UploadStream::ReceiveReplies() {
 
 void UploadStream::Receive(v1::UploadAndLinkResponse& reply) {
   if (reply.has_progress()) progress_.Told(reply.progress());
+  if (reply.has_checkpoint() && checkpoint_) checkpoint_(reply.checkpoint());
   absl::MutexLock lock(&mutex_);
   if (reply.has_rewind()) rewind_ = reply.rewind().offset();
   if (reply.has_result()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,9 @@ class UploadStream {
   bool SendChunk(size_t size);
   bool SendFinish();
   absl::Status Rewind(int64_t offset);
+  // Reads what the gateway has already, and sends nothing of it.
+  absl::Status SkipTo(int64_t offset);
+  void Hash(absl::string_view data, uint32_t crc32c);
   std::optional<int64_t> TakeRewind();
   void WaitForReply();
   bool ended();
@@ -55,11 +59,14 @@ class UploadStream {
   const std::string& address_;
   const v1::UploadHeader& header_;
   Source& source_;
+  const std::function<void(const v1::UploadCheckpoint&)>& checkpoint_;
   ProgressMeter progress_;
   Call call_;
   const std::unique_ptr<Stream> stream_;
 
   // Of the sending thread.
+  // Whether the gateway has yet to say where the upload goes on.
+  bool waits_for_start_;
   v1::UploadAndLinkRequest chunk_;  // kept, so that its buffer is
   int64_t offset_ = 0;              // of the next chunk
   int64_t hashed_bytes_ = 0;        // how far crc32c_ goes

@@ -193,7 +193,12 @@ int Run(const Settings& settings) {
   auto opened = Upstream::Open(settings, clock, metrics);
   if (!opened.ok()) return Fail(opened.status());
   Upstream& upstream = **opened;
-  Engine engine(settings, clock, upstream, threads, metrics);
+  auto resume_keys = ResumeKeys::Open(settings.resume_key_file, clock);
+  if (!resume_keys.ok()) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat("--resume-key-file=", resume_keys.status().message())));
+  }
+  Engine engine(settings, clock, upstream, threads, **resume_keys, metrics);
   auto started =
       Serving::Start(settings, clock, upstream, engine, threads, metrics);
   if (!started.ok()) return Fail(started.status());

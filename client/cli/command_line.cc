@@ -23,7 +23,8 @@ using Command = CommandLine::Command;
 constexpr char kAbout[] =
     "Uploads objects to lakeFS through a staging gateway.";
 
-constexpr absl::string_view kCommands = "upload, address, link or outcome";
+constexpr absl::string_view kCommands =
+    "upload, address, link, outcome or discard";
 
 constexpr absl::string_view kVariableHelp =
     "LAKEFS_STAGING_AUTHORIZATION is sent to a gateway with "
@@ -42,13 +43,7 @@ struct Texts {
   std::vector<std::string> metadata;
 };
 
-void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts,
-                      bool needs_target = true) {
-  app.add_option("TARGET", texts.target,
-                 needs_target ? "lakefs://repository/branch/path"
-                              : "lakefs://repository/branch/path, to look at "
-                                "if the gateway does not remember the upload")
-      ->required(needs_target);
+void AddCallOptions(CLI::App& app, CommandLine& line, Texts& texts) {
   // CLI11 would let the environment of one command's flag overwrite another's.
   app.add_option("--gateway", line.gateway,
                  "The gateway: HOST:PORT or unix:/path (default: the "
@@ -71,6 +66,16 @@ void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts,
       ->type_name("TIME");
   app.add_flag("--json", line.json,
                "Print the result, or the error, as one line of JSON");
+}
+
+void AddCommonOptions(CLI::App& app, CommandLine& line, Texts& texts,
+                      bool needs_target = true) {
+  app.add_option("TARGET", texts.target,
+                 needs_target ? "lakefs://repository/branch/path"
+                              : "lakefs://repository/branch/path, to look at "
+                                "if the gateway does not remember the upload")
+      ->required(needs_target);
+  AddCallOptions(app, line, texts);
 }
 
 void AddObjectOptions(CLI::App& app, CommandLine& line, Texts& texts) {
@@ -106,6 +111,10 @@ CLI::App& AddUpload(CLI::App& root, CommandLine& line, Texts& texts) {
   app.add_option("--request-id", line.request_id,
                  "Idempotency key: the same one again does no second upload")
       ->type_name("ID");
+  app.add_option("--resume", line.state_file,
+                 "Keep in this file how to go on with the upload, and go on "
+                 "with it if the file is there; it is removed after success")
+      ->type_name("STATE_FILE");
   app.add_flag("--quiet", line.quiet, "No progress and no result");
   return app;
 }
@@ -151,6 +160,15 @@ CLI::App& AddOutcome(CLI::App& root, CommandLine& line, Texts& texts) {
   return app;
 }
 
+CLI::App& AddDiscard(CLI::App& root, CommandLine& line, Texts& texts) {
+  CLI::App& app = *root.add_subcommand(
+      "discard", "Drop what is stored of an upload with --resume");
+  app.add_option("STATE_FILE", line.state_file, "The file of --resume")
+      ->required();
+  AddCallOptions(app, line, texts);
+  return app;
+}
+
 // Leads to the help of the command that was meant, if there is one.
 absl::Status Usage(const CLI::App& root, absl::string_view message) {
   std::string program = root.get_name();
@@ -184,7 +202,8 @@ absl::Status Convert(const Texts& texts, CommandLine& line) {
   }
   line.authorization = Variable("LAKEFS_STAGING_AUTHORIZATION", "");
   absl::Status status;
-  if (!texts.target.empty() || line.command != Command::kOutcome) {
+  if (!texts.target.empty() || (line.command != Command::kOutcome &&
+                                line.command != Command::kDiscard)) {
     status = Put(ParseObjectUri(texts.target), line.object);
   }
   if (!texts.timeout.empty()) {
@@ -217,6 +236,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
   const CLI::App& address = AddAddress(root, line, texts);
   const CLI::App& link = AddLink(root, line, texts);
   const CLI::App& outcome = AddOutcome(root, line, texts);
+  const CLI::App& discard = AddDiscard(root, line, texts);
 
   // CLI11 would list all that follows, backwards.
   const auto is_first = [&](const CLI::App* command) {
@@ -249,6 +269,8 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc,
     line.command = Command::kLink;
   } else if (outcome.parsed()) {
     line.command = Command::kOutcome;
+  } else if (discard.parsed()) {
+    line.command = Command::kDiscard;
   } else {
     return Usage(root, absl::StrCat("a command is missing: ", kCommands));
   }

@@ -16,7 +16,7 @@ namespace lakefs::staging {
 
 // A command line, taken apart and checked.
 struct CommandLine {
-  enum class Command { kUpload, kAddress, kLink, kOutcome, kPrint };
+  enum class Command { kUpload, kAddress, kLink, kOutcome, kDiscard, kPrint };
   Command command = Command::kPrint;
 
   // For kPrint: the text of --help or --version.
@@ -26,7 +26,8 @@ struct CommandLine {
   std::string gateway;  // HOST:PORT or unix:/path
   ChannelOptions channel;
   std::string authorization;  // a secret; empty: none
-  v1::ObjectPath object;      // kOutcome: empty if none was named
+  v1::ObjectPath
+      object;  // empty of kDiscard, and of kOutcome if none was named
   absl::Duration timeout = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
@@ -45,6 +46,9 @@ struct CommandLine {
   // upload.
   std::string source;                  // name of a file; "-" is standard input
   std::optional<SharedFolder> shared;  // with the gateway
+
+  // upload and discard.
+  std::string state_file;  // empty: none
 
   // address.
   bool presign = false;

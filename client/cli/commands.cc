@@ -8,6 +8,7 @@
 #include "client/cli/error_line.h"
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
+#include "client/cli/state_file.h"
 #include "client/client.h"
 #include "client/failure.h"
 #include "client/file_source.h"
@@ -77,8 +78,32 @@ absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
     bar.emplace(output.err, (*source)->size_bytes());
     options.progress = [&bar](const auto& progress) { bar->Show(progress); };
   }
-  const auto result = ShareOrSend(**client, **source, line, options, output);
+  const StateFile state(line.state_file);
+  absl::Status kept;  // the first token that was not, says why
+  if (!line.state_file.empty()) {
+    auto token = state.Load();
+    if (!token.ok()) return token.status();
+    options.resume_token = std::move(*token).value_or("");
+    options.checkpoint = [&state, &kept](const v1::UploadCheckpoint& next) {
+      kept.Update(state.Save(next.token()));
+    };
+  }
+  const auto result = 
+      line.state_file.empty()
+          ? ShareOrSend(**client, **source, line, options, output)
+          : (*client)->Upload(**source, line.object, options);
   bar.reset();
+  if (!kept.ok()) {
+    output.err << "lakefs-staging: " << FailureOf(kept).message << "\n";
+  }
+  const bool is_over =
+      result.ok() || FailureOf(result.status()).reason == "RESUME_EXPIRED";
+  if (is_over && !line.state_file.empty()) {
+    // It cannot be gone on with; the next call begins anew.
+    if (absl::Status s = state.Remove(); !s.ok() && result.ok()) {
+      output.err << "lakefs-staging: " << FailureOf(s).message << "\n";
+    }
+  }
   if (!result.ok()) return result.status();
   if (line.json) {
     output.out << ToJson(*result) << "\n";
@@ -173,6 +198,21 @@ absl::Status Outcome(const CommandLine& line, const Interrupt& interrupt,
   return absl::OkStatus();
 }
 
+absl::Status Discard(const CommandLine& line, const Interrupt& interrupt) {
+  const StateFile state(line.state_file);
+  const auto token = state.Load();
+  if (!token.ok()) return token.status();
+  if (!*token) {
+    return MakeFailure(absl::StatusCode::kNotFound, kSourceUnreadable,
+                       absl::StrCat("there is no file ", state.path()));
+  }
+  const auto client = Client::Connect(line.gateway, line.channel);
+  if (!client.ok()) return client.status();
+  const absl::Status discarded =
+      (*client)->DiscardUpload(**token, CallOptionsOf(line, interrupt));
+  return discarded.ok() ? state.Remove() : discarded;
+}
+
 absl::Status Run(const CommandLine& line, const Interrupt& interrupt,
                  const Output& output) {
   switch (line.command) {
@@ -184,6 +224,8 @@ absl::Status Run(const CommandLine& line, const Interrupt& interrupt,
       return Link(line, interrupt, output);
     case Command::kOutcome:
       return Outcome(line, interrupt, output);
+    case Command::kDiscard:
+      return Discard(line, interrupt);
     case Command::kPrint:
       output.out << line.text;
       return absl::OkStatus();
@@ -199,8 +241,21 @@ absl::string_view Verb(Command command) {
       return "address for";
     case Command::kOutcome:
       return "outcome of";
+    case Command::kDiscard:
+      return "discard";
     default:
       return "link to";
+  }
+}
+
+std::string Subject(const CommandLine& line) {
+  switch (line.command) {
+    case Command::kOutcome:
+      return line.request_id;
+    case Command::kDiscard:
+      return line.state_file;
+    default:
+      return ObjectUri(line.object);
   }
 }
 
@@ -222,10 +277,7 @@ int RunCommand(const CommandLine& line, const Interrupt& interrupt,
     exit_code = static_cast<ExitCode>(128 + interrupt.signal());
     failure.message = "interrupted";
   }
-  const std::string what =
-      absl::StrCat(Verb(line.command), " ",
-                   line.command == Command::kOutcome ? line.request_id
-                                                     : ObjectUri(line.object));
+  const std::string what = absl::StrCat(Verb(line.command), " ", Subject(line));
   output.err << ErrorLine(
                     what, failure,
                     line.command == Command::kUpload ? line.request_id : "")

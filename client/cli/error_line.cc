@@ -29,6 +29,10 @@ constexpr std::array kAdviceByReason = {
          "credentials on, your own"),
     Text("PERMISSION_DENIED",
          "write to another branch, or have the right granted"),
+    Text("RESUME_EXPIRED", "the next call begins anew"),
+    Text("RESUME_REFUSED",
+         "upload the same file to the same path with the same options, or "
+         "remove the file of --resume to begin anew"),
     Text("LINK_ADDRESS_EXPIRED", "ask for a new address and start over"),
 };
 

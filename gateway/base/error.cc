@@ -131,6 +131,10 @@ absl::string_view ReasonName(Reason reason) {
       return "SOURCE_REFUSED";
     case Reason::kSourceChanged:
       return "SOURCE_CHANGED";
+    case Reason::kResumeExpired:
+      return "RESUME_EXPIRED";
+    case Reason::kResumeRefused:
+      return "RESUME_REFUSED";
     case Reason::kTooManyUploads:
       return "TOO_MANY_UPLOADS";
     case Reason::kSpoolFull:

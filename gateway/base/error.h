@@ -42,6 +42,8 @@ enum class Reason {
   kObjectTooLarge,
   kSourceRefused,
   kSourceChanged,
+  kResumeExpired,
+  kResumeRefused,
   kTooManyUploads,
   kSpoolFull,
   kDraining,

@@ -34,7 +34,7 @@ const prometheus::Histogram::BucketBoundaries kUpstreamBuckets = {
 const Names kMethods = {"GetPhysicalAddress", "LinkPhysicalAddress",
                         "UploadObject",       "UploadAndLink",
                         "UploadFile",         "UploadMany",
-                        "GetUploadOutcome"};
+                        "GetUploadOutcome",   "DiscardUpload"};
 const Names kOperations = {"abortPresignMultipartUpload",
                            "completePresignMultipartUpload",
                            "createPresignMultipartUpload",
@@ -69,6 +69,8 @@ const Names kRefusals = {"too_many", "spool_full", "draining"};
 const Names kGiveUps = {"rewind", "spool", "failed"};
 const Names kRescues = {"false_precondition", "lost_write", "lost_answer",
                         "used_address", "finish_by_link"};
+const Names kResumeRefusals = {"unsealed", "lakefs", "caller", "header",
+                               "expired",  "gone",   "here"};
 const Names kDenials = {"unknown_caller", "not_allowed"};
 constexpr RetryVerdict kVerdicts[] = {
     RetryVerdict::kRetried,        RetryVerdict::kPermanent,
@@ -183,6 +185,18 @@ struct Metrics::Families {
               "Bytes of objects that were sent to the store more than once.")
           .Add({});
 
+  prometheus::Counter& checkpoints =
+      Counter("checkpoints_total",
+              "Tokens that were sent, by which uploads can be gone on with.")
+          .Add({});
+  prometheus::Counter& resumed =
+      Counter("uploads_resumed_total",
+              "Uploads that went on where an earlier call had ended.")
+          .Add({});
+  Counters& resume_refusals =
+      Counter("resume_refusals_total",
+              "Resume tokens that could not be gone on with, by why.");
+
   prometheus::Counter& connections_refused =
       Counter("connections_refused_total",
               "Connections closed as soon as they were made, for want of room.")
@@ -257,6 +271,7 @@ Metrics::Metrics(absl::string_view version)
   start(all.give_ups, "how", kGiveUps);
   start(all.rescues, "how", kRescues);
   start(all.denials, "reason", kDenials);
+  start(all.resume_refusals, "reason", kResumeRefusals);
   start(all.renewals, "result", {"ok", "failed"});
 }
 
@@ -329,6 +344,15 @@ void Metrics::Stored(int64_t bytes) {
 
 void Metrics::Resent(int64_t bytes) {
   families_->resent.Increment(static_cast<double>(bytes));
+}
+
+void Metrics::CheckpointSent() { families_->checkpoints.Increment(); }
+
+void Metrics::UploadResumed() { families_->resumed.Increment(); }
+
+void Metrics::ResumeRefused(absl::string_view why) {
+  families_->resume_refusals.Add({{"reason", OneOf(kResumeRefusals, why)}})
+      .Increment();
 }
 
 void Metrics::MemoryGivenUp(absl::string_view how) {

@@ -69,6 +69,13 @@ class Metrics {
   void Stored(int64_t bytes);
   void Resent(int64_t bytes);
 
+  // A token was sent by which an upload can be gone on with; one was gone on
+  // with; a token was refused: "unsealed", "lakefs", "caller", "header",
+  // "expired", "gone" or "here" (resumption.h).
+  void CheckpointSent();
+  void UploadResumed();
+  void ResumeRefused(absl::string_view why);
+
   // An upload that stalled while others waited gave its memory up: "rewind",
   // "spool" or "failed".
   void MemoryGivenUp(absl::string_view how);

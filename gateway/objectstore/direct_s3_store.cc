@@ -50,6 +50,14 @@ class DirectS3Store::Multipart final : public PartedUpload {
   Multipart(DirectS3Store& store, std::string url, std::string upload_id)
       : store_(store), url_(std::move(url)), upload_id_(std::move(upload_id)) {}
 
+  // Takes parts for put that an earlier call has.
+  void Hold(std::span<const StoredPart> parts, int64_t part_bytes) {
+    absl::MutexLock lock(&mu_);
+    for (const StoredPart& part : parts) {
+      sizes_[part.number] = static_cast<uint64_t>(part_bytes);
+    }
+  }
+
   absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
                                      const Rope& bytes) override {
     const auto response = store_.client_.Put(
@@ -82,8 +90,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
     request.body += "</CompleteMultipartUpload>";
     const auto response = store_.client_.Complete(context, std::move(request));
     if (!response.ok()) {
-      return lost_ && IsNoSuchUpload(response.status())
-                 ? AsItStands(context, response.status())
+      return (lost_ || shared_) && IsNoSuchUpload(response.status())
+                 ? AsItStands(context, response.status(), parts)
                  : Lost(response.status());
     }
     // The store may find out that it fails after it has said 200.
@@ -110,6 +118,11 @@ class DirectS3Store::Multipart final : public PartedUpload {
     return IsNoSuchUpload(status) ? absl::OkStatus() : status;
   }
 
+  std::string Share() override {
+    shared_ = true;
+    return upload_id_;
+  }
+
  private:
   std::string Url(absl::string_view parameters) const {
     return absl::StrCat(url_, "?", parameters,
@@ -122,9 +135,11 @@ class DirectS3Store::Multipart final : public PartedUpload {
   }
 
   // A complete whose answer was lost may have worked. Nobody else puts to this
-  // address, so what stands there is it, if it has all the bytes.
+  // address, so what stands there is it, if it has all the bytes; where others
+  // may have gone on with the upload, if they are those of these parts.
   absl::StatusOr<StoredObject> AsItStands(const CallContext& context,
-                                          const absl::Status& failure) {
+                                          const absl::Status& failure,
+                                          std::span<const StoredPart> parts) {
     const auto response =
         store_.client_.Send(context, {.operation = "storeGet",
                                       .url = url_,
@@ -136,6 +151,7 @@ class DirectS3Store::Multipart final : public PartedUpload {
     }
     const std::string etag = EtagOf(*response);
     if (etag.empty() || !HasAllBytes(*response)) return failure;
+    if (shared_ && etag != CompositeChecksum(parts)) return failure;
     return StoredObject{.checksum = etag, .etag = etag};
   }
 
@@ -163,7 +179,8 @@ class DirectS3Store::Multipart final : public PartedUpload {
   DirectS3Store& store_;
   const std::string url_;
   const std::string upload_id_;
-  bool lost_ = false;  // an answer to Complete
+  bool lost_ = false;    // an answer to Complete
+  bool shared_ = false;  // others may go on with it
   absl::Mutex mu_;
   std::map<int, uint64_t> sizes_ ABSL_GUARDED_BY(mu_);  // of parts
 };
@@ -205,6 +222,16 @@ absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::BeginParts(
   if (upload_id.empty()) return Unreadable(kOperation);
   return std::make_unique<Multipart>(*this, *std::move(url),
                                      std::move(upload_id));
+}
+
+absl::StatusOr<std::unique_ptr<PartedUpload>> DirectS3Store::GoOnWithParts(
+    const StagingLocation& location, const std::string& upload_id,
+    int64_t part_bytes, std::span<const StoredPart> parts) {
+  auto url = UrlOf(location);
+  if (!url.ok()) return url.status();
+  auto upload = std::make_unique<Multipart>(*this, *std::move(url), upload_id);
+  upload->Hold(parts, part_bytes);
+  return upload;
 }
 
 absl::StatusOr<std::string> DirectS3Store::UrlOf(

@@ -34,6 +34,9 @@ class DirectS3Store final : public ObjectStore {
   absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
       const CallContext& context, const StagingLocation& location,
       int64_t part_bytes, const std::string& content_type) override;
+  absl::StatusOr<std::unique_ptr<PartedUpload>> GoOnWithParts(
+      const StagingLocation& location, const std::string& upload_id,
+      int64_t part_bytes, std::span<const StoredPart> parts) override;
 
  private:
   class Multipart;

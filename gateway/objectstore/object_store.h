@@ -36,6 +36,11 @@ class PartTarget {
 
   // Drops what was put. OK also if there is nothing (any more).
   virtual absl::Status Abort(const CallContext& context) = 0;
+
+  // From now on others may go on with it, by the id that is returned; empty if
+  // nobody can. What a lost answer to Complete has left is then taken for ours
+  // only by its ETag.
+  virtual std::string Share() { return ""; }
 };
 
 // One object on its way to a store that puts its parts together by itself.
@@ -74,7 +79,18 @@ class ObjectStore {
   virtual absl::StatusOr<std::unique_ptr<PartedUpload>> BeginParts(
       const CallContext& context, const StagingLocation& location,
       int64_t part_bytes, const std::string& content_type) = 0;
+
+  // Goes on with the upload that Share() named `upload_id`, whose first parts
+  // have `part_bytes` each. Asks the store for nothing. UNIMPLEMENTED,
+  // UPSTREAM_UNIMPLEMENTED where none can be gone on with.
+  virtual absl::StatusOr<std::unique_ptr<PartedUpload>> GoOnWithParts(
+      const StagingLocation& location, const std::string& upload_id,
+      int64_t part_bytes, std::span<const StoredPart> parts);
 };
+
+// The checksum that a store gives an object of these parts: the MD5 of their
+// MD5s, and their number.
+std::string CompositeChecksum(std::span<const StoredPart> parts);
 
 // Whether the store refused the right to put, not the bytes: what a URL that
 // has expired looks like.

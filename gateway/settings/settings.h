@@ -94,6 +94,8 @@ struct Settings : StoreSettings {
   // Whether LinkPhysicalAddress links what lies outside the repository.
   bool allow_any_address = false;
 
+  std::string resume_key_file;  // empty: a key of the process's own
+
   int64_t memory_bytes = 128 << 20;
   int64_t receive_bytes = int64_t{256} << 20;
   std::string spool_dir;

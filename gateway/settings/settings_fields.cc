@@ -378,6 +378,12 @@ const std::vector<Field>& Fields() {
        "takes: /FOLDER, or /CALLERS=/HERE if they have it elsewhere; "
        "repeatable [none]",
        ParseSourceRoots},
+      {"resume-key-file",
+       "File of the keys that resume tokens are sealed with: base64 of 32 "
+       "bytes, one a line, the first seals, all open; the same for all "
+       "replicas, not readable for others; read again when it changes [a key "
+       "of the process's own]",
+       Text(&Settings::resume_key_file)},
       {"memory-bytes",
        "Memory for the bytes of all uploads together; without it they wait "
        "[134217728]",

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <string>
 
 namespace lakefs::gateway {
 
@@ -15,6 +17,11 @@ struct UploadProgress {
   std::atomic<int64_t> received_bytes{0};
   // Acknowledged by the store, for the present address.
   std::atomic<int64_t> stored_bytes{0};
+
+  // Takes the token by which the upload can be gone on with from `offset`;
+  // false if its caller is gone. Empty: nobody wants one. Set before the upload
+  // begins, called by any thread; does not block.
+  std::function<bool(std::string token, int64_t offset)> checkpoint;
 };
 
 }  // namespace lakefs::gateway

@@ -66,6 +66,13 @@ void CheckMtime(const std::optional<WallTime>& mtime, Checker& checker) {
   checker.Check(!mtime || *mtime >= WallTime{}, "mtime", "is before 1970");
 }
 
+void CheckToken(const std::string& token, Checker& checker) {
+  checker.Check(token.size() <= RequestLimits::kResumeTokenBytes,
+                "resume_token",
+                absl::StrCat("has ", token.size(), " bytes; at most ",
+                             RequestLimits::kResumeTokenBytes, " are taken"));
+}
+
 // A header loses blanks around it.
 bool IsHeaderValue(absl::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -141,6 +148,7 @@ std::vector<FieldViolation> Violations(const UploadRequest& request) {
   checker.Check(size >= 0 && size <= RequestLimits::kObjectBytes, "size_bytes",
                 absl::StrCat("is ", size, "; 0 to 5 TiB are taken"));
   checker.Check(IsRequestId(request.request_id), "request_id", kNoRequestId);
+  CheckToken(request.resume_token, checker);
   checker.Check(request.attempt == 0 || !request.request_id.empty(), "attempt",
                 "counts the calls with one request_id, and there is none");
   return checker.Take();
@@ -176,6 +184,13 @@ std::vector<FieldViolation> Violations(const WriteCondition& condition,
       "object at the path, if_match wants one";
   checker.Check(!condition.if_absent, "if_absent", kBoth);
   checker.Check(!condition.if_absent, "if_match", kBoth);
+  return checker.Take();
+}
+
+std::vector<FieldViolation> TokenViolations(const std::string& resume_token) {
+  Checker checker("");
+  checker.Check(!resume_token.empty(), "resume_token", "is required");
+  CheckToken(resume_token, checker);
   return checker.Take();
 }
 

@@ -29,6 +29,13 @@ struct UploadRequest {
   // whose bytes are gone when it comes.
   bool sha256_follows = false;
   bool md5_follows = false;
+  // Whether the caller takes checkpoints.
+  bool resumable = false;
+  // Of the upload to go on with; empty: a new one. A secret.
+  std::string resume_token;
+  // Who calls, as far as the transport vouches for it: what a token that is
+  // given out is bound to.
+  std::string caller;
 };
 
 // Whether a complete cannot do for this upload what a link does.
@@ -53,6 +60,11 @@ struct RequestLimits {
   static constexpr size_t kMetadataBytes = 8 * 1024;
   static constexpr size_t kRequestIdBytes = 128;
   static constexpr size_t kChecksumBytes = 1024;
+  static constexpr size_t kResumeEtagBytes = 64;  // of each part's ETag
+  // What a token of 10,000 parts may have: the ETag of each after its length,
+  // and the rest, of which the address, the upload's id and the path are most.
+  static constexpr size_t kResumeTokenBytes =
+      10'000 * (1 + kResumeEtagBytes) + (16 << 10);
   static constexpr size_t kChunkBytes = 4 << 20;
   static constexpr int64_t kObjectBytes = int64_t{5} << 40;
 };
@@ -65,6 +77,7 @@ std::vector<FieldViolation> Violations(const UploadRequest& request);
 std::vector<FieldViolation> Violations(const StagingMetadata& metadata);
 std::vector<FieldViolation> Violations(const WriteCondition& condition,
                                        const std::string& prefix);
+std::vector<FieldViolation> TokenViolations(const std::string& resume_token);
 std::vector<FieldViolation> Violations(const std::string& request_id,
                                        const std::optional<ObjectPath>& object);
 

@@ -17,7 +17,7 @@ inline constexpr int kLeastThreads = 2;
 struct Engine {
   // `settings` are needed only until it returns; the others have to outlive it.
   Engine(const Settings& settings, Clock& clock, Upstream& upstream,
-         ThreadBudget& threads, Metrics& metrics);
+         ThreadBudget& threads, ResumeKeys& resume_keys, Metrics& metrics);
 
   ServerInfo server_info;
   LinkGate link_gate;
@@ -29,6 +29,7 @@ struct Engine {
   MemoryBudget memory;
   Spool spool;
   UploadRegister upload_register;
+  Resumption resumption;
   UploadSession uploads;
 };
 

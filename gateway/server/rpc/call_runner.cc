@@ -99,6 +99,16 @@ absl::string_view RefusalOf(const absl::Status& status) {
   }
 }
 
+// Why a resume token was not gone on with; "" if it was.
+std::string ResumeRefusalOf(const absl::Status& status) {
+  if (status.ok()) return "";
+  const Reason reason = ReasonOf(status);
+  if (reason != Reason::kResumeExpired && reason != Reason::kResumeRefused) {
+    return "";
+  }
+  return DetailsOf(status).metadata["resumeRefusal"];
+}
+
 }  // namespace
 
 absl::Status DrainingError(absl::string_view what) {
@@ -223,6 +233,8 @@ grpc::Status Call::End(const UploadReport& report, const ObjectPath& object) {
   LinkReport link = report.link;
   Drained(link);
   runner_.metrics_.Resent(report.bytes_resent);
+  resumed_at_ = report.resumed_at;
+  if (resumed_at_) runner_.metrics_.UploadResumed();
   Tell(link.status, &link, report.plan);
   link.status = WithCallId(NameResource(link.status, object));
   return ToGrpcStatus(link, report.attempts);
@@ -268,12 +280,17 @@ void Call::Tell(const absl::Status& status, const LinkReport* report,
        {"plan", std::string(is_upload_ ? PlanName(plan) : "")},
        {"rounds", int64_t{report ? report->rounds : 0}},
        {"attempts", int64_t{context_.attempts()}},
+       {"resumed", std::string(resumed_at_ ? "true" : "")},
+       {"offset", resumed_at_.value_or(0)},
        {"rescue", std::string(report ? report->rescue : "")},
        {"seconds", elapsed.count()},
        {"message", std::string(status.message())}});
   Metrics& metrics = runner_.metrics_;
   if (stream_.empty()) {
     metrics.RpcFinished(method_, status.code(), elapsed.count());
+  }
+  if (const std::string why = ResumeRefusalOf(status); !why.empty()) {
+    metrics.ResumeRefused(why);
   }
   if (report && !report->rescue.empty()) metrics.LinkRescued(report->rescue);
   if (is_upload_) {

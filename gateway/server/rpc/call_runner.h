@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -116,6 +117,13 @@ class Call {
     runner_.metrics_.Received(static_cast<int64_t>(bytes));
   }
 
+  // The caller, as far as the transport vouches for it; for the binding of
+  // tokens, and for nobody's eyes.
+  std::string CallerName() const { return NameOf(caller_); }
+
+  // Counts a checkpoint that was sent.
+  void SentCheckpoint() { runner_.metrics_.CheckpointSent(); }
+
   // Ends the call, in the log, in the metrics, and with what its caller is
   // told: of an error also the call_id, by which to find the line of the log.
   grpc::Status End(const absl::Status& status, const ObjectPath& object);
@@ -136,7 +144,8 @@ class Call {
   const std::string method_;
   const CallContext context_;
   const Caller caller_;
-  const size_t headers_;      // in the call's metadata
+  const size_t headers_;               // in the call's metadata
+  std::optional<int64_t> resumed_at_;  // an upload that was gone on with
   const std::string stream_;  // the call_id of what it is an object of, or ""
   const TimePoint start_;
   const bool is_upload_;

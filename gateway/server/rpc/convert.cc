@@ -71,7 +71,9 @@ UploadRequest FromProto(const pb::UploadHeader& header) {
                         .request_id = header.request_id(),
                         .attempt = header.attempt(),
                         .sha256_follows = header.sha256_follows(),
-                        .md5_follows = header.md5_follows()};
+                        .md5_follows = header.md5_follows(),
+                        .resumable = header.resumable(),
+                        .resume_token = header.resume_token()};
   if (header.has_size_bytes()) request.size_bytes = header.size_bytes();
   if (header.has_mtime()) request.mtime = ToWallTime(header.mtime());
   if (header.has_if_match()) request.if_match = header.if_match();

@@ -14,6 +14,11 @@ UploadRequest ObjectRequest(const pb::UploadHeader& header, size_t bytes) {
 std::vector<FieldViolation> ObjectViolations(const UploadRequest& request,
                                              size_t bytes) {
   std::vector<FieldViolation> violations = Violations(request);
+  if (!request.resume_token.empty()) {
+    violations.push_back({"header.resume_token",
+                          "is for UploadAndLink; one message cannot be gone "
+                          "on with"});
+  }
   if (bytes > RequestLimits::kChunkBytes) {
     violations.push_back(
         {"data", absl::StrCat("has ", bytes, " bytes, and at most ",

@@ -239,4 +239,24 @@ grpc::ServerUnaryReactor* StagingService::GetUploadOutcome(
                        deps_.unary_pool, work);
 }
 
+grpc::ServerUnaryReactor* StagingService::DiscardUpload(
+    grpc::CallbackServerContext* context,
+    const pb::DiscardUploadRequest* request, pb::DiscardUploadResponse*) {
+  const auto work = [this, request](Call& call) {
+    absl::Status status =
+        InvalidRequest(TokenViolations(request->resume_token()));
+    if (status.ok()) status = call.AdmitCaller();
+    if (status.ok()) {
+      absl::InsecureBitGen random;
+      status = deps_.uploads.Discard(
+          call.context(), request->resume_token(), call.CallerName(),
+          [&call](const ObjectPath& object) { return call.Admit(object); },
+          random);
+    }
+    return call.End(status, ObjectPath());
+  };
+  return new UnaryCall(deps_.calls.Begin(*context, "DiscardUpload", peer_),
+                       deps_.unary_pool, work);
+}
+
 }  // namespace lakefs::gateway

@@ -63,6 +63,10 @@ class StagingService final
       grpc::CallbackServerContext* context,
       const ::lakefs::staging::v1::GetUploadOutcomeRequest* request,
       ::lakefs::staging::v1::GetUploadOutcomeResponse* response) override;
+  grpc::ServerUnaryReactor* DiscardUpload(
+      grpc::CallbackServerContext* context,
+      const ::lakefs::staging::v1::DiscardUploadRequest* request,
+      ::lakefs::staging::v1::DiscardUploadResponse* response) override;
 
  private:
   const ServiceDependencies deps_;

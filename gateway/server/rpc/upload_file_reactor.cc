@@ -67,6 +67,7 @@ absl::Status UploadFileReactor::Check(
     const pb::UploadFileRequest& request) const {
   std::vector<FieldViolation> violations = Violations(request_);
   const std::pair<bool, const char*> asked[] = {
+      {!request.header().resume_token().empty(), "header.resume_token"},
       {request.header().sha256_follows(), "header.sha256_follows"},
       {request.header().md5_follows(), "header.md5_follows"}};
   for (const auto& [is_set, field] : asked) {

@@ -17,6 +17,8 @@ void AddViolations(const pb::UploadHeader& header,
   const std::pair<bool, const char*> asked[] = {
       {header.progress(), "header.progress"},
       {header.can_rewind(), "header.can_rewind"},
+      {header.resumable(), "header.resumable"},
+      {!header.resume_token().empty(), "header.resume_token"},
       {header.sha256_follows(), "header.sha256_follows"},
       {header.md5_follows(), "header.md5_follows"}};
   for (const auto& [is_set, field] : asked) {

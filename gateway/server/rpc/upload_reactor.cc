@@ -10,6 +10,9 @@
 namespace lakefs::gateway {
 namespace {
 
+// For the last checkpoint of a call to leave, a part of what a drain keeps.
+constexpr std::chrono::seconds kLastCheckpoint{2};
+
 // A call without its header is nothing yet, and holds no place that is counted.
 constexpr std::chrono::seconds kHeaderTime{30};
 
@@ -49,7 +52,13 @@ void UploadReactor::OnReadDone(bool ok) {
   if (stream_.Push(std::move(message_))) StartRead(&message_);
 }
 
-void UploadReactor::OnCancel() { context_.Cancel(); }
+void UploadReactor::OnCancel() {
+  {
+    absl::MutexLock lock(&mu_);
+    caller_gone_ = true;
+  }
+  context_.Cancel();
+}
 
 void UploadReactor::OnDone() { LetGo(); }
 
@@ -65,6 +74,12 @@ void UploadReactor::Begin() {
   }
   if (message_.header().can_rewind()) stream_.KeepOpenAfterFinish();
   UploadRequest request = FromProto(message_.header());
+  request.caller = call_->CallerName();
+  if (request.resumable) {
+    progress_.checkpoint = [this](std::string token, int64_t offset) {
+      return SendCheckpoint(std::move(token), offset);
+    };
+  }
   if (auto s = InvalidRequest(Violations(request)); !s.ok()) return Refuse(s);
   call_->IsAbout(request.request_id);
   if (auto s = call_->Admit(request.object); !s.ok()) return Refuse(s);
@@ -77,6 +92,7 @@ void UploadReactor::Run(const UploadRequest& request) {
   absl::InsecureBitGen random;
   UploadReport report =
       session_.Run(context_, request, stream_, progress_, random);
+  if (request.resumable && !report.link.status.ok()) AwaitCheckpoint();
   // A message out of order cancels nothing that is linked, but is told rather
   // than what it led to.
   if (const auto order = stream_.order_error();
@@ -103,6 +119,27 @@ void UploadReactor::SendRewind(int64_t offset) {
   Write();
 }
 
+bool UploadReactor::SendCheckpoint(std::string token, int64_t offset) {
+  absl::MutexLock lock(&mu_);
+  if (caller_gone_) return false;
+  checkpoint_.emplace().set_token(std::move(token));
+  checkpoint_->set_offset(offset);
+  call_->SentCheckpoint();
+  Write();
+  return true;
+}
+
+// The call is under way, for a drain too, until its last checkpoint has left;
+// but no caller that does not read is waited for long.
+void UploadReactor::AwaitCheckpoint() {
+  Clock& clock = context_.clock();
+  absl::MutexLock lock(&mu_);
+  const auto sent = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return caller_gone_ || (!checkpoint_ && !writing_);
+  };
+  clock.WaitUntil(mu_, clock.Now() + kLastCheckpoint, absl::Condition(&sent));
+}
+
 void UploadReactor::End(const grpc::Status& status) {
   absl::MutexLock lock(&mu_);
   status_ = status;
@@ -117,10 +154,11 @@ void UploadReactor::OnWriteDone(bool) {
   Write();
 }
 
-// Writes what is most urgent, if nothing is being written.
+// Writes what is most urgent, if nothing is being written. A caller that gets
+// no result gets the last checkpoint before its error.
 void UploadReactor::Write() {
   if (writing_) return;
-  if (status_) {
+  if (status_ && !(checkpoint_ && !result_ && !caller_gone_)) {
     writing_ = true;
     if (!result_) return Finish(*status_);
     response_ = *std::move(result_);
@@ -129,6 +167,8 @@ void UploadReactor::Write() {
   response_.Clear();
   if (rewind_) {
     response_.mutable_rewind()->set_offset(*std::exchange(rewind_, {}));
+  } else if (checkpoint_) {
+    *response_.mutable_checkpoint() = *std::exchange(checkpoint_, {});
   } else if (progress_waits_) {
     *response_.mutable_progress() = *std::exchange(progress_waits_, {});
   } else {

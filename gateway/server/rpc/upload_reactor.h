@@ -23,7 +23,8 @@ namespace lakefs::gateway {
 // own threads fill its stream. A stream that sends nothing holds no thread
 // until its header has come, and is ended if that takes half a minute.
 //
-// Messages to the caller go one at a time; of progress only the latest waits.
+// Messages to the caller go one at a time; of progress and of checkpoints only
+// the latest waits.
 //
 // Owns itself: the last of OnDone and the alarm deletes it.
 class UploadReactor final : public grpc::ServerBidiReactor<
@@ -45,6 +46,8 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   void Run(const UploadRequest& request);
   void Refuse(const absl::Status& status);
   void SendRewind(int64_t offset);
+  void AwaitCheckpoint();
+  bool SendCheckpoint(std::string token, int64_t offset);
   void End(const grpc::Status& status);
   void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tick(bool ok);
@@ -68,6 +71,10 @@ class UploadReactor final : public grpc::ServerBidiReactor<
   Response response_ ABSL_GUARDED_BY(mu_);  // being written
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<int64_t> rewind_ ABSL_GUARDED_BY(mu_);
+  std::optional<::lakefs::staging::v1::UploadCheckpoint> checkpoint_
+      ABSL_GUARDED_BY(mu_);
+  // Whether the caller itself has ended the call, or is lost.
+  bool caller_gone_ ABSL_GUARDED_BY(mu_) = false;
   ProgressNews news_ ABSL_GUARDED_BY(mu_){progress_};
   bool ticks_ ABSL_GUARDED_BY(mu_) = false;  // progress is wanted
   std::optional<::lakefs::staging::v1::UploadProgress> progress_waits_

@@ -27,6 +27,11 @@ bool UploadStream::Push(pb::UploadAndLinkRequest message) {
   if (message.has_chunk() && !finish_) {
     Take(FromProto(std::move(*message.mutable_chunk())));
   } else if (message.has_finish() && !finish_) {
+    // One that was on its way when the caller was asked to send again does not
+    // count, unless nothing was to be sent before it.
+    if (rewound_to_ && *rewound_to_ == message.finish().size_bytes()) {
+      rewound_to_.reset();
+    }
     if (!rewound_to_) finish_ = FromProto(message.finish());
   } else if (message.has_header()) {
     Fail("a second header came; exactly one is taken, first");

@@ -66,7 +66,8 @@ class BodySource {
   virtual bool CanRewind() const = 0;
 
   // Asks the caller to; what comes next begins at `offset`, whatever was on its
-  // way. Only if CanRewind(). Does not block.
+  // way. Only if CanRewind(), or before anything was read, when the upload goes
+  // on where an earlier call has ended. Does not block.
   virtual void Rewind(int64_t offset) = 0;
 };
 

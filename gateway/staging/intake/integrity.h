@@ -19,6 +19,11 @@ class Integrity {
   // `announced` is the size that the header gave.
   explicit Integrity(std::optional<int64_t> announced)
       : announced_(announced) {}
+  // The same from where an earlier call has ended: after `size_bytes` with
+  // `crc32c`.
+  Integrity(std::optional<int64_t> announced, int64_t size_bytes,
+            uint32_t crc32c)
+      : announced_(announced), size_bytes_(size_bytes), crc32c_(crc32c) {}
 
   // The CRC32C of a chunk, if it is the next one and as its caller says.
   // Errors: INVALID_ARGUMENT with BAD_FRAME_ORDER if its offset is not where

@@ -79,6 +79,14 @@ absl::Status PartReader::CheckDigests(const Rope* whole) {
   }
 }
 
+bool PartReader::GoOn(int parts, int64_t size_bytes, uint32_t crc32c) {
+  ledger_.integrity = Integrity(request_.size_bytes, size_bytes, crc32c);
+  next_number_ = parts + 1;
+  progress_.received_bytes = size_bytes;
+  source_.Rewind(size_bytes);
+  return true;
+}
+
 bool PartReader::Restart() {
   const bool untouched = !began_ && !ended() && carry_.empty() &&
                          next_number_ == 1 &&

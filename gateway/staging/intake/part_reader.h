@@ -66,6 +66,9 @@ class PartReader final : public PartSource {
   // The caller sends it again, if it can.
   bool Restart() override;
 
+  // The caller is asked to send from there.
+  bool GoOn(int parts, int64_t size_bytes, uint32_t crc32c) override;
+
   int64_t size_bytes() const override { return integrity().size_bytes(); }
   std::optional<uint32_t> crc32c() const override {
     return integrity().crc32c();

@@ -59,6 +59,14 @@ class PartSource {
   // were not read by then are.
   virtual absl::Status CheckSent() = 0;
 
+  // Begins behind the first `parts` parts, `size_bytes` with `crc32c`, which an
+  // earlier call has stored. Returns false if that cannot be. To be called
+  // before anything is read, and where no digest follows.
+  virtual bool GoOn(int parts, int64_t size_bytes, uint32_t crc32c) {
+    (void)parts, (void)size_bytes, (void)crc32c;
+    return false;
+  }
+
   // Begins the object anew. Returns false if that cannot be. The bytes of both
   // times must be the same.
   virtual bool Restart() = 0;

@@ -11,6 +11,7 @@ LinkRun::Ended LinkRun::AfterStoreRefused() {
   if (!link_.placement.multipart) return Failed(failure_);
   const bool gone =
       DetailsOf(failure_).metadata["storeErrorCode"] == "NoSuchUpload";
+  if (link_.placement.shared) return AfterSharedRefused(gone);
   if (gone && link_.lost && !link_.placement.relinkable) {
     return AfterUnusableAddress();
   }
@@ -26,6 +27,24 @@ LinkRun::Ended LinkRun::AfterStoreRefused() {
                   details);
   }
   return NewRound(std::nullopt);
+}
+
+// The parts may be those of another call, which goes on with the same upload by
+// its resume token: nothing can be made of them that is known to be ours.
+LinkRun::Ended LinkRun::AfterSharedRefused(bool gone) {
+  if (!gone) {
+    return Failed(MakeError(
+        absl::StatusCode::kAborted,
+        "another call with the same resume token has put other parts to this "
+        "upload; let one of them go on alone",
+        Reason::kLinkConflict));
+  }
+  const absl::StatusOr<Sight> sight = path_.Look(context_);
+  if (!sight.ok()) return CannotTell(sight.status());
+  if (*sight == Sight::kOurs) return ProveOurs("lost_answer");
+  // Whoever has completed it may be about to link it.
+  link_.lost = true;
+  return Failed(failure_);
 }
 
 // A complete that was lost has put the parts together, as far as can be told.

@@ -149,6 +149,17 @@ struct LinkOptions {
 //                    |                 |   ours, when a call is resumed
 //  InvalidPart       |                 | the store has lost a part: new address
 //
+// Where others may go on with the same upload, by a resume token:
+//
+//  anything          | A, of another   | what they completed are other bytes:
+//                    |   checksum      |   LINK_CONFLICT, nothing of ours
+//  NoSuchUpload      | A               | they have completed the same bytes:
+//                    |                 |   prove A
+//                    | else            | they complete it, or have dropped it:
+//                    |                 |   UNKNOWN
+//  InvalidPart       |                 | they have put other bytes in:
+//                    |                 |   LINK_CONFLICT
+//
 // An upload through lakeFS is a link that brings its bytes along. A is what
 // carries the call's mark, and a new address is to send the bytes once more:
 //

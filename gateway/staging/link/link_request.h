@@ -58,6 +58,10 @@ struct Placement {
   // Whether the address can be linked again after a link that failed. Those of
   // v0.90 to v1.21 cannot, nor those of what went through lakeFS.
   bool relinkable = true;
+  // Whether another call may put parts to the same upload and complete it,
+  // since a token was given out by which it can be gone on with. Then what
+  // stands at the address is ours only if it has our checksum.
+  bool shared = false;
   // Whether it is of an earlier call with the same request_id.
   bool earlier = false;
   // When lakeFS takes the address no more.

@@ -305,6 +305,15 @@ LinkRun::Ended LinkRun::AfterRejection() {
 // has built upon it. To see what an earlier call has linked rescues nothing.
 LinkRun::Ended LinkRun::ProveOurs(absl::string_view rescue) {
   link_.placement = link_.ours.at(path_.seen()->physical_address);
+  if (link_.placement.shared &&
+      path_.seen()->checksum != link_.placement.checksum) {
+    link_.visible = false;
+    return Failed(MakeError(
+        absl::StatusCode::kAborted,
+        "another call with the same resume token has linked other bytes at the "
+        "address of this upload",
+        Reason::kLinkConflict));
+  }
   if (link_.placement.earlier) {
     link_.doubtful = false;
   } else {

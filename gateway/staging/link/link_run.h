@@ -60,6 +60,7 @@ class LinkRun {
 
   // complete_rows.cc
   Ended AfterStoreRefused();
+  Ended AfterSharedRefused(bool gone);
   Ended FinishByLink();
   Ended AfterUnprovenBytes(const ObjectStats& stats);
   absl::Status Undo();

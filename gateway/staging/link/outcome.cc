@@ -21,6 +21,8 @@ Advice AdviceFor(const LinkReport& report) {
   const Reason reason = ReasonOf(report.status);
   const bool in_the_way =
       reason == Reason::kObjectExists || reason == Reason::kObjectChanged;
+  // A call with the same token would fail in the same way.
+  if (reason == Reason::kResumeExpired) return Advice::kRestart;
   if (report.outcome == Outcome::kUnknown && !in_the_way) {
     return Advice::kRetryCall;
   }
@@ -32,6 +34,7 @@ Advice AdviceFor(const LinkReport& report) {
     case Reason::kObjectExists:
     case Reason::kObjectChanged:
     case Reason::kObjectTooLarge:
+    case Reason::kResumeRefused:
     case Reason::kCredentialsRejected:
     case Reason::kPermissionDenied:
     case Reason::kSourceRefused:
@@ -42,6 +45,7 @@ Advice AdviceFor(const LinkReport& report) {
     case Reason::kLinkAddressExpired:
     case Reason::kLinkConflict:
     case Reason::kSourceChanged:
+    case Reason::kResumeExpired:
     case Reason::kCancelled:
       return Advice::kRestart;
     case Reason::kUpstreamThrottled:

@@ -68,6 +68,8 @@ struct UploadReport {
   int attempts = 0;          // HTTP exchanges
   int64_t bytes_resent = 0;  // sent to the store more than once
   Duration elapsed{};
+  // Where the call began, if it went on with an upload by its resume token.
+  std::optional<int64_t> resumed_at;
 };
 
 // A report of a call that failed before anything could be linked.

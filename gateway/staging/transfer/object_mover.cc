@@ -109,6 +109,8 @@ ObjectMover::ObjectMover(const MoverDependencies& deps,
 absl::StatusOr<Placement> ObjectMover::Move() {
   for (int restarts = 0;; ++restarts) {
     auto placement = MoveOnce(std::nullopt);
+    // What others may go on with is not begun anew behind their backs.
+    if (shared()) return OrGone(std::move(placement));
     if (placement.ok() || whole_ || restarts == kMaxRestarts ||
         !HelpedByRestart(placement.status())) {
       return placement;
@@ -137,6 +139,8 @@ absl::StatusOr<Placement> ObjectMover::MoveAgain(const Where& where) {
 }
 
 void ObjectMover::Abandon() {
+  checkpoints_.reset();
+  kept_.clear();
   if (!target_) return;
   const CallContext context = context_.Detached(kAbortTime);
   // Nobody is helped by an error here; a rule of the bucket cleans up what is
@@ -260,24 +264,23 @@ absl::StatusOr<Placement> ObjectMover::PutWholeOnce(const Where& where) {
 absl::StatusOr<Placement> ObjectMover::PutByLakefs(Part first,
                                                    int64_t part_bytes) {
   const Dialect dialect = DialectOfParts();
-  std::optional<int64_t> parts;
-  if (request_.size_bytes) {
-    parts = (*request_.size_bytes + part_bytes - 1) / part_bytes;
-  }
   began_ = context_.clock().Now();
   auto multipart =
-      PresignedMultipart::Begin(context_,
-                                {.lakefs = deps_.lakefs,
-                                 .store = deps_.presigned_store,
-                                 .lakefs_budget = deps_.lakefs_budget,
-                                 .pool = deps_.background},
-                                request_.object, dialect, parts, random_);
+      PresignedMultipart::Begin(context_, OfMultipart(), request_.object,
+                                dialect, PartsKnown(part_bytes), random_);
   if (!multipart.ok()) return multipart.status();
   const MultipartUpload upload = (*multipart)->upload();
   target_ = *std::move(multipart);
   sas_ends_.reset();
-  StagingLocation location{.physical_address = upload.physical_address};
+  const StagingLocation location{.physical_address = upload.physical_address};
   link_before_ = LinkBefore(location, began_);
+  BeginCheckpoints(location, part_bytes);
+  return FinishByLakefs(std::move(first), part_bytes, upload);
+}
+
+absl::StatusOr<Placement> ObjectMover::FinishByLakefs(
+    Part first, int64_t part_bytes, const MultipartUpload& upload) {
+  StagingLocation location{.physical_address = upload.physical_address};
   auto stored = SendParts(std::move(first), part_bytes);
   if (!stored.ok()) return stored.status();
   const bool relinkable = DialectOf(server_, location).relinkable;
@@ -285,7 +288,15 @@ absl::StatusOr<Placement> ObjectMover::PutByLakefs(Part first,
                    .checksum = CompositeChecksum(*stored),
                    .multipart = StoredMultipart{upload, *std::move(stored)},
                    .relinkable = relinkable,
+                   .shared = shared(),
                    .link_before = link_before_};
+}
+
+MultipartDependencies ObjectMover::OfMultipart() const {
+  return {.lakefs = deps_.lakefs,
+          .store = deps_.presigned_store,
+          .lakefs_budget = deps_.lakefs_budget,
+          .pool = deps_.background};
 }
 
 // Parts that the store itself puts together, before the link.
@@ -316,6 +327,13 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
   PartedUpload& upload = **begun;
   target_ = *std::move(begun);
   sas_ends_ = SasEnd(*location);
+  BeginCheckpoints(*location, part_bytes);
+  return FinishByStore(std::move(first), part_bytes, *location, upload);
+}
+
+absl::StatusOr<Placement> ObjectMover::FinishByStore(
+    Part first, int64_t part_bytes, const StagingLocation& location,
+    PartedUpload& upload) {
   const auto parts = SendParts(std::move(first), part_bytes);
   if (!parts.ok()) return Judged(parts.status());
   progress_.phase = UploadProgress::Phase::kCompleting;
@@ -324,21 +342,35 @@ absl::StatusOr<Placement> ObjectMover::PutByStore(Part first,
       [&] { return upload.Complete(context_, *parts); }, kForBytes);
   if (!stored.ok()) return Judged(stored.status());
   target_.reset();
-  return Placement{.location = *location,
+  return Placement{.location = location,
                    .checksum = std::move(stored->checksum),
-                   .relinkable = DialectOf(server_, *location).relinkable,
+                   .relinkable = DialectOf(server_, location).relinkable,
+                   .shared = shared(),
                    .link_before = link_before_};
 }
 
-// Sends `first` and all parts that follow it.
+// Sends `first` and all parts that follow it; returns all of the object.
 absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendParts(
+    Part first, int64_t part_bytes) {
+  auto stored = SendAll(std::move(first), part_bytes);
+  if (stored.ok()) {
+    stored->insert(stored->begin(), kept_.begin(), kept_.end());
+  } else if (checkpoints_ && context_.cancelled()) {
+    // By a drain. A caller who has cancelled is known to be gone.
+    checkpoints_->TellLast();
+  }
+  return stored;
+}
+
+absl::StatusOr<std::vector<StoredPart>> ObjectMover::SendAll(
     Part first, int64_t part_bytes) {
   const int64_t max_parts = MaxParts();
   // The caller is waited for until a part fails or the time for them is over.
   CallScope reading(context_);
   const CallContext while_useful = reading.context().WithDeadline(NearestEnd());
-  PartSender sender(context_, *target_, deps_.part_pool, deps_.store_budget,
-                    progress_, {}, [&reading] { reading.Cancel(); });
+  PartSender sender(
+      context_, *target_, deps_.part_pool, deps_.store_budget, progress_, {},
+      [&reading] { reading.Cancel(); }, checkpoints_.get());
   Part part = std::move(first);
   absl::Status failure;
   while (failure.ok()) {
@@ -484,6 +516,11 @@ Dialect ObjectMover::DialectOfParts() const {
   Dialect dialect = DialectOf(server_);
   if (urls_at_once_) dialect.part_urls = false;
   return dialect;
+}
+
+std::optional<int64_t> ObjectMover::PartsKnown(int64_t part_bytes) const {
+  if (!request_.size_bytes) return std::nullopt;
+  return (*request_.size_bytes + part_bytes - 1) / part_bytes;
 }
 
 int64_t ObjectMover::MaxParts() const {

@@ -8,6 +8,7 @@
 #include "absl/random/bit_gen_ref.h"
 #include "gateway/staging/intake/part_source.h"
 #include "gateway/staging/link/link_loop.h"
+#include "gateway/staging/transfer/checkpoints.h"
 #include "gateway/staging/transfer/part_sender.h"
 #include "gateway/staging/transfer/plan.h"
 #include "gateway/staging/transfer/presigned_multipart.h"
@@ -52,6 +53,19 @@ class ObjectMover {
   // all, bounded by the call.
   absl::StatusOr<Placement> Move();
 
+  // The same from where an earlier call has ended: the caller is asked for the
+  // bytes behind that, and nothing before it is sent again.
+  // Errors: also those of UploadIsGone() and RefusedHere().
+  absl::StatusOr<Placement> GoOn(const ResumePoint& point);
+
+  // Tells by `tell` how far an upload in parts is. To be called before it
+  // moves.
+  void TellCheckpoints(Checkpoints::Tell tell) { tell_ = std::move(tell); }
+
+  // Whether the parts that are stored may be gone on with by others, who have
+  // been told how.
+  bool shared() const { return checkpoints_ && checkpoints_->told(); }
+
   // Brings the same bytes to `where`, or to a new address.
   // Errors: as above; ABORTED, LINK_CONFLICT if they are gone and the caller
   // cannot send them again.
@@ -76,8 +90,20 @@ class ObjectMover {
   absl::StatusOr<Placement> PutByLakefs(Part first, int64_t part_bytes);
   absl::StatusOr<Placement> PutByStore(Part first, int64_t part_bytes,
                                        const Where& where);
+  absl::StatusOr<Placement> FinishByLakefs(Part first, int64_t part_bytes,
+                                           const MultipartUpload& upload);
+  absl::StatusOr<Placement> FinishByStore(Part first, int64_t part_bytes,
+                                          const StagingLocation& location,
+                                          PartedUpload& upload);
+  static absl::StatusOr<Placement> OrGone(absl::StatusOr<Placement> placement);
+  absl::StatusOr<Placement> GoOnOnce(const ResumePoint& point);
+  absl::Status CanGoOn(const ResumePoint& point) const;
+  void BeginCheckpoints(const StagingLocation& location, int64_t part_bytes);
   absl::StatusOr<std::vector<StoredPart>> SendParts(Part first,
                                                     int64_t part_bytes);
+  absl::StatusOr<std::vector<StoredPart>> SendAll(Part first,
+                                                  int64_t part_bytes);
+  MultipartDependencies OfMultipart() const;
   absl::StatusOr<StagingLocation> Locate(const Where& where);
   absl::Status ProveStore(const StagingLocation& location);
   // When an address that was asked for at `asked` can be linked no more.
@@ -90,6 +116,7 @@ class ObjectMover {
   KnownSize SizeOfAll() const;
   absl::StatusOr<int64_t> PartBytesOfPlan() const;
   Dialect DialectOfParts() const;
+  std::optional<int64_t> PartsKnown(int64_t part_bytes) const;
   int64_t MaxParts() const;
   bool Presigned() const;
   ObjectStore& Store() const;
@@ -106,10 +133,13 @@ class ObjectMover {
   Plan plan_ = Plan::kNone;
   std::optional<Part> whole_;           // all of the object, if it is held
   std::unique_ptr<PartTarget> target_;  // of parts that are not together yet
-  TimePoint began_;                     // with asking for their address
-  std::optional<TimePoint> sas_ends_;   // theirs, on Azure
-  TimePoint link_before_;               // their address
-  bool urls_at_once_ = false;           // there are none of single parts
+  Checkpoints::Tell tell_;
+  std::unique_ptr<Checkpoints> checkpoints_;  // of target_
+  std::vector<StoredPart> kept_;  // the parts that an earlier call has stored
+  TimePoint began_;               // with asking for their address
+  std::optional<TimePoint> sas_ends_;  // theirs, on Azure
+  TimePoint link_before_;              // their address
+  bool urls_at_once_ = false;          // there are none of single parts
   int moves_ = 0;
   int puts_ = 0;
   int64_t bytes_resent_ = 0;

@@ -12,7 +12,8 @@ namespace lakefs::gateway {
 PartSender::PartSender(const CallContext& context, PartTarget& target,
                        WorkerPool& pool, RetryBudget& budget,
                        UploadProgress& progress, PartSenderOptions options,
-                       std::function<void()> on_failure)
+                       std::function<void()> on_failure,
+                       Checkpoints* checkpoints)
     : scope_(context),
       target_(target),
       pool_(pool),
@@ -20,6 +21,7 @@ PartSender::PartSender(const CallContext& context, PartTarget& target,
       progress_(progress),
       options_(options),
       on_failure_(std::move(on_failure)),
+      checkpoints_(checkpoints),
       limit_(options.far_senders) {
   absl::MutexLock lock(&tether_->mu);
   tether_->sender = this;
@@ -190,6 +192,9 @@ void PartSender::SendNext() {
   mu_.Unlock();
   auto stored = SendOne(part);
   const auto size = static_cast<int64_t>(part.bytes.size_bytes());
+  if (stored.ok() && checkpoints_ != nullptr) {
+    checkpoints_->Stored(*stored, size, part.bytes.crc32c().value_or(0));
+  }
   part = Part();  // its memory is free before the next one is asked for
   mu_.Lock();
   --sending_;

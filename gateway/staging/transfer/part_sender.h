@@ -15,6 +15,7 @@
 #include "gateway/base/worker_pool.h"
 #include "gateway/objectstore/object_store.h"
 #include "gateway/staging/intake/part_source.h"
+#include "gateway/staging/transfer/checkpoints.h"
 #include "gateway/staging/upload_progress.h"
 
 namespace lakefs::gateway {
@@ -46,10 +47,12 @@ struct PartSenderOptions {
 // Threads: Send and Finish for one thread; the parts are sent by the pool's.
 class PartSender {
  public:
+  // `checkpoints`, if any, are told of each part that is stored.
   PartSender(const CallContext& context, PartTarget& target, WorkerPool& pool,
              RetryBudget& budget, UploadProgress& progress,
              PartSenderOptions options = {},
-             std::function<void()> on_failure = nullptr);
+             std::function<void()> on_failure = nullptr,
+             Checkpoints* checkpoints = nullptr);
   // Gives up what is under way, and waits for it to end.
   ~PartSender();
 
@@ -97,6 +100,7 @@ class PartSender {
   UploadProgress& progress_;
   const PartSenderOptions options_;
   const std::function<void()> on_failure_;
+  Checkpoints* const checkpoints_;
   const std::shared_ptr<Tether> tether_ = std::make_shared<Tether>();
 
   mutable absl::Mutex mu_;

@@ -1,12 +1,9 @@
 #include "gateway/staging/transfer/presigned_multipart.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/random/random.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/error.h"
 #include "gateway/objectstore/url_expiry.h"
@@ -74,6 +71,16 @@ absl::StatusOr<std::unique_ptr<PresignedMultipart>> PresignedMultipart::Begin(
   }
   upload->presigned_urls.clear();
   multipart->upload_ = *std::move(upload);
+  return multipart;
+}
+
+std::unique_ptr<PresignedMultipart> PresignedMultipart::GoOn(
+    const CallContext& context, const MultipartDependencies& deps,
+    const ObjectPath& object, const Dialect& dialect,
+    std::optional<int64_t> parts, MultipartUpload upload) {
+  std::unique_ptr<PresignedMultipart> multipart(
+      new PresignedMultipart(context, deps, object, dialect, parts));
+  multipart->upload_ = std::move(upload);
   return multipart;
 }
 
@@ -183,19 +190,6 @@ PresignedMultipart::Url PresignedMultipart::Received(std::string text) const {
   // A life shorter than the margin is used for what it is worth.
   const Duration good = std::max<Duration>(lifetime - kMargin, lifetime / 2);
   return {std::move(text), clock.Now() + good};
-}
-
-std::string CompositeChecksum(std::span<const StoredPart> parts) {
-  std::string md5s;
-  for (const StoredPart& part : parts) {
-    md5s += absl::HexStringToBytes(part.etag.substr(0, 32));
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(md5s.data(), md5s.size(), digest, &size, EVP_md5(), nullptr);
-  return absl::StrCat(absl::BytesToHexString(absl::string_view(
-                          reinterpret_cast<char*>(digest), size)),
-                      "-", parts.size());
 }
 
 }  // namespace lakefs::gateway

@@ -46,11 +46,20 @@ class PresignedMultipart final : public PartTarget {
       const CallContext& context, const MultipartDependencies& deps,
       const ObjectPath& object, const Dialect& dialect,
       std::optional<int64_t> parts, absl::BitGenRef random);
+  // Goes on with an upload that was begun by another, where lakeFS gives out
+  // URLs one at a time.
+  static std::unique_ptr<PresignedMultipart> GoOn(
+      const CallContext& context, const MultipartDependencies& deps,
+      const ObjectPath& object, const Dialect& dialect,
+      std::optional<int64_t> parts, MultipartUpload upload);
   ~PresignedMultipart() override;
 
   absl::StatusOr<StoredPart> PutPart(const CallContext& context, int number,
                                      const Rope& bytes) override;
   absl::Status Abort(const CallContext& context) override;
+  std::string Share() override {
+    return dialect_.part_urls ? upload_.upload_id : "";
+  }
 
   const MultipartUpload& upload() const { return upload_; }
 
@@ -83,9 +92,5 @@ class PresignedMultipart final : public PartTarget {
   int wanted_ ABSL_GUARDED_BY(mu_) = 0;       // the last one to ask for
   bool asking_ ABSL_GUARDED_BY(mu_) = false;  // in the background
 };
-
-// The checksum that a store gives an object of these parts: the MD5 of their
-// MD5s, and their number.
-std::string CompositeChecksum(std::span<const StoredPart> parts);
 
 }  // namespace lakefs::gateway

@@ -81,6 +81,7 @@ absl::StatusOr<Turn> UploadRegister::Begin(const CallContext& context,
   Known& known = entries_[key];
   if (!known.over && !known.entry.running && known.waiting == 0) {
     known.entry = {.request = request, .running = true};
+    known.entry.request.resume_token.clear();  // a secret, and long
     return Turn(this, key, std::nullopt);
   }
   if (!SameHeader(known.entry.request, request)) return OtherHeader();

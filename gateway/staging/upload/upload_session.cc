@@ -62,6 +62,7 @@ struct UploadSession::Upload {
   UploadProgress& progress;
   const UploadReport* earlier;  // undecided, with the same request_id; or null
   absl::BitGenRef random;
+  std::optional<ResumeToken> token;  // of the upload to go on with
   Plan plan = Plan::kNone;
   int64_t bytes_resent = 0;
   // Whether what stands at the path is of an earlier call with the same
@@ -202,12 +203,14 @@ UploadReport UploadSession::RunOnce(const CallContext& context,
                 .progress = progress,
                 .earlier = earlier,
                 .random = random};
-  LinkReport link = RunPlan(upload);
+  LinkReport link = NotCommitted(OpenToken(upload));
+  if (link.status.ok()) link = RunPlan(upload);
   UploadReport report{.link = std::move(link),
                       .plan = upload.plan,
                       .attempts = context.attempts(),
                       .bytes_resent = upload.bytes_resent,
                       .elapsed = context.clock().Now() - start};
+  if (upload.token) report.resumed_at = upload.token->point.offset();
   if (upload.earlier_stands) return report;
   if (parts.ended()) {
     report.crc32c = parts.crc32c();
@@ -215,6 +218,15 @@ UploadReport UploadSession::RunOnce(const CallContext& context,
     report.crc32c = earlier->crc32c;
   }
   return report;
+}
+
+absl::Status UploadSession::OpenToken(Upload& upload) const {
+  if (upload.request.resume_token.empty()) return absl::OkStatus();
+  if (deps_.resumption == nullptr) return RefusedHere("is of no use here");
+  auto token = deps_.resumption->Open(upload.context, upload.request);
+  if (!token.ok()) return token.status();
+  upload.token = *std::move(token);
+  return absl::OkStatus();
 }
 
 // Looks what became of a link that is undecided, and remembers it.
@@ -242,8 +254,8 @@ LinkReport UploadSession::RunPlan(Upload& upload) {
     return report;
   }
   LinkReport report = RunAt(upload, *server);
-  if (report.status.ok() || report.outcome != Outcome::kNotCommitted ||
-      !upload.context.Over().ok()) {
+  if (report.status.ok() || upload.token ||
+      report.outcome != Outcome::kNotCommitted || !upload.context.Over().ok()) {
     return report;
   }
   // What the store of the repository cannot do is no reason to refuse what it
@@ -267,6 +279,13 @@ LinkReport UploadSession::RunAt(Upload& upload, const ServerConfig& server) {
   if (request.if_match) {
     if (auto s = CheckIfMatch(server); !s.ok()) return NotCommitted(s);
   }
+  if (upload.token) {
+    if (upload.token->blockstore_id != server.blockstore_id) {
+      return NotCommitted(RefusedHere(
+          "is of an upload to another store than the repository is in by now"));
+    }
+    return MoveAndLink(upload, server);
+  }
   const auto plan =
       ChoosePlan(server, NeedsLink(request),
                  {request.size_bytes.value_or(0),
@@ -285,8 +304,21 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
                       deps_.mover.background, request);
   const bool is_large =
       request.size_bytes.value_or(0) > deps_.mover.plan.part_bytes;
-  if (is_large || MayBeRepetition(request) || request.if_match) {
+  if (is_large || MayBeRepetition(request) || request.if_match ||
+      upload.token) {
     preflight.Ask(is_large);
+  }
+  if (upload.token) {
+    // The call that the token is of, or another with it, may have linked it.
+    const Before& now = preflight.GetBefore(
+        upload.context, deps_.mover.lakefs_budget, upload.random);
+    const ResumePoint& point = upload.token->point;
+    upload.plan = point.plan;
+    if (now.object && IsShownAs(point.location.physical_address,
+                                now.object->physical_address)) {
+      upload.earlier_stands = true;
+      return ProveEarlier(upload, server, *now.object);
+    }
   }
   const auto is_needed = [&preflight] {
     if (preflight.Earlier()) return absl::AlreadyExistsError("done before");
@@ -306,9 +338,13 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
   }
   ObjectMover mover(deps_.mover, upload.context, request, server, upload.reader,
                     upload.progress, go_on, upload.random);
+  TellCheckpoints(upload, server, mover);
   const TimePoint start = upload.context.clock().Now();
   Addresses addresses;
-  auto placement = expected.ok() ? addresses.Note(mover.Move())
+  const auto move = [&] {
+    return upload.token ? mover.GoOn(upload.token->point) : mover.Move();
+  };
+  auto placement = expected.ok() ? addresses.Note(move())
                                  : absl::StatusOr<Placement>(expected);
   upload.plan = mover.plan();
   const Before& before =
@@ -332,6 +368,8 @@ LinkReport UploadSession::MoveAndLink(Upload& upload,
     report = *std::move(refusal);
   } else if (!placement.ok()) {
     report = NotCommitted(placement.status());
+    // Another call may have completed it, and link it.
+    if (IsGone(placement.status())) report.outcome = Outcome::kUnknown;
   } else {
     upload.progress.phase = placement->multipart
                                 ? UploadProgress::Phase::kCompleting
@@ -400,6 +438,8 @@ void UploadSession::Settle(ObjectMover& mover, const Addresses& addresses,
   const bool stands = report.outcome == Outcome::kCommitted && report.object &&
                       report.object->physical_address == addresses.last;
   if (stands) return;
+  // Whoever has a token may go on with them, or have them discarded.
+  if (mover.shared() && !report.status.ok()) return;
   mover.Abandon();
   if (!report.undecided || !report.undecided->placement.multipart ||
       report.undecided->placement.location.physical_address != addresses.last) {
@@ -440,6 +480,8 @@ LinkReport UploadSession::Resume(Upload& upload, const ServerConfig& server) {
     if (std::exchange(moved, true)) {
       return addresses.Note(mover.MoveAgain(where));
     }
+    // With a token the caller sends nothing before it is asked.
+    if (upload.token) upload.reader.GoOn(0, 0, 0);
     auto placement = addresses.Note(mover.Move());
     const bool same =
         upload.reader.size_bytes() == undecided.request.size_bytes &&
@@ -473,6 +515,22 @@ LinkReport UploadSession::ResumeThroughLakefs(Upload& upload,
       upload.context, undecided,
       [&](const std::optional<StagingLocation>&) { return through.Again(); },
       upload.random);
+}
+
+void UploadSession::TellCheckpoints(const Upload& upload,
+                                    const ServerConfig& server,
+                                    ObjectMover& mover) {
+  if (!upload.request.resumable || !upload.progress.checkpoint ||
+      deps_.resumption == nullptr) {
+    return;
+  }
+  mover.TellCheckpoints(
+      [this, &upload, id = server.blockstore_id](const ResumePoint& point) {
+        std::string token =
+            deps_.resumption->Seal(upload.context, upload.request, id, point);
+        return !token.empty() &&
+               upload.progress.checkpoint(std::move(token), point.offset());
+      });
 }
 
 // Links again what stands at the path by an earlier call with the same

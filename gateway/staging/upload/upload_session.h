@@ -10,6 +10,7 @@
 #include "gateway/staging/intake/part_reader.h"
 #include "gateway/staging/server_info.h"
 #include "gateway/staging/transfer/object_mover.h"
+#include "gateway/staging/upload/resumption.h"
 #include "gateway/staging/upload/through_lakefs.h"
 #include "gateway/staging/upload/upload_register.h"
 
@@ -26,6 +27,8 @@ struct UploadDependencies {
   // Calls that may be finding out at a time what became of them, after their
   // callers have gone.
   int max_finding_out = 64;
+  // Null: no upload can be gone on with by a token.
+  const Resumption* resumption = nullptr;
 };
 
 // What is known of an upload by its request_id.
@@ -49,6 +52,9 @@ class UploadSession {
 
   // Takes the bytes of one object from `source` and links it, saying in
   // `progress` how far it is.
+  //
+  // With a resume token, goes on where its upload was, or returns what has come
+  // of it since.
   //
   // With a request_id that has succeeded before, links nothing, and returns
   // the first result; with one that is under way, waits for its result.
@@ -76,6 +82,16 @@ class UploadSession {
       const std::function<absl::Status(const ObjectPath&)>& may_ask,
       absl::BitGenRef random);
 
+  // Drops what is stored of the upload that the token is of; OK also if there
+  // is nothing any more. What has been linked stays. `may_ask` is told its
+  // object before lakeFS is asked. Errors: those of Resumption::OpenToDiscard,
+  // `may_ask`, and of who is asked. Blocking: bounded by the call.
+  absl::Status Discard(
+      const CallContext& context, const std::string& token,
+      const std::string& caller,
+      const std::function<absl::Status(const ObjectPath&)>& may_ask,
+      absl::BitGenRef random);
+
   // Ends, now and from now on, what is found out after a call is over.
   void StopFindingOut() { finding_out_ends_.Cancel(); }
 
@@ -98,6 +114,9 @@ class UploadSession {
   absl::StatusOr<KnownUpload> FindAtPath(
       const CallContext& context, const std::string& request_id,
       const std::optional<ObjectPath>& object, absl::BitGenRef random);
+  absl::Status OpenToken(Upload& upload) const;
+  void TellCheckpoints(const Upload& upload, const ServerConfig& server,
+                       ObjectMover& mover);
   LinkReport ProveEarlier(const Upload& upload, const ServerConfig& server,
                           const ObjectStats& stats);
   void FindOut(const CallContext& context, const std::string& request_id,

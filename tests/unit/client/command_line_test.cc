@@ -47,7 +47,8 @@ TEST_F(CommandLineTest, AMistakeLeadsToTheHelpOfItsCommand) {
 
 TEST_F(CommandLineTest, AMisspeltCommandIsNamedAlone) {
   EXPECT_EQ(ErrorOf({"uplaod", "x", "lakefs://r/b/p"}),
-            "\"uplaod\" is no command; write upload, address, link or outcome; "
+            "\"uplaod\" is no command; write upload, address, link, outcome or "
+            "discard; "
             "see lakefs-staging --help");
 }
 
@@ -166,7 +167,7 @@ TEST_F(CommandLineTest, TlsAndTheAuthorizationAreForEveryCommand) {
 
 TEST_F(CommandLineTest, ErrorsAreOneLineThatNamesTheArgument) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
-      {{}, "a command is missing: upload, address, link or outcome"},
+      {{}, "a command is missing: upload, address, link, outcome or discard"},
       {{"frob"}, "frob"},
       {{"upload"}, "SOURCE"},
       {{"upload", "x"}, "TARGET"},
@@ -187,6 +188,17 @@ TEST_F(CommandLineTest, ErrorsAreOneLineThatNamesTheArgument) {
     EXPECT_THAT(error, HasSubstr(what));
     EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   }
+}
+
+TEST_F(CommandLineTest, AStateFileIsOfUploadAndDiscard) {
+  EXPECT_EQ(Parse({"upload", "a", "lakefs://r/b/p", "--resume=s"})->state_file,
+            "s");
+  const auto discard = Parse({"discard", "s", "--gateway=h:1"});
+  ASSERT_TRUE(discard.ok());
+  EXPECT_EQ(discard->command, CommandLine::Command::kDiscard);
+  EXPECT_EQ(discard->state_file, "s");
+  EXPECT_EQ(discard->gateway, "h:1");
+  EXPECT_THAT(ErrorOf({"discard"}), HasSubstr("STATE_FILE"));
 }
 
 TEST_F(CommandLineTest, VersionIsTheProjects) {

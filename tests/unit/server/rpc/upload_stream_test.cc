@@ -144,6 +144,18 @@ TEST_F(UploadStreamTest, ARewindDropsAllUpToItsOffset) {
   EXPECT_EQ(std::get<Finish>(*finish).size_bytes, 17);
 }
 
+TEST_F(UploadStreamTest, WhereNothingIsLeftToSendTheFinishAnswersARewind) {
+  stream_.Rewind(7);
+  stream_.Push(ChunkAt(0, 7));
+  stream_.Push(FinishOf(3));
+  stream_.Push(FinishOf(7));
+  stream_.PushEnd();
+  const auto next = Next();
+  ASSERT_THAT(next, IsOk());
+  ASSERT_TRUE(std::holds_alternative<Finish>(*next));
+  EXPECT_EQ(std::get<Finish>(*next).size_bytes, 7);
+}
+
 TEST_F(UploadStreamTest, WhoHasHalfClosedCannotRewind) {
   EXPECT_FALSE(stream_.CanRewind());
   stream_.KeepOpenAfterFinish();

@@ -53,7 +53,8 @@ class CompleteTest : public ::testing::Test {
                 StoredMultipart{
                     .upload = {.upload_id = "id", .physical_address = address},
                     .parts = {{1, "e1"}, {2, "e2"}}},
-            .relinkable = relinkable_};
+            .relinkable = relinkable_,
+            .shared = shared_};
   }
   void Completes(absl::StatusOr<ObjectStats> answer) {
     lakefs_.completes.push_back(std::move(answer));
@@ -91,8 +92,67 @@ class CompleteTest : public ::testing::Test {
   FakeLakefs lakefs_;
   Before before_{.known = true};
   bool relinkable_ = true;
+  bool shared_ = false;
   absl::Status place_error_;
 };
+
+// An entry of these bytes, as the store and lakeFS know them.
+ObjectStats Ours() {
+  ObjectStats stats = At("A");
+  stats.checksum = "sum-2";
+  return stats;
+}
+
+TEST_F(CompleteTest, WhatOthersHaveCompletedOfTheSameBytesIsProvenByALink) {
+  shared_ = true;
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(Ours());
+  Links(Ours());
+  EXPECT_EQ(Run().outcome, Outcome::kCommitted);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat", "link A"));
+}
+
+TEST_F(CompleteTest, WhatOthersHaveCompletedOfOtherBytesIsNotOurs) {
+  shared_ = true;
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(At("A"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkConflict));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat"));
+}
+
+TEST_F(CompleteTest, AfterALossOtherBytesAtOurAddressLeaveItUnknown) {
+  shared_ = true;
+  Completes(Lost());
+  Stat(At("A"));
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat"));
+}
+
+TEST_F(CompleteTest, WhatOthersMayBeAboutToLinkIsUnknownAndNotPutAnew) {
+  shared_ = true;
+  Completes(StoreSays("NoSuchUpload"));
+  Stat(std::nullopt);
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A", "stat"));
+}
+
+TEST_F(CompleteTest, WhatALostCompleteMayHaveMadeOfOthersPartsIsNotLinked) {
+  shared_ = true;
+  LostThenGone();
+  EXPECT_EQ(Run().outcome, Outcome::kUnknown);
+  EXPECT_THAT(lakefs_.calls, Not(Contains("link A")));
+}
+
+TEST_F(CompleteTest, APartThatOthersHaveReplacedIsAConflict) {
+  shared_ = true;
+  Completes(StoreSays("InvalidPart"));
+  const LinkReport report = Run();
+  EXPECT_EQ(report.outcome, Outcome::kNotCommitted);
+  EXPECT_THAT(report.status, HasReason(Reason::kLinkConflict));
+  EXPECT_THAT(lakefs_.calls, ElementsAre("complete A"));
+}
 
 TEST_F(CompleteTest, A200IsCommitted) {
   Completes(At("A"));
