@@ -11,7 +11,7 @@
 #include "client/small_object.h"
 #include "client/source.h"
 #include "client/upload_options.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::staging {
 

@@ -11,7 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "client/call.h"
 #include "client/small_object.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::staging {
 

@@ -7,7 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
 

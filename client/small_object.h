@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/upload_options.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
 

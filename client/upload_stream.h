@@ -14,7 +14,7 @@
 #include "client/progress_meter.h"
 #include "client/source.h"
 #include "client/upload_options.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::staging {
 

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "client/channel.h"
 #include "client/cli/shared_folder.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
 

@@ -5,7 +5,7 @@
 
 #include "client/cli/exit_code.h"
 #include "client/failure.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::staging {
 

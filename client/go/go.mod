@@ -1,4 +1,4 @@
-module lakefs.io/staging
+module lakefs-staging.example/go
 
 go 1.24.0
 

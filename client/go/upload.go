@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	pb "lakefs.io/staging/v1"
+	pb "lakefs-staging.example/go/stagingv1"
 )
 
 func upload(ctx context.Context, client pb.StagingClient, source io.Reader,

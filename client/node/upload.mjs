@@ -8,7 +8,7 @@ import loader from '@grpc/proto-loader';
 
 const [gateway, file, repository, branch, path] = process.argv.slice(2);
 const protos = fileURLToPath(new URL('../../proto', import.meta.url));
-const definition = loader.loadSync('lakefs/staging/v1/staging.proto',
+const definition = loader.loadSync('lakefs_staging/v1/staging.proto',
     { includeDirs: [protos], keepCase: true, longs: String, enums: String });
 const { Staging } = grpc.loadPackageDefinition(definition).lakefs.staging.v1;
 

@@ -1,5 +1,5 @@
 import sys, grpc  # PYTHONPATH=build/release/generated/python
-from lakefs.staging.v1 import staging_pb2 as pb, staging_pb2_grpc as rpc
+from lakefs_staging.v1 import staging_pb2 as pb, staging_pb2_grpc as rpc
 
 def messages(source, repository, branch, path, size=0):
     target = pb.ObjectPath(repository=repository, branch=branch, path=path)

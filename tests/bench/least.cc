@@ -17,7 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/crc32c.h"
 #include "gateway/base/worker_pool.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 #include "tests/bench/direct_caller.h"
 
 namespace lakefs::gateway::bench {

@@ -20,7 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 #include "tests/bench/many_load.h"
 #include "tests/bench/repeat.h"
 

@@ -10,7 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/crc32c.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::gateway::bench {
 

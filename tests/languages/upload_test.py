@@ -14,7 +14,7 @@ LANGUAGES = os.environ["LAKEFS_STAGING_LANGUAGES"].split()
 
 def command(language, arguments):
     if language == "go":
-        return [f"{CLIENT}/go/v1/upload", *arguments]
+        return [f"{CLIENT}/go/upload", *arguments]
     if language == "node":
         return ["node", f"{CLIENT}/node/upload.mjs", *arguments]
     return ["mvn", "-q", "-B", "-o",

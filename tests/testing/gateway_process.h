@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::gateway::testing {
 

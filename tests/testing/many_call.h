@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 #include "tests/testing/upload_call.h"
 
 namespace lakefs::gateway::testing {

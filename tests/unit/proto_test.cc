@@ -6,7 +6,7 @@
 #include <fstream>
 #include <regex>
 
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 #include "tests/testing/golden.h"
 #include "tests/testing/places.h"
 
@@ -19,7 +19,7 @@ TEST(ProtoTest, TheDescriptorIsGolden) {
 }
 
 TEST(ProtoTest, EachElementCarriesAComment) {
-  std::ifstream file(SourceDir() + "/proto/lakefs/staging/v1/staging.proto");
+  std::ifstream file(SourceDir() + "/proto/lakefs_staging/v1/staging.proto");
   const std::regex element(
       R"(^\s*(message|enum|service|rpc|oneof)\s|^\s+[\w.<>, ]+ \w+ = \d+;)");
   std::string previous;

@@ -8,7 +8,7 @@
 #include "gateway/staging/link/outcome.h"
 #include "gateway/staging/upload_progress.h"
 #include "gateway/staging/upload_request.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

@@ -9,7 +9,7 @@
 
 #include "gateway/staging/intake/body_source.h"
 #include "gateway/staging/upload_request.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

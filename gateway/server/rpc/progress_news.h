@@ -8,7 +8,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/server/rpc/convert.h"
 #include "gateway/staging/upload_progress.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

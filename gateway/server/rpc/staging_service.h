@@ -10,7 +10,7 @@
 #include "gateway/staging/intake/shared_file.h"
 #include "gateway/staging/link/address_linker.h"
 #include "gateway/staging/upload/upload_session.h"
-#include "lakefs/staging/v1/staging.grpc.pb.h"
+#include "lakefs_staging/v1/staging.grpc.pb.h"
 
 namespace lakefs::gateway {
 

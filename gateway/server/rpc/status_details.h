@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "gateway/staging/link/outcome.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

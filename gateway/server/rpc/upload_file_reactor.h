@@ -15,7 +15,7 @@
 #include "gateway/server/rpc/upload_places.h"
 #include "gateway/staging/intake/shared_file.h"
 #include "gateway/staging/upload/upload_session.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

@@ -15,7 +15,7 @@
 #include "gateway/server/rpc/call_runner.h"
 #include "gateway/server/rpc/message_room.h"
 #include "gateway/staging/upload/upload_session.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 
 namespace lakefs::gateway {
 

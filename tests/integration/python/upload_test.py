@@ -9,8 +9,8 @@ import tempfile
 import unittest
 
 import grpc
-from lakefs.staging.v1 import staging_pb2 as pb
-from lakefs.staging.v1 import staging_pb2_grpc as rpc
+from lakefs_staging.v1 import staging_pb2 as pb
+from lakefs_staging.v1 import staging_pb2_grpc as rpc
 
 import running
 

@@ -8,7 +8,7 @@
 #include "gateway/base/error.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "lakefs/staging/v1/staging.pb.h"
+#include "lakefs_staging/v1/staging.pb.h"
 #include "tests/testing/golden.h"
 
 namespace lakefs::gateway::testing {
