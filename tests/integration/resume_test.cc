@@ -1,20 +1,17 @@
 // Uploads that outlive their caller, their gateway, or both: what was stored is
 // gone on with at another replica, and nothing else comes of it.
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <thread>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
 #include "tests/testing/http_get.h"
 #include "tests/testing/places.h"
-#include "tests/testing/stage.h"
+#include "tests/testing/resumable.h"
 
 namespace lakefs::gateway::testing {
 namespace {
@@ -22,217 +19,10 @@ namespace {
 namespace pb = ::lakefs::staging::v1;
 using std::chrono::seconds;
 
-constexpr int64_t kMiB = 1 << 20;
-constexpr int64_t kPart = 8 * kMiB;
-// The first checkpoint is due then: 8 parts.
-constexpr int64_t kDue = 64 * kMiB;
-
-// An UploadAndLink, message by message.
-class ResumableCall {
- public:
-  ResumableCall(const GatewayProcess& gateway, pb::UploadHeader header,
-                const std::string& data, const std::string& authorization = "")
-      : data_(data), stub_(gateway.NewStub()) {
-    context_.set_deadline(std::chrono::system_clock::now() + seconds(60));
-    if (!authorization.empty()) {
-      context_.AddMetadata("authorization", authorization);
-    }
-    stream_ = stub_->UploadAndLink(&context_);
-    pb::UploadAndLinkRequest first;
-    *first.mutable_header() = std::move(header);
-    stream_->Write(first);
-  }
-  ~ResumableCall() {
-    if (!over_) Leave();
-  }
-
-  // Sends what comes before `end`, from where the last one ended.
-  void SendTo(int64_t end) {
-    while (offset_ < end) {
-      pb::UploadAndLinkRequest message;
-      pb::UploadChunk& chunk = *message.mutable_chunk();
-      chunk.set_write_offset(offset_);
-      chunk.set_data(
-          data_.substr(static_cast<size_t>(offset_),
-                       static_cast<size_t>(std::min(kMiB, end - offset_))));
-      if (!stream_->Write(message)) return;
-      offset_ += static_cast<int64_t>(chunk.data().size());
-    }
-  }
-  void SendRest() {
-    SendTo(static_cast<int64_t>(data_.size()));
-    pb::UploadAndLinkRequest message;
-    pb::UploadFinish& finish = *message.mutable_finish();
-    finish.set_size_bytes(static_cast<int64_t>(data_.size()));
-    finish.set_crc32c(Crc32c(data_));
-    stream_->Write(message);
-    stream_->WritesDone();
-  }
-  // The next checkpoint; without one, if the call ends first.
-  std::optional<pb::UploadCheckpoint> AwaitCheckpoint() {
-    pb::UploadAndLinkResponse response;
-    while (stream_->Read(&response)) {
-      if (response.has_checkpoint()) return response.checkpoint();
-    }
-    return std::nullopt;
-  }
-  // Goes to the offset that the gateway asks for, if it does.
-  std::optional<int64_t> AwaitRewind() {
-    pb::UploadAndLinkResponse response;
-    while (stream_->Read(&response)) {
-      if (response.has_rewind()) return offset_ = response.rewind().offset();
-      if (response.has_result()) result_ = response.result();
-    }
-    return std::nullopt;
-  }
-  void AwaitStored(int64_t bytes) {
-    pb::UploadAndLinkResponse response;
-    while (stream_->Read(&response)) {
-      if (response.progress().stored_bytes() >= bytes) return;
-    }
-    ADD_FAILURE() << "the call has ended";
-  }
-  CallEnd End() {
-    over_ = true;
-    pb::UploadAndLinkResponse response;
-    while (stream_->Read(&response)) {
-      if (response.has_result()) result_ = response.result();
-    }
-    CallEnd end = EndOf(stream_->Finish());
-    end.result = result_;
-    return end;
-  }
-  // As a caller that is killed.
-  CallEnd Leave() {
-    context_.TryCancel();
-    return End();
-  }
-
- private:
-  const std::string& data_;
-  const std::unique_ptr<pb::Staging::Stub> stub_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<pb::UploadAndLinkRequest,
-                                           pb::UploadAndLinkResponse>>
-      stream_;
-  int64_t offset_ = 0;
-  bool over_ = false;
-  pb::UploadResult result_;
-};
-
-// What parts go to.
-struct Way {
-  const char* name;
-  EmulatorOptions options;
-  bool direct = false;
-  bool known_size = true;
-};
-void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
-
-// An emulated lakeFS, and gateways before it that have one file of keys.
-class Replicas {
- public:
-  explicit Replicas(Way way = {}) : way_(way), emulator(way.options) {
-    EXPECT_TRUE(emulator.Start().ok());
-    emulator.CreateRepository("quickstart");
-    std::string name = ::testing::TempDir() + "/resume_test_XXXXXX";
-    folder_ = mkdtemp(name.data());
-    WriteKey("keys", 'k');
-  }
-  ~Replicas() { std::filesystem::remove_all(folder_); }
-
-  std::unique_ptr<GatewayProcess> NewGateway(
-      std::vector<std::string> flags = {}, const std::string& keys = "keys",
-      const std::string& endpoint = "") {
-    flags.push_back("--resume-key-file=" + folder_ + "/" + keys);
-    std::map<std::string, std::string> environment;
-    if (way_.direct) {
-      flags.push_back("--s3-endpoint=" + emulator.store_endpoint());
-      environment = {
-          {"AWS_ACCESS_KEY_ID", way_.options.store_access_key_id},
-          {"AWS_SECRET_ACCESS_KEY", way_.options.store_secret_access_key}};
-    }
-    return std::make_unique<GatewayProcess>(
-        endpoint.empty() ? emulator.endpoint() : endpoint, std::move(flags),
-        environment);
-  }
-  void WriteKey(const std::string& name, char fill) {
-    const std::string path = folder_ + "/" + name;
-    std::ofstream(path) << absl::Base64Escape(std::string(32, fill)) << "\n";
-    chmod(path.c_str(), 0600);
-  }
-  pb::UploadHeader Header(const std::string& data,
-                          const std::string& token = "") const {
-    pb::UploadHeader header = HeaderFor("o");
-    if (way_.known_size) {
-      header.set_size_bytes(static_cast<int64_t>(data.size()));
-    }
-    header.set_resumable(true);
-    header.set_resume_token(token);
-    return header;
-  }
-  // A call that has sent `sent` bytes, and its first checkpoint.
-  std::string FirstToken(ResumableCall& call, int64_t sent) {
-    call.SendTo(sent);
-    const auto checkpoint = call.AwaitCheckpoint();
-    EXPECT_TRUE(checkpoint);
-    if (!checkpoint) return "";
-    EXPECT_GE(checkpoint->offset(), kDue);
-    EXPECT_EQ(checkpoint->offset() % kPart, 0);
-    return checkpoint->token();
-  }
-  std::optional<std::string> Read() {
-    return emulator.ReadObject("quickstart", "main", "o");
-  }
-  int Count(const std::string& operation) {
-    int count = 0;
-    for (const JournalEntry& entry : emulator.Journal()) {
-      count += entry.operation == operation;
-    }
-    return count;
-  }
-  // Ends when nothing that a gateway has begun is under way any more.
-  bool AwaitUploadsLeft(int count) {
-    for (int i = 0; i < 4'000; ++i) {
-      if (emulator.OpenMultipartUploads() == count) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
-  }
-  grpc::Status Discard(const GatewayProcess& gateway,
-                       const std::string& token) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + seconds(60));
-    pb::DiscardUploadRequest request;
-    request.set_resume_token(token);
-    pb::DiscardUploadResponse response;
-    return gateway.NewStub()->DiscardUpload(&context, request, &response);
-  }
-
- private:
-  const Way way_;
-  std::string folder_;
-
- public:
-  Emulator emulator;
-};
-
 class ResumeTest : public ::testing::TestWithParam<Way> {
  protected:
   Replicas replicas_{GetParam()};
 };
-
-// The numbers of the parts that were put, and how often in all.
-int PartsPut(const std::vector<JournalEntry>& journal,
-             std::set<std::string>* numbers = nullptr) {
-  int puts = 0;
-  for (const JournalEntry& entry : journal) {
-    if (entry.operation != "storePutPart") continue;
-    ++puts;
-    if (numbers != nullptr) numbers->insert(entry.query.at("partNumber"));
-  }
-  return puts;
-}
 
 TEST_P(ResumeTest, AnotherReplicaGoesOnAfterTheGatewayWasKilled) {
   const std::string data = Bytes(88 * kMiB + 5);

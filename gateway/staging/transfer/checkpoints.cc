@@ -4,14 +4,12 @@
 
 namespace lakefs::gateway {
 
-Checkpoints::Checkpoints(const Clock& clock, ResumePoint begin, bool was_told,
-                         Tell tell, CheckpointOptions options)
-    : clock_(clock),
-      tell_(std::move(tell)),
-      options_(options),
+Checkpoints::Checkpoints(ResumePoint begin, bool was_told, Tell tell,
+                         int64_t every_bytes)
+    : tell_(std::move(tell)),
+      every_bytes_(every_bytes),
       point_(std::move(begin)),
       told_offset_(point_.offset()),
-      told_at_(clock.Now() - options.interval),
       told_(was_told) {}
 
 void Checkpoints::Stored(const StoredPart& part, int64_t size,
@@ -28,10 +26,7 @@ void Checkpoints::Stored(const StoredPart& part, int64_t size,
                                  static_cast<uint64_t>(point_.part_bytes));
     point_.parts.push_back(std::move(next->second.part));
   }
-  if (point_.offset() - told_offset_ >= options_.bytes &&
-      clock_.Now() - told_at_ >= options_.interval) {
-    TellNow();
-  }
+  if (point_.offset() - told_offset_ >= every_bytes_) TellNow();
 }
 
 void Checkpoints::TellLast() {
@@ -48,7 +43,6 @@ void Checkpoints::TellNow() {
   if (!tell_(point_)) return;
   told_ = true;
   told_offset_ = point_.offset();
-  told_at_ = clock_.Now();
 }
 
 }  // namespace lakefs::gateway

@@ -1,7 +1,6 @@
 // Follows what an upload in parts has stored without a gap, and tells it.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,19 +8,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "gateway/base/clock.h"
 #include "gateway/staging/transfer/resume_point.h"
 
 namespace lakefs::gateway {
 
-struct CheckpointOptions {
-  // So much more is stored before the next is told: what a caller sends twice
-  // after a crash, beside what was in flight.
-  int64_t bytes = 64 << 20;
-  // Nor is one told sooner after another: each names all parts again, 170 KB of
-  // them at 10,000.
-  std::chrono::milliseconds interval{5'000};
-};
+// So much more is stored before the next is told: what a caller sends twice
+// after a crash, beside what was in flight. Each names all parts again, 170 KB
+// of them at 10,000, which is little beside as many bytes.
+inline constexpr int64_t kCheckpointBytes = 64 << 20;
 
 // Parts are acknowledged in any order. Those that follow each other from the
 // beginning are what can be gone on from.
@@ -34,8 +28,8 @@ class Checkpoints {
   using Tell = std::function<bool(const ResumePoint&)>;
 
   // Goes on from `begin`. `was_told`: its caller has it already.
-  Checkpoints(const Clock& clock, ResumePoint begin, bool was_told, Tell tell,
-              CheckpointOptions options = {});
+  Checkpoints(ResumePoint begin, bool was_told, Tell tell,
+              int64_t every_bytes = kCheckpointBytes);
 
   // The store has acknowledged a part of `size` bytes.
   void Stored(const StoredPart& part, int64_t size, uint32_t crc32c);
@@ -54,14 +48,12 @@ class Checkpoints {
     uint32_t crc32c;
   };
 
-  const Clock& clock_;
   const Tell tell_;
-  const CheckpointOptions options_;
+  const int64_t every_bytes_;
   mutable absl::Mutex mu_;
   ResumePoint point_ ABSL_GUARDED_BY(mu_);
   std::map<int, Waiting> waiting_ ABSL_GUARDED_BY(mu_);  // behind a gap
   int64_t told_offset_ ABSL_GUARDED_BY(mu_);
-  TimePoint told_at_ ABSL_GUARDED_BY(mu_);
   bool told_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -46,11 +46,12 @@ absl::StatusOr<Placement> ObjectMover::GoOnOnce(const ResumePoint& point) {
   }
   target_->Share();
   checkpoints_ = std::make_unique<Checkpoints>(
-      context_.clock(), point, /*was_told=*/true,
+      point, /*was_told=*/true,
       tell_ ? tell_ : [](const ResumePoint&) { return false; });
   if (!reader_.GoOn(static_cast<int>(point.parts.size()), point.offset(),
                     point.crc32c)) {
-    return RefusedHere("is for UploadAndLink: a file is read from its beginning");
+    return RefusedHere(
+        "is for UploadAndLink: a file is read from its beginning");
   }
   progress_.stored_bytes = point.offset();
   auto first = reader_.Next(point.part_bytes);
@@ -97,7 +98,7 @@ void ObjectMover::BeginCheckpoints(const StagingLocation& location,
         clock.WallNow() + std::chrono::duration_cast<WallTime::duration>(
                               link_before_ - clock.Now());
   }
-  checkpoints_ = std::make_unique<Checkpoints>(clock, std::move(begin),
+  checkpoints_ = std::make_unique<Checkpoints>(std::move(begin),
                                                /*was_told=*/false, tell_);
 }
 
