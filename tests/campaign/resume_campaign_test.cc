@@ -168,7 +168,7 @@ class Round {
   std::string PathOf(int n) const { return absl::StrCat(seed_, "/", n); }
   size_t SizeOf(int n) const {
     std::mt19937_64 random(seed_ + static_cast<uint64_t>(n));
-    return kFirstCheckpoint + random() % (24 * kMiB);
+    return kFirstCheckpoint + 8 * kMiB + random() % (56 * kMiB);
   }
   std::string DataOf(int n) const {
     return Bytes(SizeOf(n), seed_ + static_cast<uint64_t>(n));
