@@ -151,3 +151,97 @@ def digest_sent(t, kind, digest):
     t.whole(call, BIG)
     t.equal(call.finishes[-1].get(digest), value, digest)
     t.equal(call.header.get(f"{digest}_follows"), True, "announced")
+
+
+@case(6, "checksum_refused", {
+    f"{kind}_{digest}": {"kind": kind, "digest": digest}
+    for kind in ("file", "stream", "writer") for digest in ("sha256", "md5")})
+def checksum_refused(t, kind, digest):
+    """The caller's own digest is not that of the bytes."""
+    wrong = "0" * (64 if digest == "sha256" else 32)
+    t.not_committed(t.r(source(kind, BIG), options={digest: wrong}),
+                    reason="CHECKSUM_MISMATCH", code="INVALID_ARGUMENT")
+    t.absent()
+
+
+@case(6, "checksum_refused_once", {name: {"size": size}
+                                   for name, size in SIZED})
+def checksum_refused_once(t, size):
+    told = end("INVALID_ARGUMENT", "CHECKSUM_MISMATCH", "NOT_COMMITTED",
+               "FIX_REQUEST")
+    t.script(UploadObject=[[told], [RESULT]],
+             UploadAndLink=[["read_finish", told], TAKE_ALL])
+    t.not_committed(t.s(source("seekable", size)), attempts=1,
+                    reason="CHECKSUM_MISMATCH", retryable=False)
+    t.only(1)
+
+
+PATHS = {
+    "umlauts": "{key}/ä/Ö/ß.csv", "emoji": "{key}/🦆/👩‍👩‍👧.bin",
+    "empty_names": "{key}//a///b", "slash_first": "/{key}/a",
+    "slash_last": "{key}/a/", "query": "{key}/a?b=c#d",
+    "percent": "{key}/100%/%2F%zz+", "blanks": "{key}/ a  b /\t",
+    "quotes": "{key}/\"'\\`<>|", "dots": "{key}/../.././x",
+    "longest": "{key}/" + "ü" * 400 + "x" * 150, "decomposed": "{key}/u\u0308",
+}
+
+
+@case(7, "paths", {name: {"path": path} for name, path in PATHS.items()})
+def paths(t, path):
+    what = source("bytes", 100)
+    told = t.ok(t.r(what, path))
+    t.equal(told["object"]["path"], t.r_path(path), "path of the result")
+    t.linked(what, path)
+
+
+@case(7, "longest_path")
+def longest_path(t):
+    what = source("bytes", 100)
+    fill = 1024 - len(t.key) - 1
+    t.ok(t.r(what, "{key}/" + "x" * fill))
+    t.linked(what, "{key}/" + "x" * fill)
+    t.not_committed(t.r(what, "{key}/" + "x" * (fill + 1)),
+                    reason="INVALID_REQUEST", code="INVALID_ARGUMENT")
+    t._said.pop(t.r_path("{key}/" + "x" * (fill + 1)))
+
+
+@case(7, "no_utf8", {"path": {"where": "path"}, "metadata": {
+    "where": "metadata"}}, lacks=("cpp", "go", "rust"))
+def no_utf8(t, where):
+    """Text that is not UTF-8 is refused without a call."""
+    bad = "a\ud800b"
+    options = {"user_metadata": {"k": bad}} if where == "metadata" else {}
+    t.script(again=True, UploadObject=[[RESULT]])
+    t.not_committed(t.s(source("bytes", 10), bad if where == "path" else "p",
+                        options=options),
+                    reason="INVALID_REQUEST", code="INVALID_ARGUMENT",
+                    domain="lakefs.staging.client", advice="FIX_REQUEST")
+    t.only(0)
+
+
+@case(7, "no_target", {
+    name: {"target": target} for name, target in {
+        "scheme": "s3://a/b/c", "nothing": "", "no_branch": "lakefs://a",
+        "no_path": "lakefs://a/b", "empty_path": "lakefs://a/b/",
+        "no_repository": "lakefs:///b/c"}.items()})
+def no_target(t, target):
+    answer = t.send(source("bytes", 10), target=target,
+                    client=t.scripted_client())
+    t.not_committed(answer, reason="INVALID_REQUEST",
+                    code="INVALID_ARGUMENT")
+
+
+@case(8, "big_metadata", {name: {"size": size} for name, size in SIZED})
+def big_metadata(t, size):
+    what = source("bytes", size)
+    most = {f"k{i:02}": "v" * 125 for i in range(63)}
+    told = t.ok(t.r(what, options={"user_metadata": most}))
+    t.has(told["object"]["user_metadata"], most)
+    t.linked(what)
+    more = {f"k{i:02}": "v" for i in range(65)}
+    error = t.not_committed(
+        t.r(what, "more", options={"user_metadata": more}),
+        code="INVALID_ARGUMENT", reason="INVALID_REQUEST", attempts=1,
+        advice="FIX_REQUEST")
+    t.check(error["violations"], "no violations are told")
+    t.absent("more")

@@ -1,7 +1,9 @@
 """Cases 21 to 33: what is repeated, what is not, and what is asked."""
 
-import proxies
+import threading
+import time
 
+import proxies
 from common import *
 
 BUSY = end(*DRAINING, retry=0.3)
@@ -270,3 +272,67 @@ def gateway_restart(t, kind):
     result = t.ok(t.answer(pending))
     t.check(result["attempts"] >= 2, f"attempts: {result['attempts']}")
     t.linked(what)
+
+
+@case(32, "draining", kinds(("seekable", "writer")))
+def draining(t, kind):
+    """A gateway that is asked to end lets an upload finish; the next call
+    waits for its successor."""
+    what = source(kind, 20 * MIB, piece=MIB, delay=0.03)
+    old = t.world.another_gateway()
+    proxy = proxies.TcpProxy(old.address)
+    t.cleanup(proxy.close)
+    client = t.real_client(proxy.address)
+    pending = t.r(what, client=client, wait=False)
+    proxy.await_sent(4 * MIB)
+    proxy.target = None  # New connections wait.
+    stopping = threading.Thread(target=old.stop)
+    stopping.start()
+    t.ok(t.answer(pending), attempts=1)
+    t.linked(what)
+    next_one = t.r(source("bytes", SMALL), "next", client=client, wait=False)
+    stopping.join(60)
+    heir = t.world.another_gateway()
+    t.cleanup(heir.stop)
+    proxy.target = heir.address
+    t.ok(t.answer(next_one))
+    t.linked(source("bytes", SMALL), "next")
+
+
+@case(33, "gateway_absent", {name: {"size": size} for name, size in SIZED})
+def gateway_absent(t, size):
+    proxy = proxies.TcpProxy(None, listen=False)
+    t.cleanup(proxy.close)
+    answer = t.s(source("seekable", size),
+                 client={"gateway": proxy.address, "connect_timeout": 0.5},
+                 options={"attempts": 2})
+    error = t.not_committed(
+        answer, reason="GATEWAY_UNREACHABLE", code="UNAVAILABLE",
+        domain="lakefs.staging.client", advice="RETRY_CALL", retryable=True)
+    t.check(proxy.address in error["message"], "the address is not named")
+
+
+@case(33, "gateway_appears", {name: {"size": size} for name, size in SIZED})
+def gateway_appears(t, size):
+    """Nobody is there at first; within the time that is waited, somebody is."""
+    what = source("seekable", size)
+    t.script(what, UploadObject=[[RESULT]], UploadAndLink=[TAKE_ALL])
+    proxy = proxies.TcpProxy(t.scripted.address, listen=False)
+    t.cleanup(proxy.close)
+    client = {"gateway": proxy.address, "connect_timeout": 50}
+    pending = t.s(what, client=client, wait=False)
+    time.sleep(1)
+    t.check(not pending.answered(), "it has not waited")
+    proxy.listen()
+    t.ok(t.answer(pending), attempts=1)
+
+
+@case(33, "gateway_silent")
+def gateway_silent(t):
+    """Somebody takes the connection and says nothing."""
+    proxy = proxies.TcpProxy(None)
+    t.cleanup(proxy.close)
+    answer = t.s(source("bytes", SMALL),
+                 client={"gateway": proxy.address, "connect_timeout": 0.5},
+                 options={"attempts": 1})
+    t.not_committed(answer, reason="GATEWAY_UNREACHABLE", attempts=1)

@@ -46,7 +46,8 @@ json MetadataOf(const grpc::ServerContext& context) {
 
 bool IsReading(const std::string& step) {
   return step == "read_until" || step == "read_finish" ||
-         step == "read_objects" || step == "await_half_close";
+         step == "read_objects" || step == "serve" ||
+         step == "await_half_close";
 }
 
 }  // namespace
@@ -136,7 +137,7 @@ Call::Next Call::Read(const std::string& step, const json& value, Wire& wire) {
 Call::Next Call::ReadsEnded(const std::string& step) {
   if (Cancelled()) return Next::kEnd;
   if (!std::exchange(half_closed_, true)) Tell("half_close");
-  if (step == "await_half_close") return Next::kGoOn;
+  if (step == "await_half_close" || step == "serve") return Next::kGoOn;
   Tell("short", {{"step", step}});
   status_ = ToStatus(
       {{"code", "INVALID_ARGUMENT"},

@@ -35,6 +35,8 @@ class Wire {
 //
 //   read_until OFFSET, read_finish   of UploadAndLink
 //   read_objects N                   of UploadMany, N in all
+//   serve {PATH: [ANSWER, …]}        of UploadMany: answers each object as it
+//                                    comes, by its path and attempt, else well
 //   await_half_close, await_cancel
 //   nothing_for MS                   records `early` if anything comes
 //   slow BYTES_PER_SECOND            how fast is read from here on

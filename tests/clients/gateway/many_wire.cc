@@ -23,6 +23,12 @@ bool ManyWire::Begin() {
 }
 
 bool ManyWire::Has(const std::string& step, const json& value) {
+  if (step == "serve" && !served_) {
+    served_ = value.is_null() ? json::object() : value;
+    for (size_t i = 0; i < objects_.size(); ++i) {
+      if (!answered_[i]) Serve(objects_[i], i);
+    }
+  }
   return step == "read_objects" && objects_.size() >= value;
 }
 
@@ -51,6 +57,15 @@ void ManyWire::Take(v1::UploadManyRequest request) {
                std::count(answered_.begin(), answered_.end(), false) + 1}});
   objects_.push_back(std::move(request));
   answered_.push_back(false);
+  if (served_) Serve(objects_.back(), objects_.size() - 1);
+}
+
+void ManyWire::Serve(const v1::UploadManyRequest& request, size_t object) {
+  const json answers =
+      served_->value(request.header().object().path(), json::array());
+  const size_t attempt = std::max(request.header().attempt(), 1u);
+  Answer(object,
+         attempt <= answers.size() ? answers[attempt - 1] : json::object());
 }
 
 bool ManyWire::Send(const std::string& step, const json& value) {

@@ -4,6 +4,7 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ class ManyWire : public Wire {
 
  private:
   void Take(v1::UploadManyRequest request);
+  void Serve(const v1::UploadManyRequest& request, size_t object);
   void Answer(size_t object, const nlohmann::json& answer);
 
   Call& call_;
@@ -41,6 +43,7 @@ class ManyWire : public Wire {
   Stream& stream_;
   std::vector<v1::UploadManyRequest> objects_;
   std::vector<bool> answered_;
+  std::optional<nlohmann::json> served_;  // the value of the step "serve"
 };
 
 }  // namespace lakefs::staging::testing

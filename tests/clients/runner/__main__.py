@@ -144,13 +144,17 @@ def run_variant(suite, case, variant):
     from driver import DriverDied, Unsupported
 
     outcome = Outcome(case, variant)
+    if suite.language in case.lacks:
+        outcome.lacking = "not in this language"
+        return outcome
     began = time.monotonic()
     trial = Trial(suite, variant)
     try:
         case.run(trial, **case.each[variant])
         trial.finish()
     except Unsupported as lacking:
-        if case.optional or suite.language in case.lacks:
+        if case.may_lack and case.may_lack(suite.language,
+                                           **case.each[variant]):
             outcome.lacking = str(lacking)
         else:
             outcome.failure = f"unsupported: {lacking}"

@@ -11,6 +11,7 @@ from driver import Driver
 from scripted import describe
 
 ANSWER_SECONDS = 60
+START_SECONDS = 120
 MISSING = object()
 
 
@@ -23,8 +24,8 @@ class Case:
     run: typing.Callable
     each: dict  # name of the variant: arguments
     alone: bool = False  # what measures, or hits all that runs
-    lacks: tuple = ()  # languages that have no such thing
-    optional: bool = False  # any language may have no such thing
+    lacks: tuple = ()  # languages that have no such thing; not run there
+    may_lack: typing.Callable = None  # (language, **variant): may it say so
 
 
 CASES = []
@@ -77,9 +78,14 @@ class Trial:
         return self.suite.driver()
 
     def own_driver(self, **environment):
+        """A driver for this trial alone; variables that are None are unset."""
         driver = Driver(self.suite.driver_folder, environment)
         self.cleanup(driver.kill)
         return driver
+
+    def status(self, driver=None):
+        answer = self.start("status", driver=driver).answer(START_SECONDS)
+        return answer.get("result", answer)
 
     def cleanup(self, function):
         self._cleanups.append(function)
@@ -105,7 +111,7 @@ class Trial:
         """Uploads a source, or writes it where its kind is `writer`."""
         command = {"target": target, "client": client, **more}
         if what["kind"] == "writer":
-            command["source"] = {**what, "kind": "bytes"}
+            command["source"] = {**what, "kind": "generator"}
             command.setdefault("end", ["commit"])
             command["op"] = "write"
         else:
@@ -160,7 +166,9 @@ class Trial:
         return self.suite.world
 
     def r_path(self, path="object"):
-        path = f"{self.key}/{path}"
+        """A path of this trial's own: `{key}` is its place, else in front."""
+        path = (path.replace("{key}", self.key) if "{key}" in path
+                else f"{self.key}/{path}")
         self._said.setdefault(path, None)
         return path
 
