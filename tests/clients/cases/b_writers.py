@@ -134,7 +134,7 @@ def wrapped_writer(t, wrapper, size, end):
         t.absent()
         return
     t.ok(answer)
-    lakefs = t.suite.falsify.lakefs(t.world)
+    lakefs = t.lakefs()
     path = t.r_path()
     data = lakefs.read(path)
     t.linked(data)

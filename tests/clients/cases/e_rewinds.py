@@ -46,7 +46,7 @@ def progress_goes_on(t, kind):
 
 # The gateway takes what comes, but not so fast that finish could have left
 # before the client has seen what was sent to it.
-READ_ON = [{"slow": 2 * MIB}, "await_half_close"]
+READ_ON = [{"slow": 2 * MIB}, "await_half_close", "await_cancel"]
 STALL = ["await_cancel"]
 
 

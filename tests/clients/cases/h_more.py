@@ -493,7 +493,7 @@ def plain_calls(t):
                              "path": t.r_path()})
     path = t.r_path()
     t._said[path] = "linked"
-    lakefs = t.suite.falsify.lakefs(t.world)
+    lakefs = t.lakefs()
     t.equal(lakefs.links(path), 1, "links")
     t.check(lakefs.has(path), "it is not there")
 

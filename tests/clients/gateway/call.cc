@@ -17,6 +17,7 @@ using std::chrono::system_clock;
 
 // The longest that anything is waited for; the runner's limits are below it.
 constexpr std::chrono::seconds kPatience(120);
+constexpr int kResetMs = 3000;
 constexpr std::chrono::hours kNoDeadline(24 * 365);
 
 int NextId() {
@@ -138,6 +139,8 @@ Call::Next Call::ReadsEnded(const std::string& step) {
   if (Cancelled()) return Next::kEnd;
   if (!std::exchange(half_closed_, true)) Tell("half_close");
   if (step == "await_half_close" || step == "serve") return Next::kGoOn;
+  // Some transports close their side just before they reset the stream.
+  if (!Pause(kResetMs)) return Next::kEnd;
   Tell("short", {{"step", step}});
   status_ = ToStatus(
       {{"code", "INVALID_ARGUMENT"},

@@ -68,6 +68,7 @@ class Trial:
         self.key = f"k{next(self._keys)}"
         self.branch = self.key
         self._cleanups = []
+        self.looked = set()  # names of the lies that would have been met
         self._said = {}  # path at the real gateway: "absent", "linked", None
         self._lock = threading.Lock()
 
@@ -100,10 +101,10 @@ class Trial:
         return (driver or self.driver).start(op=op, **command)
 
     def do(self, op, seconds=ANSWER_SECONDS, **command):
-        answer = self.start(op, **command).answer(seconds)
-        return self.suite.falsify.answer(answer)
+        return self.answer(self.start(op, **command), seconds)
 
     def answer(self, pending, seconds=ANSWER_SECONDS):
+        self.looked.add("answers")
         return self.suite.falsify.answer(pending.answer(seconds))
 
     def send(self, what, seconds=ANSWER_SECONDS, wait=True, driver=None,
@@ -147,7 +148,10 @@ class Trial:
 
     def calls(self, method=None):
         self.scripted.sync()
-        calls = self.suite.falsify.calls(self.scripted.calls(self.key))
+        calls = self.scripted.calls(self.key)
+        if calls:
+            self.looked.add("record")
+        calls = self.suite.falsify.calls(calls)
         return [call for call in calls if method in (None, call.method)]
 
     def wait_calls(self, condition, what, seconds=ANSWER_SECONDS):
@@ -183,12 +187,17 @@ class Trial:
         return self.send(what, target=self.r_target(path),
                          client=client or self.real_client(), **more)
 
+    def lakefs(self, world=None):
+        """What stands at lakeFS, for checks."""
+        self.looked.add("lakefs")
+        return self.suite.falsify.lakefs(world or self.world)
+
     def absent(self, path="object", world=None):
         """Nothing was ever linked to the path."""
         world = world or self.world
         path = self.r_path(path)
         self._said[path] = "absent"
-        lakefs = self.suite.falsify.lakefs(world)
+        lakefs = self.lakefs(world)
         self.equal(lakefs.has(path), False, f"{path} is there")
         self.equal(lakefs.links(path), 0, f"links of {path}")
 
@@ -199,7 +208,7 @@ class Trial:
         self._said[path] = "linked"
         if isinstance(expected, dict):
             expected = sources.content(expected["size"], expected["seed"])
-        lakefs = self.suite.falsify.lakefs(world)
+        lakefs = self.lakefs(world)
         self.check(lakefs.has(path), f"{path} is not there")
         self.check(lakefs.read(path) == expected, f"other bytes at {path}")
         if times is not None:
