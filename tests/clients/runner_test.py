@@ -27,6 +27,7 @@ import source  # noqa: E402
 class FakeSuite:
     language = "testish"
     falsify = falsify.Nothing()
+    hangs = 0
 
 
 def one(run, **settings):

@@ -11,6 +11,7 @@ import traceback
 
 START_SECONDS = 120
 MOST_DEATHS = 5  # of the driver; then the rest of its cases fail
+MOST_HANGS = 20  # of single commands; the same
 SHOWN = 5  # failing variants of a case, if not --verbose
 SHOWN_CHARACTERS = 400
 
@@ -82,6 +83,7 @@ class Suite:
         self._lock = threading.RLock()
         self._driver = None
         self.deaths = []
+        self.hangs = 0
 
     @property
     def world(self):
@@ -142,11 +144,14 @@ class Outcome:
 
 def run_variant(suite, case, variant):
     from case import Failed, Trial
-    from driver import DriverDied, Unsupported
+    from driver import DriverDied, DriverHangs, Unsupported
 
     outcome = Outcome(case, variant)
     if suite.language in case.lacks:
         outcome.lacking = "not in this language"
+        return outcome
+    if suite.hangs > MOST_HANGS:
+        outcome.failure = "not run: the driver has hung too often"
         return outcome
     began = time.monotonic()
     trial = Trial(suite, variant)
@@ -159,6 +164,9 @@ def run_variant(suite, case, variant):
             outcome.lacking = str(lacking)
         else:
             outcome.failure = f"unsupported: {lacking}"
+    except DriverHangs as failure:
+        suite.hangs += 1
+        outcome.failure = str(failure)
     except (Failed, AssertionError, DriverDied) as failure:
         outcome.failure = str(failure)
     except Exception:

@@ -14,6 +14,10 @@ class DriverDied(Exception):
     """The driver ended although it should not."""
 
 
+class DriverHangs(AssertionError):
+    """The driver has not answered in time."""
+
+
 class Unsupported(Exception):
     """The driver says that its language has no such thing."""
 
@@ -37,7 +41,7 @@ class Pending:
         try:
             answer = self._answers.get(timeout=seconds)
         except queue.Empty:
-            raise AssertionError(
+            raise DriverHangs(
                 f"the driver has not answered in {seconds} s") from None
         self._answers.put(answer)  # it may be asked for again
         if answer is None:
