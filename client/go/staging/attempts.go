@@ -18,6 +18,7 @@ const (
 // attempts.
 type upload struct {
 	client   *Client
+	target   string
 	settings *uploadSettings
 	header   *stagingv1.UploadHeader
 	counts   bool // header.attempt counts the attempts
@@ -94,6 +95,7 @@ func (u *upload) succeed(answer *stagingv1.UploadResult) (*Result, error) {
 func (u *upload) judge(failure *Error) {
 	failure.Attempts = u.attempts
 	failure.RequestID = u.header.GetRequestId()
+	failure.Target = u.target
 	if u.mayBeLinked && !hasLooked(failure) {
 		failure.Outcome = OutcomeUnknown
 	}

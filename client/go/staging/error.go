@@ -89,6 +89,9 @@ type Error struct {
 	// Metadata of the reason; "callId" is the call_id in the gateway's log.
 	Metadata map[string]string
 
+	// Target of the upload or link; empty for other calls.
+	Target string
+
 	// RequestID of the upload; empty if there is none.
 	RequestID string
 
@@ -111,11 +114,15 @@ type Resource struct {
 	Name string
 }
 
-// Error returns the reason and the message, and what is to be known beside them
+// Error returns the target, the reason, the message, and what else is to be known
 // of an upload. It has no secrets.
 func (e *Error) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "staging: %s: %s", e.Reason, e.Message)
+	text.WriteString("staging: ")
+	if e.Target != "" {
+		text.WriteString(e.Target + ": ")
+	}
+	fmt.Fprintf(&text, "%s: %s", e.Reason, e.Message)
 	for _, v := range e.Violations {
 		fmt.Fprintf(&text, "; %s: %s", v.Field, v.Description)
 	}

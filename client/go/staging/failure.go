@@ -35,6 +35,13 @@ const (
 // callersError is an error that is the caller's own, on its way back to him.
 type callersError struct{ error }
 
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return callersError{err}
+}
+
 // clientError returns an error of this package's own.
 func clientError(code codes.Code, reason string, outcome Outcome, advice Advice,
 	format string, args ...any) *Error {

@@ -141,7 +141,9 @@ func (u *upload) found(answer *stagingv1.GetUploadOutcomeResponse, failure *Erro
 		return failure
 	}
 	e := toldLater(answer)
-	e.RequestID, e.Attempts, e.Err = failure.RequestID, failure.Attempts, failure
+	u.mayBeLinked = false // this is the last word
+	u.judge(e)
+	e.Err = failure
 	return e
 }
 

@@ -96,6 +96,7 @@ func (c *Client) LinkPhysicalAddress(ctx context.Context, target string, metadat
 	answer, err := plainCall[stagingv1.LinkPhysicalAddressResponse](
 		ctx, c, methodLinkPhysicalAddress, linkRequest(u.header, metadata), OutcomeUnknown)
 	if err != nil {
+		err.Target = target
 		return nil, err
 	}
 	return &Result{

@@ -2,6 +2,7 @@ package staging
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 	"unicode/utf8"
@@ -80,19 +81,19 @@ func (u *upload) fromSource(ctx context.Context, from *source) (*Result, error) 
 // resumes reports whether the upload goes on with an earlier one.
 func (u *upload) resumes() bool { return len(u.header.GetResumeToken()) > 0 }
 
-// failed is the error of an upload whose source failed before the first call.
+// failed is the error of an upload whose source failed, or that did not get to a
+// call. The caller's own error is returned as it was, unless it only says that
+// ctx has ended.
 func (u *upload) failed(ctx context.Context, err error) error {
-	switch err := err.(type) {
-	case callersError:
-		return err.error
-	case *Error:
-		err.RequestID = u.header.GetRequestId()
-		return err
-	default: // errInterrupted
-		over := ended(ctx, OutcomeNotCommitted)
-		over.RequestID = u.header.GetRequestId()
-		return over
+	if own, ok := err.(callersError); ok && (ctx.Err() == nil || !errors.Is(own.error, ctx.Err())) {
+		return own.error
 	}
+	failure, ok := err.(*Error)
+	if !ok {
+		failure = ended(ctx, OutcomeNotCommitted)
+	}
+	u.judge(failure)
+	return failure
 }
 
 // inOneMessage uploads an object of at most 1 MiB.
@@ -164,14 +165,12 @@ func (s *uploadStream) sendNext(from *source, buffer []byte) error {
 
 // rewindTo goes back to offset, and takes the finish back.
 func (s *uploadStream) rewindTo(from *source, offset int64) error {
-	if s.awaits {
-		return s.startAt(offset)
-	}
-	if !s.canRewind || offset < 0 || offset > max(s.offset, s.from) {
-		return s.wrongRewind(offset)
+	if !s.started {
+		s.startAt(offset)
+		return nil
 	}
 	s.from, s.finishSent = offset, false
-	if offset >= s.offset { // not even read yet
+	if offset > s.hashed { // not read yet
 		return nil
 	}
 	s.offset = offset

@@ -144,7 +144,7 @@ func (c *Client) newUpload(target string, opts []UploadOption) (*upload, *Error)
 	for _, opt := range opts {
 		opt(s)
 	}
-	u := &upload{client: c, settings: s, header: &s.header}
+	u := &upload{client: c, target: target, settings: s, header: &s.header}
 	var err *Error
 	if u.header.Object, err = parseTarget(target); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package staging
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -25,11 +26,13 @@ type uploadStream struct {
 	ended   chan struct{} // closed when result or err is there
 	over    chan struct{} // closed when nothing more is received
 	result  *stagingv1.UploadResult
-	err     error // of the call, or a callback's
+	err     error // of the call, a callback's, or wrongRewind
+	awaits  bool  // the next rewind is the offset at which to go on
 
 	canRewind  bool
+	reached    atomic.Int64 // bytes before it were sent, or need not be
 	chunk      stagingv1.UploadChunk
-	awaits     bool   // for the offset at which to go on
+	started    bool   // the offset at which to go on is known
 	from       int64  // bytes before it are not sent
 	offset     int64  // of the next byte
 	hashed     int64  // bytes that crc is of
@@ -64,6 +67,7 @@ func (u *upload) openStream(ctx context.Context, canRewind bool) (*uploadStream,
 
 		canRewind: canRewind,
 		awaits:    len(header.ResumeToken) > 0,
+		started:   len(header.ResumeToken) == 0,
 	}
 	go s.receive()
 	// A failed Send means that the call has ended; Recv tells why.
@@ -91,7 +95,7 @@ func (s *uploadStream) receive() {
 			close(s.ended)
 		}
 		if err := s.take(reply); err != nil {
-			end(callersError{err})
+			end(err)
 			s.cancel()
 			return
 		}
@@ -102,21 +106,41 @@ func (s *uploadStream) receive() {
 func (s *uploadStream) take(reply *stagingv1.UploadAndLinkResponse) error {
 	switch message := reply.GetMessage().(type) {
 	case *stagingv1.UploadAndLinkResponse_Progress:
-		return s.upload.progress.heard(message.Progress)
+		return own(s.upload.progress.heard(message.Progress))
 	case *stagingv1.UploadAndLinkResponse_Checkpoint:
 		token := message.Checkpoint.GetToken()
 		s.upload.resumeToken = token
 		if tell := s.upload.settings.checkpoint; tell != nil {
-			return tell(token, message.Checkpoint.GetOffset())
+			return own(tell(token, message.Checkpoint.GetOffset()))
 		}
 	case *stagingv1.UploadAndLinkResponse_Rewind:
-		select {
-		case <-s.rewinds: // a newer one takes its place
-		default:
-		}
-		s.rewinds <- message.Rewind.GetOffset()
+		return s.takeRewind(message.Rewind.GetOffset())
 	}
 	return nil
+}
+
+// takeRewind is here and not with the sender, which a gateway that reads no more
+// has blocked.
+func (s *uploadStream) takeRewind(offset int64) error {
+	starts := s.awaits
+	s.awaits = false
+	if offset < 0 || !starts && (!s.canRewind || offset > s.reached.Load()) {
+		return wrongRewind(offset)
+	}
+	select {
+	case <-s.rewinds: // a newer one takes its place
+	default:
+	}
+	s.rewinds <- offset
+	return nil
+}
+
+// wrongRewind is the error of a gateway that asks for bytes from an offset from
+// which it cannot have them.
+type wrongRewind int64
+
+func (r wrongRewind) Error() string {
+	return fmt.Sprintf("asked for bytes from offset %d, which it cannot have again", int64(r))
 }
 
 // outcome is what holds if the call ends now without a word.
@@ -139,27 +163,21 @@ func (s *uploadStream) await() (offset int64, ok bool) {
 
 // start waits for the offset at which to go on, if there is to be one.
 func (s *uploadStream) start() error {
-	if !s.awaits {
+	if s.started {
 		return nil
 	}
 	offset, ok := s.await()
 	if !ok {
 		return errInterrupted
 	}
-	return s.startAt(offset)
-}
-
-func (s *uploadStream) startAt(offset int64) error {
-	if offset < 0 {
-		return s.wrongRewind(offset)
-	}
-	s.awaits, s.from = false, offset
+	s.startAt(offset)
 	return nil
 }
 
-func (s *uploadStream) wrongRewind(offset int64) error {
-	return s.upload.client.badReply(s.outcome(), fmt.Sprintf(
-		"asked for bytes from offset %d that it cannot have again", offset))
+// startAt has bytes before offset, which an earlier call has sent, not sent.
+func (s *uploadStream) startAt(offset int64) {
+	s.started, s.from = true, offset
+	s.reached.Store(offset)
 }
 
 // send sends the next bytes, at most a chunk of them. errInterrupted means that
@@ -186,10 +204,7 @@ func (s *uploadStream) send(data []byte) error {
 	if err != nil {
 		return errInterrupted
 	}
-	if err := s.upload.progress.sent(s.hashed); err != nil {
-		return callersError{err}
-	}
-	return nil
+	return own(s.upload.progress.sent(s.hashed))
 }
 
 // hash goes on behind data. Bytes that go a second time are not hashed again:
@@ -204,6 +219,7 @@ func (s *uploadStream) hash(data []byte, sum uint32) {
 		s.hashed = end
 	}
 	s.offset = end
+	s.reached.Store(max(s.reached.Load(), end))
 }
 
 // finish says that all bytes were sent.
@@ -254,8 +270,11 @@ func (s *uploadStream) end(sent error) (*stagingv1.UploadResult, error) {
 	if sent != nil {
 		return nil, sent
 	}
-	if own, ok := s.err.(callersError); ok {
-		return nil, own
+	switch err := s.err.(type) {
+	case callersError:
+		return nil, err
+	case wrongRewind:
+		return nil, s.upload.client.badReply(s.outcome(), err.Error())
 	}
 	return nil, s.upload.client.failure(s.caller, s.err, s.outcome())
 }
