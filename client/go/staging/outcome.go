@@ -115,7 +115,10 @@ func (u *upload) ask(ctx context.Context, failure *Error) (*Result, error) {
 		case err != nil && err.Code != codes.Unavailable:
 			return nil, failure
 		case err == nil && isSuccess(answer.GetOutcome()):
-			return u.succeed(answer.GetResult())
+			if answer.Result == nil {
+				answer.Result = &stagingv1.UploadResult{Outcome: answer.GetOutcome()}
+			}
+			return u.succeed(answer.Result)
 		case err == nil && !answer.GetInProgress():
 			return nil, u.found(answer, failure)
 		}

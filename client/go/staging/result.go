@@ -108,10 +108,10 @@ func objectStats(o *stagingv1.ObjectStats) *ObjectStats {
 		UserMetadata:    o.GetUserMetadata(),
 		ContentType:     o.GetContentType(),
 	}
-	if o.SizeBytes != nil {
+	if o != nil && o.SizeBytes != nil {
 		stats.SizeBytes = o.GetSizeBytes()
 	}
-	if o.Mtime != nil {
+	if o.GetMtime() != nil {
 		stats.MTime = o.GetMtime().AsTime()
 	}
 	return stats
