@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,8 +23,6 @@ import (
 
 // patience is the limit of waits that end by an event.
 const patience = time.Minute
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type (
 	uploadServer = grpc.BidiStreamingServer[stagingv1.UploadAndLinkRequest, stagingv1.UploadAndLinkResponse]
@@ -58,21 +55,24 @@ func (g *gateway) start(t testing.TB, opts ...grpc.ServerOption) *gateway {
 	return g
 }
 
-func (g *gateway) serve(t testing.TB, listener net.Listener, opts ...grpc.ServerOption) *grpc.Server {
+func (g *gateway) serve(t testing.TB, listener net.Listener, opts ...grpc.ServerOption) {
+	t.Cleanup(g.serveUntil(listener, opts...))
+}
+
+// serveUntil serves until the function that it returns is called.
+func (g *gateway) serveUntil(listener net.Listener, opts ...grpc.ServerOption) (stop func()) {
 	g.address = listener.Addr().String()
-	opts = append(opts, grpc.MaxRecvMsgSize(5<<20))
-	server := grpc.NewServer(opts...)
+	server := grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(5*mib))...)
 	server.RegisterService(g.description(), nil)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = server.Serve(listener)
 	}()
-	t.Cleanup(func() {
+	return func() {
 		server.Stop()
 		<-done
-	})
-	return server
+	}
 }
 
 func (g *gateway) description() *grpc.ServiceDesc {
@@ -140,6 +140,12 @@ func (g *gateway) client(t testing.TB, opts ...staging.Option) *staging.Client {
 	return client
 }
 
+// failer is told what is wrong: a test, or a program of examples.
+type failer interface {
+	Error(...any)
+	Errorf(string, ...any)
+}
+
 // received is what came by one call of UploadAndLink.
 type received struct {
 	header *stagingv1.UploadHeader
@@ -150,7 +156,7 @@ type received struct {
 
 // receive takes what comes until the finish. It checks what every stream has to
 // keep to.
-func receive(t testing.TB, s uploadServer) (*received, error) {
+func receive(t failer, s uploadServer) (*received, error) {
 	r := new(received)
 	for {
 		message, err := s.Recv()
@@ -169,7 +175,7 @@ func receive(t testing.TB, s uploadServer) (*received, error) {
 	}
 }
 
-func (r *received) take(t testing.TB, chunk *stagingv1.UploadChunk) {
+func (r *received) take(t failer, chunk *stagingv1.UploadChunk) {
 	if chunk.GetWriteOffset() != int64(len(r.data)) {
 		t.Errorf("a chunk at %d, not %d", chunk.GetWriteOffset(), len(r.data))
 	}
@@ -218,6 +224,12 @@ type store struct {
 }
 
 func newStore(t testing.TB) *store {
+	s := emptyStore(t)
+	s.start(t)
+	return s
+}
+
+func emptyStore(t failer) *store {
 	s := &store{objects: make(map[string][]byte)}
 	s.object = func(_ context.Context, r *stagingv1.UploadObjectRequest) (*stagingv1.UploadObjectResponse, error) {
 		if r.GetCrc32C() != checksum(r.GetData()) {
@@ -253,7 +265,6 @@ func newStore(t testing.TB) *store {
 			}
 		}
 	}
-	s.start(t)
 	return s
 }
 
