@@ -66,13 +66,14 @@ func startForExamples() (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	real.lakefs = lakefs.address
 	gateway, err := startProgram(filepath.Join(folder, "lakefs-staging-gateway"),
 		"--listen=127.0.0.1:0", "--admin-listen=off")
 	if err != nil {
 		lakefs.stop()
 		return nil, err
 	}
-	real.gateway, real.lakefs = gateway.address, lakefs.address
+	real.gateway = gateway.address
 	return func() { gateway.stop(); lakefs.stop() }, os.Setenv("LAKEFS_STAGING_GATEWAY", gateway.address)
 }
 
@@ -110,19 +111,21 @@ func startProgram(name string, args ...string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	said := new(bytes.Buffer)
+	p.command.Stderr = said
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
 	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		if _, address, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			p.address = address
+			p.address, _, _ = strings.Cut(address, " ")
 			go func() { _, _ = io.Copy(io.Discard, output) }()
 			return p, os.RemoveAll(home)
 		}
 	}
 	p.stop()
-	return nil, fmt.Errorf("%s ended before it listened", name)
+	return nil, fmt.Errorf("%s ended before it listened: %s", name, said)
 }
 
 func (p *program) stop() {
