@@ -48,7 +48,7 @@ func (u *upload) run(ctx context.Context, repeatable bool, try attempt) (*Result
 		}
 		u.judge(failure)
 		wait, again := u.again(ctx, failure, repeatable)
-		if !again {
+		if !again || ctx.Err() != nil && errors.Is(failure, ctx.Err()) {
 			if failure.Outcome == OutcomeUnknown && !repeatable {
 				return u.ask(ctx, failure)
 			}
@@ -122,8 +122,7 @@ func (u *upload) again(ctx context.Context, failure *Error, repeatable bool) (ti
 		}
 	}
 	switch {
-	case !helps, !repeatable, u.attempts >= u.settings.attempts, ctx.Err() != nil,
-		u.client.closing.Err() != nil:
+	case !helps, !repeatable, u.attempts >= u.settings.attempts:
 		return 0, false
 	case failure.Outcome == OutcomeUnknown && u.header.GetRequestId() == "":
 		return 0, false

@@ -41,10 +41,10 @@ type (
 
 // open begins a call of streams, which is over when Recv has returned an error
 // or ctx has ended.
-func open[Request, Response any](ctx context.Context, c *Client, m method, sends bool) (
+func open[Request, Response any](ctx context.Context, c *Client, m method, sends bool, opts ...grpc.CallOption) (
 	*grpc.GenericClientStream[Request, Response], error) {
 	desc := &grpc.StreamDesc{StreamName: string(m), ClientStreams: sends, ServerStreams: true}
-	stream, err := c.conn.NewStream(c.outgoing(ctx), desc, m.path())
+	stream, err := c.conn.NewStream(c.outgoing(ctx), desc, m.path(), opts...)
 	if err != nil {
 		return nil, err
 	}

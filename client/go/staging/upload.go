@@ -119,7 +119,6 @@ func (u *upload) inOneMessage(ctx context.Context, data []byte) (*Result, error)
 // sendAll sends what the source gives, again from where the gateway wants it
 // again, and returns when the call has ended.
 func (s *uploadStream) sendAll(from *source) error {
-	buffer := make([]byte, chunkBytes)
 	for {
 		var err error
 		select {
@@ -128,7 +127,7 @@ func (s *uploadStream) sendAll(from *source) error {
 		case offset := <-s.rewinds:
 			err = s.rewindTo(from, offset)
 		default:
-			err = s.sendNext(from, buffer)
+			err = s.sendNext(from)
 		}
 		if err != nil {
 			return err
@@ -136,7 +135,7 @@ func (s *uploadStream) sendAll(from *source) error {
 	}
 }
 
-func (s *uploadStream) sendNext(from *source, buffer []byte) error {
+func (s *uploadStream) sendNext(from *source) error {
 	if s.finishSent {
 		offset, ok := s.await()
 		if !ok {
@@ -147,15 +146,23 @@ func (s *uploadStream) sendNext(from *source, buffer []byte) error {
 	if err := s.start(); err != nil {
 		return err
 	}
-	n, err := from.read(s.ended, buffer)
-	if err != nil {
-		return err
+	buffer := s.buffers.take(s.ended)
+	if buffer == nil {
+		return nil
 	}
-	if n > 0 {
-		if from.size >= 0 && s.offset+int64(n) > from.size {
-			return from.mismatch(s.offset + int64(n))
-		}
-		return s.send(buffer[:n])
+	n, err := from.read(s.ended, *buffer)
+	switch {
+	case err != nil: // the Read may still use the buffer
+		return err
+	case n > 0 && from.size >= 0 && s.offset+int64(n) > from.size:
+		return from.mismatch(s.offset + int64(n))
+	case n > 0:
+		*buffer = (*buffer)[:n]
+		return s.send(buffer)
+	}
+	s.buffers.Put(buffer)
+	if from.size >= 0 && s.offset != from.size {
+		return from.mismatch(s.offset)
 	}
 	if err := from.changed(); err != nil {
 		return err

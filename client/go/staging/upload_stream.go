@@ -31,7 +31,7 @@ type uploadStream struct {
 
 	canRewind  bool
 	reached    atomic.Int64 // bytes before it were sent, or need not be
-	chunk      stagingv1.UploadChunk
+	buffers    chunkBuffers
 	started    bool   // the offset at which to go on is known
 	from       int64  // bytes before it are not sent
 	offset     int64  // of the next byte
@@ -51,7 +51,7 @@ func (u *upload) openStream(ctx context.Context, canRewind bool) (*uploadStream,
 
 	streamContext, cancel := context.WithCancel(ctx)
 	call, err := open[stagingv1.UploadAndLinkRequest, stagingv1.UploadAndLinkResponse](
-		streamContext, u.client, methodUploadAndLink, true)
+		streamContext, u.client, methodUploadAndLink, true, withChunks())
 	if err != nil {
 		cancel()
 		return nil, u.client.failure(ctx, err, OutcomeNotCommitted)
@@ -66,6 +66,7 @@ func (u *upload) openStream(ctx context.Context, canRewind bool) (*uploadStream,
 		over:    make(chan struct{}),
 
 		canRewind: canRewind,
+		buffers:   newChunkBuffers(),
 		awaits:    len(header.ResumeToken) > 0,
 		started:   len(header.ResumeToken) == 0,
 	}
@@ -180,28 +181,21 @@ func (s *uploadStream) startAt(offset int64) {
 	s.reached.Store(offset)
 }
 
-// send sends the next bytes, at most a chunk of them. errInterrupted means that
-// the call has ended.
-func (s *uploadStream) send(data []byte) error {
-	if err := s.start(); err != nil {
-		return err
-	}
-	begin, sum := s.offset, crc32c(data)
-	if size := s.upload.header.SizeBytes; size != nil && begin+int64(len(data)) > *size {
-		return sizeMismatch(*size, begin+int64(len(data)))
-	}
-	s.hash(data, sum)
+// send sends the next bytes, a chunk of them, from one of the buffers.
+// errInterrupted means that the call has ended.
+func (s *uploadStream) send(data *[]byte) error {
+	begin, sum := s.offset, crc32c(*data)
+	s.hash(*data, sum)
 	if s.offset <= s.from { // sent by an earlier call
+		s.buffers.Put(data)
 		return nil
 	}
 	if begin < s.from {
-		data = data[s.from-begin:]
-		begin, sum = s.from, crc32c(data)
+		*data = append((*data)[:0], (*data)[s.from-begin:]...)
+		begin, sum = s.from, crc32c(*data)
 	}
-	s.chunk.WriteOffset, s.chunk.Data, s.chunk.Crc32C = begin, data, &sum
-	err := s.call.Send(&stagingv1.UploadAndLinkRequest{
-		Message: &stagingv1.UploadAndLinkRequest_Chunk{Chunk: &s.chunk}})
-	if err != nil {
+	chunk := &outgoingChunk{offset: begin, crc: sum, data: data, buffers: s.buffers}
+	if err := s.call.SendMsg(chunk); err != nil {
 		return errInterrupted
 	}
 	return own(s.upload.progress.sent(s.hashed))
@@ -224,12 +218,6 @@ func (s *uploadStream) hash(data []byte, sum uint32) {
 
 // finish says that all bytes were sent.
 func (s *uploadStream) finish(halfClose bool) error {
-	if err := s.start(); err != nil {
-		return err
-	}
-	if size := s.upload.header.SizeBytes; size != nil && s.offset != *size {
-		return sizeMismatch(*size, s.offset)
-	}
 	if s.offset < s.from {
 		return sourceChanged("the source ends after %d bytes, and %d of it have been sent "+
 			"by an earlier call", s.offset, s.from)

@@ -780,7 +780,11 @@ func TestACancelledWaitTellsWhatIsKnown(t *testing.T) {
 	})
 	_, err := g.client(t).Upload(ctx, bytes.NewReader(nil), target)
 	failure := failureOf(t, err)
-	if !errors.Is(err, context.Canceled) || !failure.NothingLinked() || failure.Attempts != 1 || len(*attempts) != 1 {
+	if !errors.Is(err, context.Canceled) || failure.Attempts != 1 || len(*attempts) != 1 {
+		t.Errorf("%+v", failure)
+	}
+	// On a busy machine the cancellation may come before the gateway's answer.
+	if strings.Contains(errors.Unwrap(err).Error(), "DRAINING") && !failure.NothingLinked() {
 		t.Errorf("%+v", failure)
 	}
 }
