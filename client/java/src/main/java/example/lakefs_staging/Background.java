@@ -9,17 +9,21 @@ final class Background {
     UploadResult run() throws Exception;
   }
 
-  private final CompletableFuture<UploadResult> promise = new CompletableFuture<>();
+  private final CompletableFuture<UploadResult> promise =
+      new CompletableFuture<>() {
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+          boolean cancelled = super.cancel(mayInterruptIfRunning);
+          if (cancelled) {
+            interrupt();
+          }
+          return cancelled;
+        }
+      };
   private final Thread thread;
 
   Background(Task task) {
     thread = Gateway.daemon(() -> run(task), "lakefs-staging-upload");
-    promise.whenComplete(
-        (result, error) -> {
-          if (promise.isCancelled()) {
-            interrupt();
-          }
-        });
     thread.start();
   }
 

@@ -17,7 +17,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Map;
 
-/** A failed call, taken apart: what a {@link StagingException} carries. The only place that builds them. */
+/**
+ * A failed call, taken apart: what a {@link StagingException} carries. The only place that builds
+ * them.
+ */
 final class Failure implements Serializable {
   private static final long serialVersionUID = 1;
 
@@ -25,7 +28,9 @@ final class Failure implements Serializable {
   static final String CLIENT_DOMAIN = "lakefs.staging.client";
 
   private static final Metadata.Key<com.google.rpc.Status> DETAILS =
-      ProtoUtils.keyForProto(com.google.rpc.Status.getDefaultInstance());
+      Metadata.Key.of(
+          "grpc-status-details-bin",
+          ProtoUtils.metadataMarshaller(com.google.rpc.Status.getDefaultInstance()));
 
   // The code of an error that GetUploadOutcome tells without one.
   private static final Map<String, Status.Code> CODES =
@@ -105,8 +110,7 @@ final class Failure implements Serializable {
   }
 
   static StagingException cancelled(String message, Outcome outcome, Throwable cause) {
-    Failure failure =
-        own(Status.Code.CANCELLED, "CANCELLED", message, outcome, Advice.RETRY_CALL);
+    Failure failure = own(Status.Code.CANCELLED, "CANCELLED", message, outcome, Advice.RETRY_CALL);
     failure.cause = cause;
     return failure.toException();
   }
@@ -157,11 +161,7 @@ final class Failure implements Serializable {
 
   static StagingException sourceChanged(String message) {
     return own(
-            Status.Code.ABORTED,
-            "SOURCE_CHANGED",
-            message,
-            Outcome.NOT_COMMITTED,
-            Advice.RESTART)
+            Status.Code.ABORTED, "SOURCE_CHANGED", message, Outcome.NOT_COMMITTED, Advice.RESTART)
         .toException();
   }
 
@@ -356,5 +356,4 @@ final class Failure implements Serializable {
   private static Advice retry(Outcome outcome) {
     return outcome == Outcome.UNSPECIFIED ? Advice.UNSPECIFIED : Advice.RETRY_CALL;
   }
-
 }

@@ -82,8 +82,8 @@ final class Gateway implements AutoCloseable {
   /**
    * Waits for the connection, within connectTimeout and the deadline.
    *
-   * @throws StagingException GATEWAY_UNREACHABLE; INVALID_REQUEST where the authorization may not go
-   *     there; CANCELLED where the thread is interrupted
+   * @throws StagingException GATEWAY_UNREACHABLE; INVALID_REQUEST where the authorization may not
+   *     go there; CANCELLED where the thread is interrupted
    */
   void reach(Deadline deadline) {
     if (!authorization.isEmpty() && !mayAuthorize) {
@@ -151,7 +151,9 @@ final class Gateway implements AutoCloseable {
     if (status.getCode() != Status.Code.UNAVAILABLE || cause == null) {
       return null;
     }
-    for (; cause.getCause() != null && !(cause instanceof SSLException); cause = cause.getCause()) {}
+    for (;
+        cause.getCause() != null && !(cause instanceof SSLException);
+        cause = cause.getCause()) {}
     return cause;
   }
 

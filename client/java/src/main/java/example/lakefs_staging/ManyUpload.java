@@ -43,8 +43,7 @@ final class ManyUpload {
     Item(SmallObject object) {
       byte[] data = object.data();
       this.object = object;
-      this.header =
-          object.settings().header(object.target(), OptionalLong.of(data.length)).build();
+      this.header = object.settings().header(object.target(), OptionalLong.of(data.length)).build();
       this.crc32c = Crc32c.of(data, 0, data.length);
       this.deadline = object.settings().deadline();
     }
@@ -226,16 +225,14 @@ final class ManyUpload {
     }
     try {
       failed(
-          item,
-          Failure.of(com.google.rpc.Status.parseFrom(answer.getStatus()), gateway.address()));
+          item, Failure.of(com.google.rpc.Status.parseFrom(answer.getStatus()), gateway.address()));
     } catch (InvalidProtocolBufferException e) {
       failed(item, Failure.noResult(gateway.address(), Outcome.UNKNOWN).failure());
     }
   }
 
   private void streamEnded(Status status) {
-    Failure failure =
-        gateway.ended(status, replies.trailers(), Outcome.UNKNOWN).failure();
+    Failure failure = gateway.ended(status, replies.trailers(), Outcome.UNKNOWN).failure();
     call = null;
     boolean told = failure.domain.equals(Failure.GATEWAY_DOMAIN);
     if (told) {
@@ -252,8 +249,7 @@ final class ManyUpload {
     for (Item item : unanswered) {
       failed(item, failure);
     }
-    boolean repeats =
-        failure.advice == Advice.RETRY_CALL || failure.advice == Advice.RESTART;
+    boolean repeats = failure.advice == Advice.RETRY_CALL || failure.advice == Advice.RESTART;
     if (!repeats || gateway.isClosed()) {
       tellAll(failure);
       throw failure.toException();

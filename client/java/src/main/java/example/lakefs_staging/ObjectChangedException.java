@@ -1,6 +1,8 @@
 package example.lakefs_staging;
 
-/** What is at the path is not what {@link UploadOption#ifMatch} expects; {@link #object()} is it. */
+/**
+ * What is at the path is not what {@link UploadOption#ifMatch} expects; {@link #object()} is it.
+ */
 public final class ObjectChangedException extends StagingException {
   private static final long serialVersionUID = 1;
 

@@ -60,10 +60,8 @@ final class Repetition {
 
   /** How long to wait behind the {@code n}th attempt, from 1 on. */
   static Duration waitAfter(int n, Duration retryAfter) {
-    long most =
-        Math.min(LONGEST_WAIT.toMillis(), FIRST_WAIT.toMillis() << Math.min(n - 1, 10));
-    Duration backoff =
-        Duration.ofMillis(most - ThreadLocalRandom.current().nextLong(most / 2 + 1));
+    long most = Math.min(LONGEST_WAIT.toMillis(), FIRST_WAIT.toMillis() << Math.min(n - 1, 10));
+    Duration backoff = Duration.ofMillis(most - ThreadLocalRandom.current().nextLong(most / 2 + 1));
     return retryAfter != null && retryAfter.compareTo(backoff) > 0 ? retryAfter : backoff;
   }
 
@@ -104,7 +102,8 @@ final class Repetition {
 
   private boolean fits(Duration wait) {
     return deadline == null
-        || deadline.timeRemaining(TimeUnit.NANOSECONDS) > Math.min(wait.toMillis(), 1L << 40) * 1_000_000;
+        || deadline.timeRemaining(TimeUnit.NANOSECONDS)
+            > Math.min(wait.toMillis(), 1L << 40) * 1_000_000;
   }
 
   /** Asks what became of an upload that cannot be repeated. */
@@ -137,8 +136,7 @@ final class Repetition {
   }
 
   private GetUploadOutcomeResponse askOnce(Deadline limit) throws Unanswered {
-    Deadline once =
-        limit.minimum(Deadline.after(ONE_QUESTION.toNanos(), TimeUnit.NANOSECONDS));
+    Deadline once = limit.minimum(Deadline.after(ONE_QUESTION.toNanos(), TimeUnit.NANOSECONDS));
     try {
       gateway.reach(once);
       return gateway.call(

@@ -80,9 +80,7 @@ final class Settings {
       header.setMtime(Timestamp.newBuilder().setSeconds(mtime.getEpochSecond()));
     }
     header.setRequestId(
-        requestId == null
-            ? UUID.randomUUID().toString()
-            : Targets.text("request id", requestId));
+        requestId == null ? UUID.randomUUID().toString() : Targets.text("request id", requestId));
     header.setSha256Follows(sha256 != null);
     header.setMd5Follows(md5 != null);
     return header;

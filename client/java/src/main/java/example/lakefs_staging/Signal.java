@@ -13,8 +13,8 @@ final class Signal {
   }
 
   /**
-   * Waits until it has been raised since the last wait, or the time is over. Look for the news after
-   * this, never before it alone.
+   * Waits until it has been raised since the last wait, or the time is over. Look for the news
+   * after this, never before it alone.
    */
   synchronized void await(Deadline deadline) throws InterruptedException {
     while (!raised) {

@@ -91,9 +91,7 @@ abstract class Source {
     byte[] read() {
       int begin = offset;
       offset = Math.min(data.length, begin + CHUNK_BYTES);
-      return begin == 0 && offset == data.length
-          ? data
-          : Arrays.copyOfRange(data, begin, offset);
+      return begin == 0 && offset == data.length ? data : Arrays.copyOfRange(data, begin, offset);
     }
 
     @Override

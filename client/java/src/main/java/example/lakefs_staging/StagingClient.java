@@ -36,9 +36,9 @@ import java.util.function.Consumer;
  * StagingException#outcome} whether anything can have been linked. Nothing that was cut short ever
  * is. Calls are repeated where that helps and can do no harm: see {@link UploadOption#attempts}.
  *
- * <p><b>Blocking, threads.</b> Every call but {@code uploadAsync} blocks until its outcome is known;
- * an interrupt of the thread cancels it. A client may be used by any number of threads at the same
- * time. Its own threads are daemons. The streams of the caller are read on one of them.
+ * <p><b>Blocking, threads.</b> Every call but {@code uploadAsync} blocks until its outcome is
+ * known; an interrupt of the thread cancels it. A client may be used by any number of threads at
+ * the same time. Its own threads are daemons. The streams of the caller are read on one of them.
  */
 public final class StagingClient implements AutoCloseable {
   // What the gateway takes for its unary calls by default.
@@ -121,8 +121,8 @@ public final class StagingClient implements AutoCloseable {
   }
 
   /**
-   * Uploads a file and links it to {@code target}. A file that is changed meanwhile is an error with
-   * reason {@code SOURCE_CHANGED}.
+   * Uploads a file and links it to {@code target}. A file that is changed meanwhile is an error
+   * with reason {@code SOURCE_CHANGED}.
    *
    * @param file the file; also one that is no regular file, such as a FIFO, which is read once
    * @param target {@code lakefs://REPOSITORY/BRANCH/PATH}
@@ -131,8 +131,7 @@ public final class StagingClient implements AutoCloseable {
    * @throws StagingException if it failed
    * @throws IOException if the file cannot be read: nothing is linked
    */
-  public UploadResult upload(Path file, String target, UploadOption... options)
-      throws IOException {
+  public UploadResult upload(Path file, String target, UploadOption... options) throws IOException {
     return upload(Source.of(file), target, Settings.of(options));
   }
 
@@ -305,13 +304,13 @@ public final class StagingClient implements AutoCloseable {
   }
 
   /**
-   * Uploads any number of small objects on one stream: the way that costs least for each. At most 64
-   * are taken without being answered. Two to the same path may come to stand in either order: give
-   * the second when the first is answered.
+   * Uploads any number of small objects on one stream: the way that costs least for each. At most
+   * 64 are taken without being answered. Two to the same path may come to stand in either order:
+   * give the second when the first is answered.
    *
    * @param objects asked for the next one on another thread, when there is a place for it
-   * @param consumer told once for each object, in the order in which they are ready, on this thread;
-   *     what it throws ends the call
+   * @param consumer told once for each object, in the order in which they are ready, on this
+   *     thread; what it throws ends the call
    * @throws StagingException if the stream as a whole failed; what was under way has been told
    */
   public void uploadMany(
@@ -443,8 +442,7 @@ public final class StagingClient implements AutoCloseable {
     }
     Deadline deadline = reach(settings.timeout == null ? CALL_TIMEOUT : settings.timeout);
     LinkPhysicalAddressResponse response =
-        gateway.call(
-            Methods.LINK_PHYSICAL_ADDRESS, request.build(), deadline, Outcome.UNKNOWN);
+        gateway.call(Methods.LINK_PHYSICAL_ADDRESS, request.build(), deadline, Outcome.UNKNOWN);
     return new UploadResult(
         example.lakefs_staging.v1.UploadResult.newBuilder()
             .setObject(response.getObject())
@@ -464,8 +462,7 @@ public final class StagingClient implements AutoCloseable {
     return "StagingClient[" + address() + "]";
   }
 
-  private UploadResult upload(Source source, String target, Settings settings)
-      throws IOException {
+  private UploadResult upload(Source source, String target, Settings settings) throws IOException {
     checkOpen();
     return new Upload(gateway, source, target, settings).run();
   }
@@ -479,8 +476,7 @@ public final class StagingClient implements AutoCloseable {
     request.setRequestId(Targets.text("request id", requestId));
     Deadline deadline = reach(CALL_TIMEOUT);
     return new UploadOutcome(
-        gateway.call(
-            Methods.GET_UPLOAD_OUTCOME, request.build(), deadline, Outcome.UNSPECIFIED));
+        gateway.call(Methods.GET_UPLOAD_OUTCOME, request.build(), deadline, Outcome.UNSPECIFIED));
   }
 
   private Deadline reach(Duration timeout) {

@@ -227,6 +227,8 @@ public class StagingException extends RuntimeException {
     return failure.outcome == Outcome.NOT_COMMITTED;
   }
 
+  /** The message stays the words of the gateway alone. */
+  @SuppressWarnings("OverrideThrowableToString")
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder(getClass().getName());

@@ -49,9 +49,7 @@ public final class StagingLocation {
    * @return the URL, a secret; empty unless it was asked for
    */
   public Optional<String> presignedUrl() {
-    return location.hasPresignedUrl()
-        ? Optional.of(location.getPresignedUrl())
-        : Optional.empty();
+    return location.hasPresignedUrl() ? Optional.of(location.getPresignedUrl()) : Optional.empty();
   }
 
   /**

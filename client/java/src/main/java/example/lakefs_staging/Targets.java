@@ -32,17 +32,13 @@ final class Targets {
 
   /** The text itself, if it can be written as UTF-8, that is, has no lone surrogate. */
   static String text(String field, String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (!Character.isSurrogate(text.charAt(i))) {
-        continue;
-      }
-      if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+    for (int i = 0, code; i < text.length(); i += Character.charCount(code)) {
+      code = text.codePointAt(i);
+      if (code >= Character.MIN_SURROGATE && code <= Character.MAX_SURROGATE) {
         throw Failure.invalid(
             String.format(
-                "the %s has a lone surrogate, \\u%04x, at %d: it is not UTF-8",
-                field, (int) text.charAt(i), i));
+                "the %s has a lone surrogate, \\u%04x, at %d: it is not UTF-8", field, code, i));
       }
-      i++;
     }
     return text;
   }

@@ -28,6 +28,7 @@ final class Upload {
   private Chunks.Chunk whole; // of an object that goes in one message
   private UploadHeader header;
   private ByteString resumeToken;
+  private long sentBytes; // of an attempt that succeeded
   private boolean ownToken; // told by an attempt of this upload
 
   Upload(Gateway gateway, Source source, String target, Settings settings) {
@@ -62,7 +63,7 @@ final class Upload {
       header = frozen.build();
       UploadResult result =
           new Repetition(gateway, settings, deadline, header).run(this::attempt, this::decide);
-      progress.finished(result.object().sizeBytes().orElse(0));
+      progress.finished(Math.max(sentBytes, result.object().sizeBytes().orElse(0)));
       return result;
     } catch (IOException e) {
       if (gateway.isClosed()) {
@@ -91,8 +92,8 @@ final class Upload {
       chunks.hold(first, second);
     } else if (told.isPresent() && told.getAsLong() != first.size()) {
       throw Failure.sizeMismatch(
-              told.getAsLong(),
-              first.size() > told.getAsLong() ? "has more" : "ends after " + first.size());
+          told.getAsLong(),
+          first.size() > told.getAsLong() ? "has more" : "ends after " + first.size());
     } else {
       whole = first;
     }
@@ -123,18 +124,12 @@ final class Upload {
       chunks.seek(0);
     }
     now.setResumeToken(resumeToken);
-    return new UploadResult(
+    UploadStream stream =
         new UploadStream(
-                gateway,
-                now.build(),
-                chunks,
-                settings,
-                progress,
-                this::checkpoint,
-                signal,
-                deadline)
-            .run(),
-        n);
+            gateway, now.build(), chunks, settings, progress, this::checkpoint, signal, deadline);
+    UploadResult result = new UploadResult(stream.run(), n);
+    sentBytes = stream.hashedBytes();
+    return result;
   }
 
   private UploadResult uploadObject(UploadHeader now) {
@@ -151,6 +146,7 @@ final class Upload {
     if (!response.hasResult()) {
       throw Failure.noResult(gateway.address(), Outcome.UNKNOWN);
     }
+    sentBytes = whole.size();
     return new UploadResult(response.getResult(), 1);
   }
 

@@ -90,6 +90,11 @@ final class UploadStream {
     }
   }
 
+  /** How much of the source has been sent, or had been by an earlier call. */
+  long hashedBytes() {
+    return hashedBytes;
+  }
+
   private UploadResult converse() throws IOException, InterruptedException {
     for (; ; ) {
       // In this order: the status is the last to come.
@@ -186,22 +191,20 @@ final class UploadStream {
     ByteString data = UnsafeByteOperations.unsafeWrap(chunk.data, from, size);
     call.sendMessage(
         UploadAndLinkRequest.newBuilder()
-            .setChunk(
-                UploadChunk.newBuilder().setWriteOffset(offset).setData(data).setCrc32C(crc))
+            .setChunk(UploadChunk.newBuilder().setWriteOffset(offset).setData(data).setCrc32C(crc))
             .build());
     hash(chunk.data, from, size, crc);
   }
 
   /**
-   * Goes on behind these bytes. Those that go a second time are not hashed again: should they differ
-   * from the first time, the checksum of the whole shows it.
+   * Goes on behind these bytes. Those that go a second time are not hashed again: should they
+   * differ from the first time, the checksum of the whole shows it.
    */
   private void hash(byte[] data, int from, int size, int crc) {
     long end = offset + size;
     if (end > hashedBytes) {
       int fresh = (int) (end - hashedBytes);
-      int freshCrc =
-          fresh == size ? crc : Crc32c.of(data, from + size - fresh, fresh);
+      int freshCrc = fresh == size ? crc : Crc32c.of(data, from + size - fresh, fresh);
       crc32c = hashedBytes == 0 ? freshCrc : Crc32c.concat(crc32c, freshCrc, fresh);
       hashedBytes = end;
     }
@@ -212,8 +215,7 @@ final class UploadStream {
     if (header.hasSizeBytes() && offset != header.getSizeBytes()) {
       throw Failure.sizeMismatch(header.getSizeBytes(), "ends after " + offset);
     }
-    UploadFinish.Builder finish =
-        UploadFinish.newBuilder().setSizeBytes(offset).setCrc32C(crc32c);
+    UploadFinish.Builder finish = UploadFinish.newBuilder().setSizeBytes(offset).setCrc32C(crc32c);
     if (settings.sha256 != null) {
       finish.setSha256(ByteString.copyFrom(settings.sha256));
     }
