@@ -63,7 +63,7 @@ final class Chunks implements AutoCloseable {
     this.signal = signal;
   }
 
-  /** Whether {@link #take} gives a chunk at once; if not, the signal is raised when it does. */
+  /** Whether {@link #take} gives a chunk at once; if not, one is read, and raises the signal. */
   boolean ready() {
     if (!held.isEmpty()) {
       return true;
@@ -90,9 +90,7 @@ final class Chunks implements AutoCloseable {
     if (chunk.error != null) {
       throw Errors.same(chunk.error);
     }
-    if (chunk.size() == Source.CHUNK_BYTES) {
-      next = start(-1);
-    } else if (chunk.size() > 0) {
+    if (chunk.size() > 0 && chunk.size() < Source.CHUNK_BYTES) {
       held.add(new Chunk(new byte[0]));
     }
     return chunk;

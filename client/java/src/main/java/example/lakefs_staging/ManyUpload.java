@@ -58,6 +58,7 @@ final class ManyUpload {
   private final PriorityQueue<Item> waiting =
       new PriorityQueue<>(Comparator.comparing((Item item) -> item.due));
   private FutureTask<SmallObject> next;
+  private Item fresh; // the next one to be sent, or null
   private boolean exhausted;
   private long lastId;
 
@@ -107,18 +108,18 @@ final class ManyUpload {
       }
     }
     giveUpLate();
-    if (!waiting.isEmpty() && waiting.peek().due.isExpired()) {
-      if (maySend()) {
-        send(waiting.poll());
-        return true;
-      }
-    } else if (mayFetch()) {
-      if (maySend()) {
-        fetch();
-        return true;
-      }
+    if (fresh == null && mayFetch()) {
+      fetch();
+      return true;
     }
-    if (exhausted && underWay.isEmpty() && waiting.isEmpty()) {
+    boolean due = !waiting.isEmpty() && waiting.peek().due.isExpired();
+    if ((due || fresh != null) && maySend()) {
+      Item item = due ? waiting.poll() : fresh;
+      fresh = due ? fresh : null;
+      send(item);
+      return true;
+    }
+    if (exhausted && fresh == null && underWay.isEmpty() && waiting.isEmpty()) {
       if (call != null) {
         call.halfClose(); // nothing is under way: what it ends with says nothing
         call = null;
@@ -172,6 +173,7 @@ final class ManyUpload {
     return next.isDone();
   }
 
+  /** Takes the object that is here. */
   private void fetch() throws InterruptedException {
     SmallObject object;
     try {
@@ -189,7 +191,7 @@ final class ManyUpload {
       if (object.data().length > MAX_BYTES) {
         throw Failure.invalid(object + " is too large: at most 4 MiB are taken");
       }
-      send(new Item(object));
+      fresh = new Item(object);
     } catch (InvalidRequestException e) {
       consumer.accept(new SmallObjectResult(object, null, e));
     }
@@ -315,6 +317,10 @@ final class ManyUpload {
       tell(item, failure.withOutcome(outcome));
     }
     waiting.clear();
+    if (fresh != null) {
+      tell(fresh, failure.withOutcome(Outcome.NOT_COMMITTED));
+      fresh = null;
+    }
   }
 
   private void tell(Item item, Failure failure) {

@@ -64,7 +64,7 @@ public final class ObjectWriter extends OutputStream {
   }
 
   /**
-   * Writes bytes. Blocks while two chunks of 1 MiB wait for the gateway.
+   * Writes bytes. Blocks while 1 MiB of them waits for the gateway.
    *
    * @param data where they are
    * @param offset of the first

@@ -16,7 +16,7 @@ final class Pipe extends Source {
   private int filled;
 
   /**
-   * Takes these bytes, and blocks while two chunks are on their way.
+   * Takes these bytes, and blocks while a full chunk is not wanted yet.
    *
    * @return false if nobody reads any more
    */
@@ -36,7 +36,7 @@ final class Pipe extends Source {
   /** The end of the object. Without it, there is none. */
   void end() throws InterruptedException {
     if (filled > 0) {
-      put(Arrays.copyOf(chunk, filled));
+      put(filled == chunk.length ? chunk : Arrays.copyOf(chunk, filled));
     }
     synchronized (this) {
       ended = true;
@@ -97,7 +97,10 @@ final class Pipe extends Source {
     }
     full = data;
     notifyAll();
-    return true;
+    while (full != null && !broken) {
+      wait();
+    }
+    return full == null;
   }
 
   private synchronized boolean isBroken() {

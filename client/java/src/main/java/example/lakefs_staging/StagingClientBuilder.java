@@ -147,12 +147,14 @@ public final class StagingClientBuilder {
   }
 
   private ManagedChannel channel(String address, boolean unix) {
+    // An IPv6 address has brackets, which a URI does not.
+    String target = unix ? address : "dns:///" + address.replace("[", "%5B").replace("]", "%5D");
     ManagedChannelBuilder<?> channel =
-        Grpc.newChannelBuilder(unix ? address : "dns:///" + address, credentials())
+        Grpc.newChannelBuilder(target, credentials())
             .maxInboundMessageSize(MAX_MESSAGE_BYTES)
             .disableRetry()
             // A sidecar is never behind a proxy, though the environment may name one.
-            .proxyDetector(target -> null);
+            .proxyDetector(server -> null);
     if (unix) {
       channel.overrideAuthority("localhost");
     }
