@@ -10,6 +10,7 @@ import java.util.OptionalLong;
 public final class ObjectStats implements Serializable {
   private static final long serialVersionUID = 1;
 
+  /** As it came. */
   private final example.lakefs_staging.v1.ObjectStats stats;
 
   ObjectStats(example.lakefs_staging.v1.ObjectStats stats) {

@@ -6,6 +6,8 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.TlsChannelCredentials;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -157,6 +159,10 @@ public final class StagingClientBuilder {
             .proxyDetector(server -> null);
     if (unix) {
       channel.overrideAuthority("localhost");
+      if (channel instanceof NettyChannelBuilder) {
+        // Unix sockets have no such option, and netty would log a warning for each connection.
+        ((NettyChannelBuilder) channel).withOption(ChannelOption.SO_KEEPALIVE, null);
+      }
     }
     return channel.build();
   }

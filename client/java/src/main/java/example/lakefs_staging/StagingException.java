@@ -21,7 +21,10 @@ public class StagingException extends RuntimeException {
   public static final class Violation implements Serializable {
     private static final long serialVersionUID = 1;
 
+    /** Where it is wrong. */
     private final String field;
+
+    /** What is wrong. */
     private final String description;
 
     Violation(String field, String description) {
@@ -57,7 +60,10 @@ public class StagingException extends RuntimeException {
   public static final class Resource implements Serializable {
     private static final long serialVersionUID = 1;
 
+    /** What it is. */
     private final String type;
+
+    /** Its name. */
     private final String name;
 
     Resource(String type, String name) {
@@ -89,6 +95,7 @@ public class StagingException extends RuntimeException {
     }
   }
 
+  /** All that is known. */
   private final Failure failure;
 
   StagingException(Failure failure) {

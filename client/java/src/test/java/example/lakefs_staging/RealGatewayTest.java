@@ -47,13 +47,21 @@ class RealGatewayTest {
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       Matcher matcher = Pattern.compile(pattern).matcher(line);
       if (matcher.find()) {
-        Thread drain = new Thread(() -> lines.lines().forEach(l -> {}));
+        Thread drain = new Thread(() -> drain(lines));
         drain.setDaemon(true);
         drain.start();
         return matcher;
       }
     }
     throw new IllegalStateException(command[0] + " has ended");
+  }
+
+  private static void drain(BufferedReader lines) {
+    try {
+      while (lines.readLine() != null) {}
+    } catch (IOException e) {
+      // It has ended.
+    }
   }
 
   @BeforeAll
