@@ -416,6 +416,9 @@ public final class Driver {
         return result(future.get());
       } catch (ExecutionException e) {
         throw e.getCause();
+      } catch (CancellationException e) {
+        data.awaitClosed(); // the future is over before the upload is
+        throw e;
       } finally {
         data.clean();
       }
@@ -644,6 +647,7 @@ public final class Driver {
     final long blockAt;
     private Path temporary;
     private int opened;
+    private int closed;
 
     Data(JsonObject json, Command command) {
       this.json = json == null ? new JsonObject() : json;
@@ -692,7 +696,19 @@ public final class Driver {
       }
     }
 
-    InputStream open() {
+    synchronized void awaitClosed() throws InterruptedException {
+      for (int i = 0; i < 50 && closed < opened; i++) {
+        wait(100);
+      }
+    }
+
+    private synchronized void closed() {
+      closed++;
+      command.event("closed", true);
+      notifyAll();
+    }
+
+    synchronized InputStream open() {
       opened++;
       command.event("opened", opened);
       return new Stream(opened);
@@ -788,7 +804,7 @@ public final class Driver {
       @Override
       public void close() {
         if (kind.equals("opener")) {
-          command.event("closed", true);
+          closed();
         }
       }
     }

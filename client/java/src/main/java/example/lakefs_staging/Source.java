@@ -198,17 +198,16 @@ abstract class Source {
       return true;
     }
 
-    /** Never more than there was at first: what was added since shows at the end, by the size. */
     @Override
     byte[] read() throws IOException {
-      int wanted = (int) Math.min(CHUNK_BYTES, size - offset);
-      ByteBuffer chunk = ByteBuffer.allocate(wanted);
+      return read(CHUNK_BYTES);
+    }
+
+    byte[] read(int size) throws IOException {
+      ByteBuffer chunk = ByteBuffer.allocate(size);
       while (chunk.hasRemaining() && channel.read(chunk) >= 0) {}
       offset += chunk.position();
-      if (chunk.hasRemaining() || (offset == size && changed())) {
-        throw Failure.sourceChanged(this + " was changed while it was read");
-      }
-      return chunk.array();
+      return chunk.hasRemaining() ? Arrays.copyOf(chunk.array(), chunk.position()) : chunk.array();
     }
 
     @Override
@@ -217,8 +216,9 @@ abstract class Source {
       offset = to;
     }
 
-    boolean changed() throws IOException {
-      return channel.size() != begin + size;
+    /** How much is left of what there was at first. */
+    long left() {
+      return size - offset;
     }
 
     void use(SeekableByteChannel other) {
@@ -227,11 +227,6 @@ abstract class Source {
 
     SeekableByteChannel channel() {
       return channel;
-    }
-
-    @Override
-    public String toString() {
-      return "the source";
     }
   }
 
@@ -245,6 +240,17 @@ abstract class Source {
       this.opened = opened;
     }
 
+    /** Never more than there was at first: what was added since shows at the end. */
+    @Override
+    byte[] read() throws IOException {
+      int wanted = (int) Math.min(CHUNK_BYTES, left());
+      byte[] chunk = read(wanted);
+      if (chunk.length < wanted || (left() == 0 && changed())) {
+        throw Failure.sourceChanged(path + " was changed while it was read");
+      }
+      return chunk;
+    }
+
     /** From the beginning it is the file that has this name now. */
     @Override
     void seek(long to) throws IOException {
@@ -256,8 +262,7 @@ abstract class Source {
       super.seek(to);
     }
 
-    @Override
-    boolean changed() throws IOException {
+    private boolean changed() throws IOException {
       BasicFileAttributes now = Files.readAttributes(path, BasicFileAttributes.class);
       return now.size() != sizeBytes().getAsLong()
           || !now.lastModifiedTime().equals(opened.lastModifiedTime())
@@ -267,11 +272,6 @@ abstract class Source {
     @Override
     void close() {
       closeQuietly(channel());
-    }
-
-    @Override
-    public String toString() {
-      return path.toString();
     }
   }
 

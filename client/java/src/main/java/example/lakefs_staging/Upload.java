@@ -29,7 +29,6 @@ final class Upload {
   private UploadHeader header;
   private ByteString resumeToken;
   private long sentBytes; // of an attempt that succeeded
-  private boolean ownToken; // told by an attempt of this upload
 
   Upload(Gateway gateway, Source source, String target, Settings settings) {
     this.gateway = gateway;
@@ -152,7 +151,6 @@ final class Upload {
 
   private void checkpoint(example.lakefs_staging.v1.UploadCheckpoint told) {
     resumeToken = told.getToken();
-    ownToken = true;
     if (settings.checkpoint != null) {
       settings.checkpoint.accept(
           new UploadCheckpoint(told.getToken().toByteArray(), told.getOffset()));
@@ -163,12 +161,9 @@ final class Upload {
   private Repetition.Next decide(Failure failure) {
     boolean tokenRefused =
         failure.reason.equals("RESUME_EXPIRED") || failure.reason.equals("RESUME_REFUSED");
-    if (tokenRefused && ownToken) {
-      failure = failure.withAdvice(Advice.RESTART); // it is not the caller's to correct
-    }
-    if (tokenRefused) {
+    if (tokenRefused && !resumeToken.isEmpty()) {
       resumeToken = ByteString.EMPTY;
-      ownToken = false;
+      failure = failure.withAdvice(Advice.RESTART); // without it, nothing is refused
     }
     if (!Repetition.helps(failure, header.getRequestId())) {
       return Repetition.Next.GIVE_UP;
