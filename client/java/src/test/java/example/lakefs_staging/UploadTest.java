@@ -458,6 +458,36 @@ class UploadTest {
   }
 
   @Test
+  void tokenThatIsRefusedIsDropped() {
+    gateway.streams.add(
+        stream -> {
+          stream.next();
+          stream.end(
+              FakeGateway.error(
+                  Status.Code.PERMISSION_DENIED,
+                  "RESUME_REFUSED",
+                  example.lakefs_staging.v1.Outcome.OUTCOME_NOT_COMMITTED,
+                  Advice.ADVICE_FIX_REQUEST));
+        });
+    gateway.streams.add(FakeGateway::takeAll);
+    UploadResult result =
+        client.upload(
+            content(2 * MIB),
+            TARGET,
+            UploadOption.requestId("mine"),
+            UploadOption.resumeToken(new byte[] {1}));
+    assertEquals(2, result.attempts());
+    assertTrue(gateway.headers.get(1).getResumeToken().isEmpty());
+  }
+
+  @Test
+  void checkpointsNeedARequestId() {
+    assertThrows(
+        InvalidRequestException.class,
+        () -> client.upload(new byte[1], TARGET, UploadOption.checkpoint(told -> {})));
+  }
+
+  @Test
   void closedClientIsNotUsed() {
     client.close();
     assertThrows(IllegalStateException.class, () -> client.upload(new byte[1], TARGET));
