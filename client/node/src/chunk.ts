@@ -36,7 +36,10 @@ export class Chunk {
     fields.uint32(29).fixed32(checksum);
     fields.uint32(18).uint32(this.size);
     const inner = fields.finish();
-    const outer = new BinaryWriter().uint32(18).uint32(inner.length + this.size).finish();
+    const outer = new BinaryWriter()
+      .uint32(18)
+      .uint32(inner.length + this.size)
+      .finish();
     const begin = HEAD_BYTES - inner.length - outer.length;
     this.#bytes.set(outer, begin);
     this.#bytes.set(inner, begin + outer.length);

@@ -1,4 +1,10 @@
-import { Client, Metadata, connectivityState, credentials } from '@grpc/grpc-js';
+import {
+  Client,
+  Metadata,
+  connectivityState,
+  credentials,
+  status,
+} from '@grpc/grpc-js';
 import type {
   ChannelCredentials,
   ClientDuplexStream,
@@ -117,7 +123,8 @@ export class Connection {
       }
       const left = Math.min(until, scope.deadline) - Date.now();
       const isHopeless = why !== '' && !NOT_THERE.test(why);
-      if (left <= 0 || isHopeless) throw new CallFailed(this.#unreachable(why, outcome));
+      if (left <= 0 || isHopeless)
+        throw new CallFailed(this.#unreachable(why, outcome));
       await this.#change(scope, state, left);
     }
   }
@@ -161,7 +168,7 @@ export class Connection {
     const forget = scope.onStop(() => {
       call.cancel();
     });
-    const status = await ended(call, (message: Response) => {
+    const told = await ended(call, (message: Response) => {
       if (thrown) return;
       try {
         receive(message);
@@ -172,9 +179,9 @@ export class Connection {
     });
     forget();
     if (thrown) throw thrown.error;
-    if (status.code === 0) return;
+    if (told.code === status.OK) return;
     throw new CallFailed(
-      scope.stopped ? scope.error(outcome) : fromStatus(status, this.address, outcome),
+      scope.stopped ? scope.error(outcome) : fromStatus(told, this.address, outcome),
     );
   }
 
@@ -263,8 +270,10 @@ export class Connection {
       { deadline: Date.now() + WHY_NOT_MS },
     );
     const { code, details } = await ended(call, () => undefined);
-    if (code !== 14) return '';
-    return details.replace(/^.*Last error: /s, '').replace(/\.?\s*Resolution note:.*$/s, '');
+    if (code !== status.UNAVAILABLE) return '';
+    return details
+      .replace(/^.*Last error: /s, '')
+      .replace(/\.?\s*Resolution note:.*$/s, '');
   }
 }
 
@@ -274,19 +283,19 @@ export function ended<Message>(
   receive: (message: Message) => void,
 ): Promise<StatusObject> {
   return new Promise((resolve) => {
-    let status: StatusObject | undefined;
+    let told: StatusObject | undefined;
     let isRead = false;
     call.on('data', receive);
     call.on('end', () => {
       isRead = true;
-      if (status) resolve(status);
+      if (told) resolve(told);
     });
     // Of a call that fails this tells what the status tells.
     call.on('error', () => undefined);
-    call.on('status', (told: StatusObject) => {
+    call.on('status', (last: StatusObject) => {
       // What came before it may still wait to be read.
-      status = told;
-      if (isRead) resolve(told);
+      told = last;
+      if (isRead) resolve(last);
     });
   });
 }
@@ -305,4 +314,3 @@ function credentialsOf(tls: ClientOptions['tls']): ChannelCredentials {
     throw invalidRequest('the certificates or the key cannot be used', error);
   }
 }
-

@@ -67,7 +67,10 @@ function native(): Extend | undefined {
       crc32c: Extend;
     };
     const digits = Buffer.from('123456789');
-    const whole = module.crc32c(digits.subarray(4), module.crc32c(digits.subarray(0, 4)));
+    const whole = module.crc32c(
+      digits.subarray(4),
+      module.crc32c(digits.subarray(0, 4)),
+    );
     return whole === 0xe3069283 ? module.crc32c : undefined;
   } catch {
     return undefined;

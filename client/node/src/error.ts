@@ -292,8 +292,9 @@ export function fromStatus(
   outcome: Outcome | undefined,
 ): StagingErrorDetails {
   const [details] = status.metadata.get('grpc-status-details-bin');
-  const told = details instanceof Buffer && parse(status.code, status.details, details);
-  return told || withoutDetails(status, address, outcome);
+  const told =
+    details instanceof Buffer ? parse(status.code, status.details, details) : undefined;
+  return told ?? inKind(codeName(status.code), status.details, address, outcome);
 }
 
 /** The same of a serialized `google.rpc.Status`, as UploadMany has it. */
@@ -311,8 +312,7 @@ export function fromStatusBytes(
     // Said below.
   }
   return (
-    parse(code, message, bytes) ||
-    inKind(codeName(code), message, address, 'UNKNOWN')
+    parse(code, message, bytes) ?? inKind(codeName(code), message, address, 'UNKNOWN')
   );
 }
 
@@ -390,14 +390,7 @@ const READERS: Readonly<
   },
 };
 
-function withoutDetails(
-  status: Pick<StatusObject, 'code' | 'details'>,
-  address: string,
-  outcome: Outcome | undefined,
-): StagingErrorDetails {
-  return inKind(codeName(status.code), status.details, address, outcome);
-}
-
+/** What can be said without details. */
 function inKind(
   code: Code,
   said: string,
@@ -421,7 +414,10 @@ function inKind(
     case 'CANCELLED':
       return of('CANCELLED', 'the call was cancelled');
     case 'DEADLINE_EXCEEDED':
-      return of('DEADLINE_EXCEEDED', `the gateway at ${address} did not finish in time`);
+      return of(
+        'DEADLINE_EXCEEDED',
+        `the gateway at ${address} did not finish in time`,
+      );
     case 'UNIMPLEMENTED':
       return {
         ...of('NOT_A_GATEWAY', `the server at ${address} does not offer this call`),

@@ -34,7 +34,11 @@ export type {
   UploadResult,
 } from './options.js';
 export type { Advice, Outcome, Phase, Plan, Unrecognized } from './outcome.js';
-export type { LinkResult, StagingLocation, StagingMetadata } from './physical-address.js';
+export type {
+  LinkResult,
+  StagingLocation,
+  StagingMetadata,
+} from './physical-address.js';
 export type { ByteHolder, ByteStream, Source } from './source.js';
 export type { Target } from './target.js';
 export type { UploadOutcome } from './upload-outcome.js';

@@ -51,7 +51,7 @@ export class Latch {
         },
         (error: unknown) => {
           forget();
-          reject(error as Error);
+          reject(error);
         },
       );
     });

@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 
 import { ended } from './connection.js';
@@ -51,9 +52,9 @@ export class ManyStream<Item extends Sendable> {
     });
     void ended(this.#call, (reply) => {
       this.#receive(reply);
-    }).then((status) => {
+    }).then((told) => {
       forget();
-      this.#end(status);
+      this.#end(told);
     });
   }
 
@@ -89,25 +90,25 @@ export class ManyStream<Item extends Sendable> {
     if (answer?.$case === 'result') {
       this.#receiver.succeeded(item, answer.value);
     } else {
-      const status = answer?.value ?? new Uint8Array();
-      this.#receiver.failed(item, fromStatusBytes(status, this.#connection.address));
+      const bytes = answer?.value ?? new Uint8Array();
+      this.#receiver.failed(item, fromStatusBytes(bytes, this.#connection.address));
     }
   }
 
-  #end(status: StatusObject): void {
+  #end(told: StatusObject): void {
     this.#over.fire();
     const left = [...this.#unanswered.values()];
     this.#unanswered.clear();
-    for (const item of left) this.#receiver.failed(item, this.#withoutAnswer(status));
+    for (const item of left) this.#receiver.failed(item, this.#withoutAnswer(told));
   }
 
-  #withoutAnswer(status: StatusObject): StagingErrorDetails {
+  #withoutAnswer(told: StatusObject): StagingErrorDetails {
     const { address } = this.#connection;
-    if (status.code === 0) {
+    if (told.code === status.OK) {
       const words = `the gateway at ${address} ended the call without an answer`;
       return { ...badReply(words, 'UNKNOWN'), advice: 'RETRY_CALL' };
     }
-    const details = fromStatus(status, address, 'UNKNOWN');
+    const details = fromStatus(told, address, 'UNKNOWN');
     if (!isGateways(details)) return details;
     // A gateway that ends the call has answered all that it began.
     return {

@@ -130,9 +130,9 @@ export class ManyUpload<Item extends SmallObject> {
   async #take(): Promise<void> {
     this.#isTaking = true;
     try {
-      const { done, value } = await this.#objects.next();
-      if (done) this.#hasMore = false;
-      else if (!this.#scope.stopped) this.#check(value);
+      const next = await this.#objects.next();
+      if (next.done === true) this.#hasMore = false;
+      else if (!this.#scope.stopped) this.#check(next.value);
     } catch (error) {
       this.#hasMore = false;
       this.#failure ??= { error };

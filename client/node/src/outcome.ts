@@ -14,11 +14,7 @@ export type Unrecognized = `${number}`;
  * its place (`SUPERSEDED`); it could not be found out (`UNKNOWN`).
  */
 export type Outcome =
-  | 'COMMITTED'
-  | 'NOT_COMMITTED'
-  | 'SUPERSEDED'
-  | 'UNKNOWN'
-  | Unrecognized;
+  'COMMITTED' | 'NOT_COMMITTED' | 'SUPERSEDED' | 'UNKNOWN' | Unrecognized;
 
 /**
  * What to do about an error: make the same call again (`RETRY_CALL`); start over
@@ -26,11 +22,7 @@ export type Outcome =
  * person look (`GIVE_UP`).
  */
 export type Advice =
-  | 'RETRY_CALL'
-  | 'RESTART'
-  | 'FIX_REQUEST'
-  | 'GIVE_UP'
-  | Unrecognized;
+  'RETRY_CALL' | 'RESTART' | 'FIX_REQUEST' | 'GIVE_UP' | Unrecognized;
 
 /** How an object's bytes went to the store. */
 export type Plan =
@@ -48,25 +40,22 @@ export type Phase = 'UPLOADING' | 'COMPLETING' | 'LINKING' | Unrecognized;
 
 /** `undefined` for a value that is not told. */
 export function toOutcome(number: OutcomeNumber): Outcome | undefined {
-  return nameOf<Outcome>(OutcomeNumber, number);
+  return nameOf(OutcomeNumber, number) as Outcome | undefined;
 }
 
 export function toAdvice(number: AdviceNumber): Advice | undefined {
-  return nameOf<Advice>(AdviceNumber, number);
+  return nameOf(AdviceNumber, number) as Advice | undefined;
 }
 
 export function toPlan(number: PlanNumber): Plan | undefined {
-  return nameOf<Plan>(PlanNumber, number);
+  return nameOf(PlanNumber, number) as Plan | undefined;
 }
 
 export function toPhase(number: PhaseNumber): Phase | undefined {
-  return nameOf<Phase>(PhaseNumber, number);
+  return nameOf(PhaseNumber, number) as Phase | undefined;
 }
 
-function nameOf<Name extends string>(
-  names: Readonly<Record<number, string>>,
-  number: number,
-): Name | Unrecognized | undefined {
-  if (number === 0) return undefined;
-  return (names[number] as Name | undefined) ?? `${number}`;
+/** The name of a value of an enumeration, in the type that lists them. */
+function nameOf(names: Readonly<Record<number, string>>, number: number): unknown {
+  return number === 0 ? undefined : (names[number] ?? String(number));
 }

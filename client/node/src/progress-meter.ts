@@ -36,7 +36,11 @@ export class ProgressMeter {
 
   /** The gateway told this. */
   told({ phase, receivedBytes, storedBytes }: UploadProgress): void {
-    this.#tell({ phase: toPhase(phase) ?? this.#last.phase, receivedBytes, storedBytes });
+    this.#tell({
+      phase: toPhase(phase) ?? this.#last.phase,
+      receivedBytes,
+      storedBytes,
+    });
   }
 
   /** All is over, and well. */

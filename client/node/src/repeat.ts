@@ -11,7 +11,7 @@ import type {
 } from './generated/lakefs_staging/v1/staging.js';
 import type { UploadResult } from './options.js';
 import type { Advice } from './outcome.js';
-import type { Scope } from './scope.js';
+import { Scope } from './scope.js';
 import { staging } from './service.js';
 import type { UploadRequest } from './upload-header.js';
 import { toUploadResult } from './upload-result.js';
@@ -117,19 +117,29 @@ async function ask(
   scope: Scope,
   { requestId = '', object }: UploadRequest,
 ): Promise<Message | undefined> {
-  const until = Math.min(scope.deadline, Date.now() + ASK_MS);
-  for (let asked = 1; ; ++asked) {
-    const answer = await askOnce(connection, scope, { requestId, object });
-    if (answer && !answer.inProgress) {
-      const { outcome, result, failure, failureReason, failureMessage } = answer;
-      if (outcome === Outcome.COMMITTED || outcome === Outcome.SUPERSEDED) return result;
-      if (!failure) return undefined;
-      throw new CallFailed(fromOutcome(failureReason, failureMessage, failure));
+  const asking = new Scope({
+    timeoutMs: Math.min(ASK_MS, scope.deadline - Date.now()),
+  });
+  const forget = scope.onStop(() => {
+    asking.cancel('the upload is over');
+  });
+  try {
+    for (let asked = 1; !asking.stopped; ++asked) {
+      const answer = await askOnce(connection, asking, { requestId, object });
+      if (answer && !answer.inProgress) {
+        const { outcome, result, failure, failureReason, failureMessage } = answer;
+        if (outcome === Outcome.COMMITTED || outcome === Outcome.SUPERSEDED)
+          return result;
+        if (!failure) return undefined;
+        throw new CallFailed(fromOutcome(failureReason, failureMessage, failure));
+      }
+      const wait = asked < FIRST_ASKS ? FIRST_ASK_WAIT_MS : ASK_WAIT_MS;
+      await asking.sleep(wait);
     }
-    const wait = asked < FIRST_ASKS ? FIRST_ASK_WAIT_MS : ASK_WAIT_MS;
-    if (Date.now() + wait >= until) return undefined;
-    await scope.sleep(wait);
-    if (scope.stopped) return undefined;
+    return undefined;
+  } finally {
+    forget();
+    asking.close();
   }
 }
 

@@ -226,7 +226,9 @@ class FileSource implements OpenedSource {
   }
 
   #changed(): Error {
-    return new CallFailed(sourceChanged(`${this.url.pathname} was changed while it was read`));
+    return new CallFailed(
+      sourceChanged(`${this.url.pathname} was changed while it was read`),
+    );
   }
 }
 
@@ -291,7 +293,7 @@ class Reopenable implements OpenedSource {
 
 async function skip(reader: Reader, offset: number): Promise<void> {
   const room = new Uint8Array(Math.min(offset, 1 << 16));
-  for (let left = offset; left > 0; ) {
+  for (let left = offset; left > 0;) {
     const size = await reader.fill(room.subarray(0, Math.min(left, room.length)));
     if (size === 0) {
       throw new CallFailed(
@@ -316,7 +318,9 @@ function pieces(stream: ByteStream): Pieces | undefined {
   if (Symbol.asyncIterator in stream) {
     return fromIterator(stream[Symbol.asyncIterator]());
   }
-  return Symbol.iterator in stream ? fromIterator(stream[Symbol.iterator]()) : undefined;
+  return Symbol.iterator in stream
+    ? fromIterator(stream[Symbol.iterator]())
+    : undefined;
 }
 
 function isNodeStream(stream: object): stream is Readable {
@@ -328,15 +332,18 @@ function isWebStream(stream: object): stream is ReadableStream<Uint8Array> {
 }
 
 function fromReadable(stream: Readable): Pieces {
+  if (stream.errored) throw new SourceFailed(stream.errored);
   // It would look like one without any bytes.
   if (stream.readableEnded || stream.destroyed) {
     throw invalidRequest('the source is a stream that has ended, or was destroyed');
   }
   // One that comes before the iterator listens is told by it all the same.
   stream.on('error', () => undefined);
-  const { next } = fromIterator(stream[Symbol.asyncIterator]());
-  // An iterator that waits for its stream would not hear of its own return.
-  return { next, close: () => stream.destroy() };
+  return {
+    ...fromIterator(stream[Symbol.asyncIterator]()),
+    // An iterator that waits for its stream would not hear of its own return.
+    close: () => stream.destroy(),
+  };
 }
 
 function fromWebStream(stream: ReadableStream<Uint8Array>): Pieces {
@@ -344,8 +351,8 @@ function fromWebStream(stream: ReadableStream<Uint8Array>): Pieces {
   const reader = stream.getReader();
   return {
     next: async () => {
-      const { done, value } = await reader.read();
-      return done ? END : value;
+      const next = await reader.read();
+      return next.done ? END : next.value;
     },
     close: () => {
       reader.cancel().catch(() => undefined);
@@ -358,8 +365,8 @@ function fromIterator(
 ): Pieces {
   return {
     next: async () => {
-      const { done, value } = await iterator.next();
-      return done ? END : value;
+      const next = await iterator.next();
+      return next.done === true ? END : next.value;
     },
     close: () => {
       const closed = async (): Promise<void> => {

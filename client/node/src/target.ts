@@ -41,9 +41,7 @@ function parse(uri: string): ObjectPath {
 }
 
 function bad(uri: string, what: string): Error {
-  return invalidRequest(
-    `${quote(uri)} ${what}; write lakefs://repository/branch/path`,
-  );
+  return invalidRequest(`${quote(uri)} ${what}; write lakefs://repository/branch/path`);
 }
 
 /** Fails with INVALID_REQUEST where `text` is no text that UTF-8 can have. */

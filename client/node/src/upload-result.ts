@@ -1,8 +1,5 @@
 import { CallFailed, badReply } from './error.js';
-import {
-  ObjectStats,
-  Outcome,
-} from './generated/lakefs_staging/v1/staging.js';
+import { ObjectStats, Outcome } from './generated/lakefs_staging/v1/staging.js';
 import type { UploadResult as Message } from './generated/lakefs_staging/v1/staging.js';
 import { toObjectStats } from './object-stats.js';
 import type { UploadResult } from './options.js';
@@ -17,7 +14,10 @@ export function toUploadResult(
   const outcome = message?.outcome;
   if (outcome !== Outcome.COMMITTED && outcome !== Outcome.SUPERSEDED) {
     throw new CallFailed(
-      badReply('the gateway answered without saying that the object was linked', 'UNKNOWN'),
+      badReply(
+        'the gateway answered without saying that the object was linked',
+        'UNKNOWN',
+      ),
     );
   }
   const { object, crc32c, plan } = message!;

@@ -1,10 +1,17 @@
+import { status } from '@grpc/grpc-js';
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 
 import { CHUNK_BYTES, Chunk } from './chunk.js';
 import { ended } from './connection.js';
 import type { Connection } from './connection.js';
 import { concatCrc32c, crc32c } from './crc32c.js';
-import { CallFailed, badReply, fromStatus, sizeMismatch, sourceChanged } from './error.js';
+import {
+  CallFailed,
+  badReply,
+  fromStatus,
+  sizeMismatch,
+  sourceChanged,
+} from './error.js';
 import type {
   UploadAndLinkRequest,
   UploadAndLinkResponse,
@@ -57,7 +64,7 @@ export class UploadStream {
   #wake: () => void = () => undefined;
   #result: UploadResult | undefined;
   #status: StatusObject | undefined;
-  /** What a callback threw. */
+  /** What a callback threw, or the gateway did wrong. */
   #thrown: { error: unknown } | undefined;
 
   // Of the sending.
@@ -87,10 +94,10 @@ export class UploadStream {
 
   /** Once. Throws what a source or a callback threw, or {@link CallFailed}. */
   async run(): Promise<UploadResult> {
-    const status = ended(this.#call, (reply) => {
+    const end = ended(this.#call, (reply: UploadAndLinkResponse) => {
       this.#receive(reply);
     });
-    void status.then((told) => {
+    void end.then((told) => {
       this.#status = told;
       this.#over.fire();
     });
@@ -109,17 +116,17 @@ export class UploadStream {
       forget();
       this.#reader.close();
     }
-    this.#letEnd(status);
+    this.#letEnd(end);
     return this.#result;
   }
 
   /** A result is the last word, whatever becomes of the connection after it. */
-  #letEnd(status: Promise<StatusObject>): void {
+  #letEnd(end: Promise<StatusObject>): void {
     this.#call.end();
     const timer = setTimeout(() => {
       this.#call.cancel();
     }, END_MS);
-    void status.then(() => {
+    void end.then(() => {
       clearTimeout(timer);
     });
   }
@@ -128,12 +135,10 @@ export class UploadStream {
     if (this.#thrown) return this.#thrown.error;
     const outcome = this.#outcome();
     if (!this.#status) return new CallFailed(this.#scope.error(outcome));
-    if (this.#status.code === 0) {
+    if (this.#status.code === status.OK) {
       return new CallFailed(this.#connection.noResult(outcome));
     }
-    return new CallFailed(
-      fromStatus(this.#status, this.#connection.address, outcome),
-    );
+    return new CallFailed(fromStatus(this.#status, this.#connection.address, outcome));
   }
 
   #outcome(): Outcome {
@@ -143,14 +148,19 @@ export class UploadStream {
   async #send(): Promise<void> {
     const { header } = this.#upload;
     await this.#write({ message: { $case: 'header', value: header } });
-    while (!this.#over.fired) {
+    for (;;) {
+      if (this.#isOver()) return;
       try {
         await this.#step();
       } catch (error) {
         // A source that was interrupted because the call ended did not fail.
-        if (!this.#over.fired) throw error;
+        if (!this.#isOver()) throw error;
       }
     }
+  }
+
+  #isOver(): boolean {
+    return this.#over.fired;
   }
 
   #step(): Promise<void> {
@@ -245,15 +255,6 @@ export class UploadStream {
       await this.#skipTo(offset);
       return;
     }
-    if (!this.#upload.header.canRewind || offset < 0 || offset > this.#offset) {
-      throw new CallFailed(
-        badReply(
-          `the gateway at ${this.#connection.address} asked for bytes from offset ` +
-            `${String(offset)} that it cannot have again`,
-          this.#outcome(),
-        ),
-      );
-    }
     this.#next = undefined; // with its chunk, which may still be read into
     this.#finishSent = false;
     this.#offset = offset;
@@ -317,14 +318,27 @@ export class UploadStream {
         });
         break;
       case 'rewind':
-        this.#rewindTo = message.value.offset;
-        this.#wake();
+        this.#askedForRewind(message.value.offset);
         break;
       case 'result':
         this.#result = message.value;
         this.#over.fire();
         break;
     }
+  }
+
+  #askedForRewind(offset: number): void {
+    const canRewind = this.#upload.header.canRewind && offset <= this.#offset;
+    if (offset >= 0 && (canRewind || this.#waitsForStart)) {
+      this.#rewindTo = offset;
+      this.#wake();
+      return;
+    }
+    const words =
+      `the gateway at ${this.#connection.address} asked for bytes from offset ` +
+      `${String(offset)} that it cannot have again`;
+    this.#thrown = { error: new CallFailed(badReply(words, this.#outcome())) };
+    this.#over.fire();
   }
 
   #tell(callback: () => void): void {

@@ -172,7 +172,8 @@ export class Upload {
   #dropRefusedToken(details: StagingErrorDetails): void {
     if (!/^RESUME_(EXPIRED|REFUSED)$/.test(details.reason)) return;
     // One that came by a checkpoint is nothing that the caller could correct.
-    if (this.#resumeToken !== this.#options.resumeToken) details.advice = 'RESTART';
+    const isOurs = this.#resumeToken !== (this.#options.resumeToken ?? NONE);
+    if (isOurs) details.advice = 'RESTART';
     this.#resumeToken = NONE;
   }
 

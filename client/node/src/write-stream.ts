@@ -72,8 +72,12 @@ export class UploadWriteStream extends Writable {
     }, callback);
   }
 
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.#isSettled) this.#scope.cancel('the stream was destroyed', error ?? undefined);
+  override _destroy(
+    error: Error | null,
+    callback: (error?: Error | null) => void,
+  ): void {
+    if (!this.#isSettled)
+      this.#scope.cancel('the stream was destroyed', error ?? undefined);
     const told = (): void => {
       callback(error);
     };
