@@ -5,6 +5,10 @@ export default tseslint.config(
   { ignores: ['dist', 'docs', 'build', 'src/generated'] },
   js.configs.recommended,
   {
+    files: ['**/*.mjs'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly' } },
+  },
+  {
     files: ['**/*.ts'],
     extends: [
       tseslint.configs.strictTypeChecked,
@@ -31,7 +35,13 @@ export default tseslint.config(
   },
   {
     files: ['tests/**/*.ts'],
-    // node:test waits for what test() and its like return.
-    rules: { '@typescript-eslint/no-floating-promises': 'off' },
+    rules: {
+      // node:test waits for what test() and its like return.
+      '@typescript-eslint/no-floating-promises': 'off',
+      // Gateways of the future know other numbers.
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
+      // What is only there to be closed at the end.
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_$' }],
+    },
   },
 );

@@ -59,6 +59,7 @@ export interface StagingErrorDetails {
  * thrown. None holds a secret.
  */
 export class StagingError extends Error {
+  /** The name of its class; `AbortError` of a {@link CancelledError}. */
   override name = 'StagingError';
 
   /** The code of gRPC, such as `UNAVAILABLE`. */
@@ -128,31 +129,37 @@ export class StagingError extends Error {
 
 /** `ifAbsent`, and an object stands at the path: `object`. */
 export class ObjectExistsError extends StagingError {
+  /** @internal */
   override name = 'ObjectExistsError';
 }
 
 /** `ifMatch`, and what stands at the path is not that: `object`, or nothing. */
 export class ObjectChangedError extends StagingError {
+  /** @internal */
   override name = 'ObjectChangedError';
 }
 
 /** No such repository or branch, or nothing is known of a request id. */
 export class NotFoundError extends StagingError {
+  /** @internal */
   override name = 'NotFoundError';
 }
 
 /** The user may not do this, or the credentials were refused. */
 export class PermissionDeniedError extends StagingError {
+  /** @internal */
   override name = 'PermissionDeniedError';
 }
 
 /** The request is wrong; `violations` lists how, where the gateway told. */
 export class InvalidRequestError extends StagingError {
+  /** @internal */
   override name = 'InvalidRequestError';
 }
 
 /** The bytes are not those that were announced: their checksum or their size. */
 export class IntegrityError extends StagingError {
+  /** @internal */
   override name = 'IntegrityError';
 }
 
@@ -161,6 +168,7 @@ export class IntegrityError extends StagingError {
  * by `requestId`.
  */
 export class OutcomeUnknownError extends StagingError {
+  /** @internal */
   override name = 'OutcomeUnknownError';
 }
 
@@ -170,6 +178,7 @@ export class OutcomeUnknownError extends StagingError {
  * `AbortError`, as Node's own have it; the outcome may be `UNKNOWN`.
  */
 export class CancelledError extends StagingError {
+  /** @internal */
   override name = 'AbortError';
 }
 

@@ -16,8 +16,22 @@ const MAX_OBJECT_BYTES = 4 * 1024 * 1024;
 
 /** What became of one object of {@link Client.uploadMany}: a result or an error. */
 export type ManyAnswer<Item extends SmallObject = SmallObject> =
-  | { readonly object: Item; readonly result: UploadResult; readonly error?: never }
-  | { readonly object: Item; readonly error: StagingError; readonly result?: never };
+  | {
+      /** The object, as it was given. */
+      readonly object: Item;
+      /** What came of it. */
+      readonly result: UploadResult;
+      /** Not there. */
+      readonly error?: never;
+    }
+  | {
+      /** The object, as it was given. */
+      readonly object: Item;
+      /** How it failed. */
+      readonly error: StagingError;
+      /** Not there. */
+      readonly result?: never;
+    };
 
 /** An object that was taken, and is not answered yet. */
 export interface Taken<Item extends SmallObject = SmallObject> {

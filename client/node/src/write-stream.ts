@@ -57,6 +57,7 @@ export class UploadWriteStream extends Writable {
     if (error) this.destroy(error);
   }
 
+  /** @internal */
   override _write(
     piece: Buffer,
     _encoding: BufferEncoding,
@@ -65,6 +66,7 @@ export class UploadWriteStream extends Writable {
     this.#pieces.write(piece, callback);
   }
 
+  /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     this.#pieces.end();
     this.result.then(() => {
@@ -72,6 +74,7 @@ export class UploadWriteStream extends Writable {
     }, callback);
   }
 
+  /** @internal */
   override _destroy(
     error: Error | null,
     callback: (error?: Error | null) => void,

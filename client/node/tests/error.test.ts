@@ -74,7 +74,7 @@ test('all details are taken apart, and unknown ones change nothing', () => {
       fieldViolations: [
         { field: 'f', description: 'd', reason: '', localizedMessage: undefined },
       ],
-    } as never),
+    }),
     any('google.rpc.ResourceInfo', ResourceInfo, {
       resourceType: 'branch',
       resourceName: 'main',

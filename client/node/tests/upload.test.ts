@@ -126,7 +126,7 @@ test('what has more goes in chunks of 1 MiB, whatever pieces it comes in', async
       [0, MIB, 2 * MIB, 3 * MIB],
     );
     assert.deepEqual(finish?.crc32c, crc32c(data));
-    assert.equal(finish?.sizeBytes, data.length);
+    assert.equal(finish.sizeBytes, data.length);
     assert.equal(header.canRewind, i < 4);
     assert.equal(header.sizeBytes, i < 2 || i === 3 ? data.length : undefined);
   });
