@@ -71,7 +71,7 @@ export class World implements AsyncDisposable {
   ): Promise<string[]> {
     const child = spawn(join(BIN!, program), flags, {
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#processes.push(child);
     const found: string[] = [];
