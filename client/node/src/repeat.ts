@@ -118,7 +118,7 @@ async function ask(
   { requestId = '', object }: UploadRequest,
 ): Promise<Message | undefined> {
   const asking = new Scope({
-    timeoutMs: Math.min(ASK_MS, scope.deadline - Date.now()),
+    timeoutMs: Math.max(0, Math.min(ASK_MS, scope.deadline - Date.now())),
   });
   const forget = scope.onStop(() => {
     asking.cancel('the upload is over');

@@ -168,13 +168,12 @@ export class Upload {
     }).run();
   }
 
-  /** The next attempt sends all bytes, which may be better than the caller's word. */
+  /** The next attempt sends all bytes. */
   #dropRefusedToken(details: StagingErrorDetails): void {
     if (!/^RESUME_(EXPIRED|REFUSED)$/.test(details.reason)) return;
-    // One that came by a checkpoint is nothing that the caller could correct.
-    const isOurs = this.#resumeToken !== (this.#options.resumeToken ?? NONE);
-    if (isOurs) details.advice = 'RESTART';
+    if (this.#resumeToken.length === 0) return;
     this.#resumeToken = NONE;
+    details.advice = 'RESTART';
   }
 
   /** What comes after the scope was stopped is closed. */

@@ -109,6 +109,7 @@ async function run(
   // That it failed, the stream tells.
   try {
     const result = await running;
+    pieces.discard();
     stream.deref()?.settled();
     return result;
   } catch (error) {
@@ -125,12 +126,13 @@ class WrittenPieces implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   #piece: Uint8Array | undefined;
   #taken: ((error?: Error | null) => void) | undefined;
   #hasEnded = false;
+  #isDone = false;
   #error: Error | undefined;
   #wake: () => void = () => undefined;
 
   /** `taken` is called when the piece is needed no more, or never will be. */
   write(piece: Uint8Array, taken: (error?: Error | null) => void): void {
-    if (this.#error) {
+    if (this.#error || this.#isDone) {
       taken(this.#error);
       return;
     }
@@ -142,6 +144,13 @@ class WrittenPieces implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   end(): void {
     this.#hasEnded = true;
     this.#wake();
+  }
+
+  /** The object stands, whatever comes: the gateway had it from an earlier call. */
+  discard(): void {
+    this.#isDone = true;
+    this.#piece = undefined;
+    this.#release();
   }
 
   fail(error: Error): void {

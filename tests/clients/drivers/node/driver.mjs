@@ -181,17 +181,11 @@ async function write(command, events, signal) {
   const held = { out: clientOf(command.client).createWriteStream(command.target, options) };
   held.out.on('error', () => undefined);
   const { result } = held.out;
-  let source = inPieces(pieces(spec, []), size === Infinity ? 1 << 30 : size);
   const [scope] = end.filter((step) => step.startsWith('scope'));
-  if (scope === 'scope_throws') source = thenThrows(source);
-  const through = wrapper ? [WRAPPERS[wrapper]()] : [];
   let error;
   try {
-    if (scope || wrapper) {
-      await pipeline([source, ...through, held.out], { end: Boolean(scope) });
-    } else {
-      for await (const piece of source) await written(held, piece);
-    }
+    const source = inPieces(pieces(spec, []), size === Infinity ? 1 << 30 : size);
+    await fed(held, scope === 'scope_throws' ? thenThrows(source) : source, wrapper, scope);
   } catch (thrown) {
     error = thrown;
     // Nobody goes on with it.
@@ -210,6 +204,16 @@ async function write(command, events, signal) {
   if (last?.thrown) throw last.thrown;
   if (last?.error) throw last.raised;
   return last?.result;
+}
+
+/** Writes all of a source; holds on to nothing. */
+async function fed(held, source, wrapper, scope) {
+  if (scope || wrapper) {
+    const through = wrapper ? [WRAPPERS[wrapper]()] : [];
+    await pipeline([source, ...through, held.out], { end: Boolean(scope) });
+  } else {
+    for await (const piece of source) await written(held, piece);
+  }
 }
 
 function written(held, piece) {
