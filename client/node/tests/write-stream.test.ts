@@ -256,3 +256,17 @@ test('nothing that fails is an unhandled rejection', async () => {
     process.off('unhandledRejection', note);
   }
 });
+
+test('what is written after an early result is not waited for', async () => {
+  await using gateway = await FakeGateway.start({
+    uploadAndLink: async (call) => {
+      await receive(call, () => true);
+      call.write(result(5));
+    },
+  });
+  const out = gateway.client().createWriteStream(TARGET);
+  await pipeline(function* () {
+    for (let i = 0; i < 20; ++i) yield Buffer.alloc(MIB);
+  }, out);
+  assert.equal((await out.result).object.sizeBytes, 5);
+});
