@@ -1482,8 +1482,8 @@ type UploadAndLinkResponse_Rewind struct {
 
 type UploadAndLinkResponse_Checkpoint struct {
 	// By what the upload can be gone on with; only if `header.resumable`: when
-	// 64 MiB more are stored without a gap, at most every 5 s, and when the
-	// gateway shuts down, before the status.
+	// 64 MiB more are stored without a gap, and when the gateway shuts down,
+	// before the status.
 	Checkpoint *UploadCheckpoint `protobuf:"bytes,4,opt,name=checkpoint,proto3,oneof"`
 }
 

@@ -228,8 +228,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -242,8 +242,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -259,8 +259,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1305,8 +1305,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1319,8 +1319,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1343,8 +1343,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1365,8 +1365,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1385,8 +1385,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1414,8 +1414,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1439,8 +1439,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1451,8 +1451,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -1471,8 +1471,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      * </pre>
      *
      * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>

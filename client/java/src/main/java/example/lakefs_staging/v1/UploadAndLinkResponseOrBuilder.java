@@ -98,8 +98,8 @@ public interface UploadAndLinkResponseOrBuilder extends
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -109,8 +109,8 @@ public interface UploadAndLinkResponseOrBuilder extends
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
@@ -120,8 +120,8 @@ public interface UploadAndLinkResponseOrBuilder extends
   /**
    * <pre>
    * By what the upload can be gone on with; only if `header.resumable`: when
-   * 64 MiB more are stored without a gap, at most every 5 s, and when the
-   * gateway shuts down, before the status.
+   * 64 MiB more are stored without a gap, and when the gateway shuts down,
+   * before the status.
    * </pre>
    *
    * <code>.lakefs.staging.v1.UploadCheckpoint checkpoint = 4;</code>
