@@ -73,18 +73,21 @@ def in_time(t, answer, seconds):
     for place in ("before_finish", "after_finish")})
 def deadline(t, kind, place):
     """A gateway that stalls; the server is told the time, too."""
-    what = source(kind, 12 * MIB)
-    read = ({"read_until": MIB} if place == "before_finish"
-            else "read_finish")
+    before = place == "before_finish"
+    what = source(kind, 12 * MIB if before else BIG)
+    read = {"read_until": MIB} if before else "read_finish"
     t.script(what, UploadAndLink=[[read, "await_cancel"]], again=True,
              GetUploadOutcome=[["await_cancel"]])
     answer = t.s(what, options={"timeout": 2})
     in_time(t, answer, 2)
-    outcome = "NOT_COMMITTED" if place == "before_finish" else "UNKNOWN"
-    error = t.error(answer, outcome=outcome, reason="DEADLINE_EXCEEDED")
+    error = t.error(answer, reason="DEADLINE_EXCEEDED")
     t.check(error["request_id"], "no request_id")
     t.wait_event("cancel")
     upload = t.calls("UploadAndLink")[0]
+    if before:
+        t.equal(error["outcome"], "NOT_COMMITTED", "outcome")
+    elif upload.finishes:  # A busy machine may not have come so far.
+        t.equal(error["outcome"], "UNKNOWN", "outcome")
     t.check(upload.deadline_ms is not None, "no deadline was sent")
     t.check(upload.deadline_ms <= 2200, f"deadline {upload.deadline_ms} ms")
 
