@@ -52,3 +52,22 @@ func TestOtherMessagesAreMarshalledAsEver(t *testing.T) {
 		t.Error("other bytes")
 	}
 }
+
+func TestBytesThatGoAgainAreHashedOnce(t *testing.T) {
+	data := make([]byte, 5000)
+	for i := range data {
+		data[i] = byte(i * i)
+	}
+	s := new(uploadStream)
+	send := func(from, to int) {
+		s.offset = int64(from)
+		s.hash(data[from:to], crc32c(data[from:to]))
+	}
+	send(0, 2000)
+	send(1007, 1500) // all of it again
+	send(1500, 3000) // and a part of it
+	send(3000, 5000)
+	if s.crc != crc32c(data) || s.hashed != 5000 || s.offset != 5000 {
+		t.Errorf("%08x of %d bytes, not %08x", s.crc, s.hashed, crc32c(data))
+	}
+}
