@@ -323,6 +323,14 @@ final class FakeGateway implements AutoCloseable {
     }
   }
 
+  private static void endQuietly(Stream<?, ?> stream) {
+    try {
+      stream.replies.onError(Status.INTERNAL.asRuntimeException());
+    } catch (RuntimeException e) {
+      // The test has ended, and the server with it.
+    }
+  }
+
   private <Q, R> StreamObserver<Q> stream(StreamObserver<R> replies, Queue<Script<Q, R>> scripts) {
     Stream<Q, R> stream = new Stream<>((ServerCallStreamObserver<R>) replies);
     stream.replies.setOnCancelHandler(
@@ -341,7 +349,7 @@ final class FakeGateway implements AutoCloseable {
                 script.run(stream);
               } catch (Throwable e) {
                 failures.add(e);
-                stream.replies.onError(Status.INTERNAL.asRuntimeException());
+                endQuietly(stream);
               }
             });
     thread.setDaemon(true);
