@@ -455,8 +455,8 @@ export interface UploadAndLinkResponse {
     | //
     /**
      * By what the upload can be gone on with; only if `header.resumable`: when
-     * 64 MiB more are stored without a gap, at most every 5 s, and when the
-     * gateway shuts down, before the status.
+     * 64 MiB more are stored without a gap, and when the gateway shuts down,
+     * before the status.
      */
     { $case: "checkpoint"; value: UploadCheckpoint }
     | undefined;
