@@ -5,7 +5,7 @@ import type { StagingError, StagingErrorDetails } from './error.js';
 import { ManyStream } from './many-stream.js';
 import type { SmallObject, UploadResult } from './options.js';
 import type { Outcome } from './outcome.js';
-import { waitBefore } from './repeat.js';
+import { rememberDoubt, waitBefore } from './repeat.js';
 import type { Scope } from './scope.js';
 import { UploadRequest } from './upload-header.js';
 import { toUploadResult } from './upload-result.js';
@@ -42,6 +42,8 @@ export interface Taken<Item extends SmallObject = SmallObject> {
   attempts: number;
   /** What is known of it. */
   outcome: Outcome | undefined;
+  /** Whether one of the calls may have linked it. */
+  mayBeLinked: boolean;
 }
 
 /**
@@ -170,6 +172,7 @@ export class ManyUpload<Item extends SmallObject> {
         crc32c: crc32c(object.data),
         attempts: 0,
         outcome: 'NOT_COMMITTED',
+        mayBeLinked: false,
       };
       this.#open.add(taken);
       this.#ready.push(taken);
@@ -213,6 +216,7 @@ export class ManyUpload<Item extends SmallObject> {
 
   #failed(taken: Taken<Item>, details: StagingErrorDetails): void {
     if (!this.#open.has(taken)) return;
+    taken.mayBeLinked = rememberDoubt(details, taken.mayBeLinked);
     taken.outcome = details.outcome;
     const { request, attempts } = taken;
     const wait = waitBefore(attempts, request, details, this.#scope);

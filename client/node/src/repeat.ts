@@ -1,5 +1,5 @@
 import type { Connection } from './connection.js';
-import { CallFailed, fromOutcome } from './error.js';
+import { CallFailed, fromOutcome, isGateways } from './error.js';
 import type { StagingErrorDetails } from './error.js';
 import {
   GetUploadOutcomeResponse,
@@ -41,6 +41,7 @@ export async function untilKnown(
   isRepeatable: () => boolean,
   attempt: Attempt,
 ): Promise<UploadResult> {
+  let mayBeLinked = false;
   for (let number = 1; ; ++number) {
     const result = (message: Message | undefined): UploadResult =>
       toUploadResult(message, request.requestId, number);
@@ -51,6 +52,7 @@ export async function untilKnown(
       } catch (error) {
         if (!(error instanceof CallFailed)) throw error;
         const { details } = error;
+        mayBeLinked = rememberDoubt(details, mayBeLinked);
         if (isRepeatable()) {
           const wait = waitBefore(number, request, details, scope);
           if (wait === undefined) throw error;
@@ -87,6 +89,21 @@ export function waitBefore(
   if (!isSafe || reason === 'GATEWAY_UNREACHABLE') return undefined;
   const wait = Math.max(retryAfterMs, backoff(number));
   return Date.now() + wait < scope.deadline ? wait : undefined;
+}
+
+/**
+ * What an attempt says of itself says nothing of those before it: once one may have
+ * linked the object, only a final word of the gateway tells that none has.
+ */
+export function rememberDoubt(
+  details: StagingErrorDetails,
+  mayBeLinked: boolean,
+): boolean {
+  const isFinal = isGateways(details) && !isRetryable(details.advice);
+  if (mayBeLinked && !isFinal && details.outcome === 'NOT_COMMITTED') {
+    details.outcome = 'UNKNOWN';
+  }
+  return mayBeLinked || details.outcome === 'UNKNOWN';
 }
 
 function isRetryable(advice: Advice | undefined): boolean {

@@ -397,6 +397,22 @@ test('attempts are limited, and the last error is told', async () => {
   );
 });
 
+test('what one attempt may have linked, a later one does not make undone', async () => {
+  const error = async (last: () => Ending): Promise<unknown> => {
+    await using gateway = await FakeGateway.start({
+      uploadObject: (_, number) => {
+        throw number === 1 ? new Ending(codes.UNAVAILABLE) : last();
+      },
+    });
+    const upload = gateway.client().upload(Buffer.from('x'), TARGET, { attempts: 2 });
+    return await upload.catch((thrown: unknown) => (thrown as StagingError).outcome);
+  };
+  assert.equal(await error(() => unavailable('DRAINING')), 'UNKNOWN');
+  const refused = (): Ending =>
+    unavailable('OBJECT_EXISTS', Outcome.NOT_COMMITTED, Advice.FIX_REQUEST);
+  assert.equal(await error(refused), 'NOT_COMMITTED');
+});
+
 test('without a request id nothing is repeated that may have been linked', async () => {
   await using gateway = await FakeGateway.start({
     uploadObject: () => {
