@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use prost::Message;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -128,7 +128,6 @@ impl<M: Method> Drop for Requests<M> {
 /// The receiving side. If it is dropped before its end, the call is cancelled.
 pub(crate) struct Replies<M: Method> {
     state: RepliesState<M::Reply>,
-    first: Option<Result<Option<M::Reply>, Status>>,
     sent: Sent,
 }
 
@@ -149,7 +148,6 @@ pub(crate) struct Call<M: Method> {
     pub(crate) requests: Requests<M>,
     pub(crate) replies: Replies<M>,
     pub(crate) sent: Sent,
-    connected: oneshot::Receiver<()>,
 }
 
 impl<M: Method> Call<M> {
@@ -162,12 +160,10 @@ impl<M: Method> Call<M> {
         let (messages, from_caller) = mpsc::channel(1);
         let half_closed = Arc::new(AtomicBool::new(false));
         let sent = Sent::default();
-        let (connected, when_connected) = oneshot::channel();
         let body = Body::<M> {
             messages: from_caller,
             half_closed: half_closed.clone(),
             sent: sent.clone(),
-            connected: Some(connected),
             yielded: false,
             ended: false,
         };
@@ -205,25 +201,9 @@ impl<M: Method> Call<M> {
             },
             replies: Replies {
                 state: RepliesState::Opening(Box::pin(opening)),
-                first: None,
                 sent: sent.clone(),
             },
             sent,
-            connected: when_connected,
-        }
-    }
-
-    /// Waits until the call has a connection, or has been answered without one.
-    /// False: neither came in time.
-    pub(crate) async fn connected(&mut self, until: Instant) -> bool {
-        tokio::select! {
-            biased;
-            _ = &mut self.connected => true,
-            reply = self.replies.next() => {
-                self.replies.first = Some(reply);
-                true
-            }
-            () = tokio::time::sleep_until(until) => false,
         }
     }
 }
@@ -255,9 +235,6 @@ impl<M: Method> Requests<M> {
 impl<M: Method> Replies<M> {
     /// The next reply, none at the end. Can be dropped and called again.
     pub(crate) async fn next(&mut self) -> Result<Option<M::Reply>, Status> {
-        if let Some(first) = self.first.take() {
-            return first;
-        }
         loop {
             let next = match &mut self.state {
                 RepliesState::Opening(opening) => match opening.await {
@@ -289,7 +266,6 @@ struct Body<M: Method> {
     messages: mpsc::Receiver<M::Request>,
     half_closed: Arc<AtomicBool>,
     sent: Sent,
-    connected: Option<oneshot::Sender<()>>,
     yielded: bool,
     ended: bool,
 }
@@ -303,10 +279,7 @@ impl<M: Method> Stream for Body<M> {
     type Item = Frame<M::Request>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // The transport asks for messages when it has a connection.
-        if let Some(connected) = self.connected.take() {
-            let _ = connected.send(());
-        } else if self.yielded {
+        if self.yielded {
             note_body_of(&self.sent.cancelled);
         } else {
             // The task of the connection polls a body until it has nothing, before

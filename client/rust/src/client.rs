@@ -1,22 +1,21 @@
 //! The calls of one gateway.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::Instant;
-use tonic::codegen::Service as _;
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::call::{
     Call, DiscardUpload, GetPhysicalAddress, GetUploadOutcome, LinkPhysicalAddress, Method,
 };
+use crate::connection::{Address, Connections};
 use crate::error::Error;
 use crate::many::{self, Object};
 use crate::model::{ObjectStats, Outcome, StagingLocation, UploadOutcome, UploadResult};
@@ -54,11 +53,9 @@ pub struct Client {
 }
 
 struct Inner {
-    gateway: String,
-    endpoint: Endpoint,
+    connections: Connections,
     authorization: Option<AsciiMetadataValue>,
     connect_timeout: Duration,
-    channel: Mutex<Option<Channel>>,
 }
 
 impl Client {
@@ -78,7 +75,7 @@ impl Client {
 
     /// The gateway, as `HOST:PORT` or `unix:/path`.
     pub fn gateway(&self) -> &str {
-        &self.inner.gateway
+        self.inner.connections.gateway()
     }
 
     /// Uploads what `source` gives and links it to `target`, with the default
@@ -328,13 +325,12 @@ impl Client {
         if let Some(deadline) = deadline {
             until = until.min(deadline);
         }
-        let channel = self.channel().await;
-        let mut call = Call::begin(channel, self.inner.authorization.as_ref(), deadline);
-        if call.connected(until).await {
-            Ok(call)
-        } else {
-            Err(Error::unreachable(self.gateway(), None))
-        }
+        let channel = self.inner.connections.get(until).await?;
+        Ok(Call::begin(
+            channel,
+            self.inner.authorization.as_ref(),
+            deadline,
+        ))
     }
 
     /// A call of one request and one reply. Its outcome is that of a link.
@@ -361,32 +357,12 @@ impl Client {
             None => Err(Error::deadline(self.gateway(), sent.close())),
         }
     }
-
-    /// The channel; a new one if its runtime is gone.
-    async fn channel(&self) -> Channel {
-        let known = self.known_channel().clone();
-        if let Some(mut channel) = known
-            && poll_fn(|cx| channel.poll_ready(cx)).await.is_ok()
-        {
-            return channel;
-        }
-        let channel = self.inner.endpoint.connect_lazy();
-        *self.known_channel() = Some(channel.clone());
-        channel
-    }
-
-    fn known_channel(&self) -> std::sync::MutexGuard<'_, Option<Channel>> {
-        self.inner
-            .channel
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("gateway", &self.inner.gateway)
+            .field("gateway", &self.gateway())
             .finish_non_exhaustive()
     }
 }
@@ -498,23 +474,17 @@ impl ClientBuilder {
                  allow_plaintext_authorization"
             )));
         }
-        let connect_timeout = self.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
-        let endpoint = match host {
-            None if tls => Err("a unix socket has no TLS".to_owned()),
-            None => Endpoint::from_shared(gateway.clone()).map_err(|error| error.to_string()),
-            Some(_) => {
-                let scheme = if tls { "https" } else { "http" };
-                Endpoint::from_shared(format!("{scheme}://{gateway}"))
-                    .map_err(|error| error.to_string())
-            }
+        let address = match gateway.strip_prefix("unix:") {
+            Some(path) if host.is_none() => Address::Unix(path.to_owned()),
+            _ => Address::Tcp(gateway.clone()),
         };
-        let mut endpoint = endpoint
-            .map_err(|why| Error::invalid_request(format!("{gateway:?} cannot be used: {why}")))?
-            .connect_timeout(connect_timeout)
+        let scheme = if tls { "https" } else { "http" };
+        let authority = host.map_or("localhost", |_| &gateway);
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{authority}"))
+            .map_err(|error| {
+                Error::invalid_request(format!("{gateway:?} cannot be used: {error}"))
+            })?
             .executor(Tasks);
-        if host.is_none() {
-            endpoint = endpoint.origin(tonic::codegen::http::Uri::from_static("http://localhost"));
-        }
         if tls {
             let config = tls_config(self.ca_file.as_deref(), self.client_identity.as_ref())?;
             endpoint = endpoint.tls_config(config).map_err(|error| {
@@ -523,11 +493,9 @@ impl ClientBuilder {
         }
         Ok(Client {
             inner: Arc::new(Inner {
-                gateway,
-                endpoint,
+                connections: Connections::new(gateway, address, endpoint, tls),
                 authorization,
-                connect_timeout,
-                channel: Mutex::new(None),
+                connect_timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             }),
         })
     }

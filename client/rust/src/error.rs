@@ -302,15 +302,20 @@ impl Error {
         Self::new(Code::InvalidArgument, "SIZE_MISMATCH", message).advise(Advice::FixRequest)
     }
 
-    pub(crate) fn unreachable(gateway: &str, why: Option<&(dyn StdError + 'static)>) -> Self {
-        let why = why
-            .map(|why| format!(" ({})", chain(why)))
-            .unwrap_or_default();
-        Self::new(
+    pub(crate) fn unreachable(gateway: &str, why: Option<BoxError>) -> Self {
+        let words = why.as_deref().map(|why| format!(" ({})", chain(why)));
+        let error = Self::new(
             Code::Unavailable,
             "GATEWAY_UNREACHABLE",
-            format!("no gateway answers at {gateway}{why}"),
-        )
+            format!(
+                "no gateway answers at {gateway}{}",
+                words.unwrap_or_default()
+            ),
+        );
+        match why {
+            Some(why) => error.caused_by(why),
+            None => error,
+        }
     }
 
     pub(crate) fn deadline(gateway: &str, outcome: Outcome) -> Self {
@@ -343,10 +348,10 @@ impl Error {
         if let Some(told) = Self::from_details(status.code(), status.message(), status.details()) {
             return told;
         }
-        if let Some(error) = find::<tonic::ConnectError>(&status) {
-            return Self::unreachable(gateway, Some(error)).caused_by(Undetailed::of(&status));
+        if has_cause::<tonic::ConnectError>(&status) {
+            return Self::unreachable(gateway, Some(Undetailed::of(&status).into()));
         }
-        let timed_out = find::<tonic::TimeoutExpired>(&status).is_some();
+        let timed_out = has_cause::<tonic::TimeoutExpired>(&status);
         let code = match status.code() {
             _ if timed_out => Code::DeadlineExceeded,
             // Not a status of the server, but what the connection ended with.
@@ -499,7 +504,7 @@ impl fmt::Display for Undetailed {
 
 impl StdError for Undetailed {}
 
-fn chain(error: &(dyn StdError + 'static)) -> String {
+fn chain(error: &dyn StdError) -> String {
     let mut words = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -512,15 +517,15 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     words
 }
 
-fn find<E: StdError + 'static>(status: &Status) -> Option<&(dyn StdError + 'static)> {
+fn has_cause<E: StdError + 'static>(status: &Status) -> bool {
     let mut next = status.source();
     while let Some(error) = next {
         if error.is::<E>() {
-            return Some(error);
+            return true;
         }
         next = error.source();
     }
-    None
+    false
 }
 
 impl fmt::Display for Error {

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod call;
 mod client;
+mod connection;
 mod error;
 mod many;
 mod model;

@@ -162,19 +162,15 @@ impl Upload<'_> {
         }
     }
 
-    /// A token of our own that is of no use any more is no mistake of the caller's:
-    /// all bytes are sent then.
+    /// A token that is of no use any more is no reason to give up: all bytes are sent
+    /// then.
     fn drop_refused_token(&mut self, error: Error, went_on_with: &Bytes) -> Error {
         if went_on_with.is_empty() || !matches!(error.reason(), "RESUME_EXPIRED" | "RESUME_REFUSED")
         {
             return error;
         }
         self.token.clear();
-        if *went_on_with == self.options.resume_token {
-            error
-        } else {
-            error.advise(Advice::Restart)
-        }
+        error.advise(Advice::Restart)
     }
 
     async fn attempt(

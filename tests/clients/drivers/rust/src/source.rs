@@ -95,7 +95,8 @@ impl Plan {
             block: make_block(seed),
             at: 0,
             sleep: None,
-            slept: false,
+            has_read: false,
+            tells_end: false,
         }
     }
 
@@ -135,7 +136,8 @@ impl Plan {
                         Some(second) if number > 1 => second,
                         _ => plan.seed,
                     };
-                    let reader = plan.reader(seed);
+                    let mut reader = plan.reader(seed);
+                    reader.tells_end = true;
                     async move { Ok(reader) }
                 })
             }
@@ -183,7 +185,16 @@ pub struct Reader {
     block: Vec<u8>,
     at: u64,
     sleep: Option<Pin<Box<Sleep>>>,
-    slept: bool,
+    has_read: bool,
+    tells_end: bool,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.tells_end {
+            self.plan.events.add(json!({"closed": true}));
+        }
+    }
 }
 
 impl AsyncRead for Reader {
@@ -193,14 +204,14 @@ impl AsyncRead for Reader {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let (Some(delay), false) = (this.plan.delay, this.slept) {
+        if let Some(delay) = this.plan.delay {
             let sleep = this
                 .sleep
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep(delay)));
             std::task::ready!(sleep.as_mut().poll(cx));
             this.sleep = None;
         }
-        this.slept = false;
+        this.has_read = true;
         if this.plan.fail_at == Some(this.at) {
             return Poll::Ready(Err(io::Error::other(Own)));
         }
@@ -250,14 +261,10 @@ impl AsyncSeek for Reader {
             SeekFrom::Current(by) => self.at as i64 + by,
         };
         let to = u64::try_from(to).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let back =
-            to < self.at && self.at != self.plan.size || matches!(position, SeekFrom::Start(_));
-        if back {
+        if self.has_read {
             self.plan.events.add(json!({"sought": to}));
-            if let (Some(second), true) = (self.plan.second, self.at > 0 && self.at < u64::MAX) {
-                if self.slept {
-                    self.block = make_block(second);
-                }
+            if let Some(second) = self.plan.second {
+                self.block = make_block(second);
             }
         }
         self.at = to;
