@@ -139,7 +139,7 @@ impl<M: Method> Drop for Replies<M> {
 
 enum RepliesState<R> {
     Opening(Pin<Box<dyn Future<Output = Result<Streaming<R>, Status>> + Send>>),
-    Open(Streaming<R>),
+    Open(Box<Streaming<R>>),
     Ended,
 }
 
@@ -239,7 +239,7 @@ impl<M: Method> Replies<M> {
             let next = match &mut self.state {
                 RepliesState::Opening(opening) => match opening.await {
                     Ok(streaming) => {
-                        self.state = RepliesState::Open(streaming);
+                        self.state = RepliesState::Open(Box::new(streaming));
                         continue;
                     }
                     Err(status) => Err(status),

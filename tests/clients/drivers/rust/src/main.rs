@@ -16,7 +16,7 @@ use lakefs_staging::{
     Client, Error, Object, StagingLocation, Target, UploadOptions, UploadResult, Writer,
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::AbortHandle;
 
 use crate::source::{Events, Own, Plan};
@@ -34,8 +34,16 @@ struct Driver {
 async fn main() {
     std::panic::set_hook(Box::new(|_| {}));
     let driver = Driver::default();
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    // A thread of its own: tokio's would keep its whole pool awake.
+    let (give, mut lines) = tokio::sync::mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if give.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(line) = lines.recv().await {
         let Ok(command) = serde_json::from_str::<Value>(&line) else {
             let id = line.split("\"id\":").nth(1).and_then(|rest| {
                 rest.trim_start()
