@@ -18,7 +18,12 @@ const TARGET: &str = "lakefs://repo/main/data/a b.csv";
 const MIB: usize = 1 << 20;
 
 fn draining() -> tonic::Status {
-    refusal(Code::Unavailable, "DRAINING", Told::NotCommitted, Advised::RetryCall)
+    refusal(
+        Code::Unavailable,
+        "DRAINING",
+        Told::NotCommitted,
+        Advised::RetryCall,
+    )
 }
 
 fn result() -> Step {
@@ -62,7 +67,11 @@ async fn a_stream_has_chunks_and_the_checksum_of_the_whole() {
     let mut gateway = Gateway::start().await;
     gateway.answer_stream(vec![Step::ReadFinish, result()]);
     let size = 2 * MIB + 5;
-    gateway.client().upload(vec![7; size], TARGET).await.unwrap();
+    gateway
+        .client()
+        .upload(vec![7; size], TARGET)
+        .await
+        .unwrap();
     let seen = gateway.all();
     let Seen::Header(header) = &seen[0] else {
         panic!("no header: {seen:?}");
@@ -89,17 +98,32 @@ async fn a_stream_has_chunks_and_the_checksum_of_the_whole() {
 async fn what_can_be_read_once_is_not_repeated_and_says_what_to_do() {
     let mut gateway = Gateway::start().await;
     gateway.answer_stream(vec![Step::Read(MIB), Step::End(draining())]);
-    let error = gateway.client().upload(once(3 * MIB), TARGET).await.unwrap_err();
+    let error = gateway
+        .client()
+        .upload(once(3 * MIB), TARGET)
+        .await
+        .unwrap_err();
     assert_eq!((error.reason(), error.attempts()), ("DRAINING", 1));
-    assert_eq!((error.outcome(), error.advice()), (Outcome::NotCommitted, Advice::RetryCall));
-    let headers = gateway.all().into_iter().filter(|seen| matches!(seen, Seen::Header(_)));
+    assert_eq!(
+        (error.outcome(), error.advice()),
+        (Outcome::NotCommitted, Advice::RetryCall)
+    );
+    let headers = gateway
+        .all()
+        .into_iter()
+        .filter(|seen| matches!(seen, Seen::Header(_)));
     assert_eq!(headers.count(), 1);
 }
 
 #[tokio::test]
 async fn what_is_not_known_is_asked_for() {
     let mut gateway = Gateway::start().await;
-    let unknown = refusal(Code::Unknown, "OUTCOME_UNKNOWN", Told::Unknown, Advised::RetryCall);
+    let unknown = refusal(
+        Code::Unknown,
+        "OUTCOME_UNKNOWN",
+        Told::Unknown,
+        Advised::RetryCall,
+    );
     gateway.answer_stream(vec![Step::ReadFinish, Step::End(unknown)]);
     gateway.answer_outcome(Ok(v1::GetUploadOutcomeResponse {
         in_progress: true,
@@ -111,9 +135,16 @@ async fn what_is_not_known_is_asked_for() {
         result: Some(committed()),
         ..Default::default()
     }));
-    let done = gateway.client().upload(once(2 * MIB), TARGET).await.unwrap();
+    let done = gateway
+        .client()
+        .upload(once(2 * MIB), TARGET)
+        .await
+        .unwrap();
     assert_eq!(done.outcome, Outcome::Committed);
-    let asked = gateway.all().into_iter().filter(|seen| matches!(seen, Seen::Asked(_)));
+    let asked = gateway
+        .all()
+        .into_iter()
+        .filter(|seen| matches!(seen, Seen::Asked(_)));
     assert_eq!(asked.count(), 2);
 }
 
@@ -175,9 +206,16 @@ async fn a_rewind_sends_again_from_there() {
     let rewind = Step::Send(Reply::Rewind(v1::UploadRewind { offset: 5 }));
     gateway.answer_stream(vec![Step::ReadFinish, rewind, Step::ReadFinish, result()]);
     let size = MIB + 9;
-    gateway.client().upload(vec![7; size], TARGET).await.unwrap();
+    gateway
+        .client()
+        .upload(vec![7; size], TARGET)
+        .await
+        .unwrap();
     let seen = gateway.all();
-    let again = seen.iter().position(|seen| *seen == Seen::Chunk(5, MIB)).unwrap();
+    let again = seen
+        .iter()
+        .position(|seen| *seen == Seen::Chunk(5, MIB))
+        .unwrap();
     assert_eq!(seen[again + 1], Seen::Chunk(MIB as i64 + 5, 4));
     assert_eq!(seen[again + 2], seen[again - 1]);
 }

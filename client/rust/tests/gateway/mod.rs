@@ -184,7 +184,9 @@ async fn follow(
             Step::Send(reply) => {
                 watch.1 = matches!(reply, Reply::Result(_));
                 let message = Some(reply);
-                let _ = replies.send(Ok(v1::UploadAndLinkResponse { message })).await;
+                let _ = replies
+                    .send(Ok(v1::UploadAndLinkResponse { message }))
+                    .await;
                 continue;
             }
             Step::End(status) => {
