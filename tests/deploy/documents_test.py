@@ -281,9 +281,9 @@ class DocumentsTest(unittest.TestCase):
         text = schemas.read("README.md")
         text = text[text.index("## A first call"):
                     text.index("## Settings of the gateway")]
-        calls = re.findall(r"```(go|java|ts)\n(.*?)```", text, re.S)
+        calls = re.findall(r"```(go|java|ts|rust)\n(.*?)```", text, re.S)
         self.assertEqual([fence for fence, _ in calls],
-                         ["go", "java", "ts"])
+                         ["go", "java", "ts", "rust"])
         for fence, call in calls:
             language = {"ts": "node"}.get(fence, fence)
             self.assertIn(call, schemas.read(f"client/{language}/README.md"))

@@ -5,7 +5,7 @@
 //! of its runtime, so there they are an error, INVALID_REQUEST; on a thread for
 //! blocking work (`tokio::task::spawn_blocking`) they are welcome.
 //!
-//! Sources are those of [`Source`](crate::Source); anything that reads by `std::io`
+//! Sources are those of [`Source`]; anything that reads by `std::io`
 //! is made one by [`Source::blocking_reader`] or [`Source::blocking_seekable`].
 //!
 //! [`Source::blocking_reader`]: crate::Source::blocking_reader

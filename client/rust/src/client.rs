@@ -140,7 +140,7 @@ impl Client {
     }
 
     /// A writer to `target`. Nothing is sent before its first MiB is full, or it
-    /// is committed; `timeout` begins now.
+    /// is committed; `timeout` begins with the first byte.
     ///
     /// Errors: INVALID_REQUEST where `target` is none.
     pub fn writer_with<T>(&self, target: T, options: UploadOptions) -> Result<Writer, Error>

@@ -39,6 +39,7 @@ pub enum Seen {
 }
 
 /// What a stream is answered.
+#[allow(clippy::large_enum_variant)] // there are few of them
 pub enum Step {
     /// Reads so many bytes.
     Read(usize),

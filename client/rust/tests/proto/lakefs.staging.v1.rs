@@ -340,8 +340,8 @@ pub mod upload_and_link_response {
         #[prost(message, tag = "3")]
         Rewind(super::UploadRewind),
         /// By what the upload can be gone on with; only if `header.resumable`: when
-        /// 64 MiB more are stored without a gap, at most every 5 s, and when the
-        /// gateway shuts down, before the status.
+        /// 64 MiB more are stored without a gap, and when the gateway shuts down,
+        /// before the status.
         #[prost(message, tag = "4")]
         Checkpoint(super::UploadCheckpoint),
     }
