@@ -69,9 +69,7 @@ absl::Status ObjectMover::CanGoOn(const ResumePoint& point) const {
                            ? DialectOfParts().part_urls
                            : point.plan == Plan::kDirectS3 && own.direct_s3;
   if (!has_way) {
-    return RefusedHere(
-        "is of an upload that goes a way to the store which this gateway does "
-        "not have: replicas need the same settings");
+    return HasNotTheWay();
   }
   if (point.part_bytes > deps_.plan.largest_part_bytes) {
     return RefusedHere(

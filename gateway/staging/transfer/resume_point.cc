@@ -35,4 +35,10 @@ absl::Status RefusedHere(absl::string_view is) {
   return ResumeExpired("here", is);
 }
 
+absl::Status HasNotTheWay() {
+  return RefusedHere(
+      "is of an upload that goes a way to the store which this gateway does "
+      "not have: replicas need the same settings");
+}
+
 }  // namespace lakefs::gateway

@@ -44,4 +44,7 @@ bool IsGone(const absl::Status& status);
 // The same of one that this gateway, as it is set up, cannot go on with.
 absl::Status RefusedHere(absl::string_view is);
 
+// The same, since it has not the way to the store that the other one took.
+absl::Status HasNotTheWay();
+
 }  // namespace lakefs::gateway

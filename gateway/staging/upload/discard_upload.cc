@@ -27,9 +27,7 @@ absl::Status UploadSession::Discard(
   ObjectStore* const store =
       deps_.mover.plan.own_ways.To(opened->blockstore_id).direct_s3;
   if (point.plan != Plan::kDirectS3 || store == nullptr) {
-    return RefusedHere(
-        "is of an upload that goes a way to the store which this gateway does "
-        "not have: replicas need the same settings");
+    return HasNotTheWay();
   }
   const auto parts = store->GoOnWithParts(point.location, point.upload_id,
                                           point.part_bytes, point.parts);
