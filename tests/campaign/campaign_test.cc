@@ -9,14 +9,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <thread>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "tests/campaign/campaign_setting.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/upload_call.h"
@@ -34,12 +33,6 @@ constexpr int kCallers = 16;
 constexpr uint64_t kFaultPercent = 5;
 // A caller that repeats its call so often in vain gives up.
 constexpr int kMostTries = 20;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  uint64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 // What came of it, over all callers.
 struct Figures {
@@ -313,12 +306,12 @@ INSTANTIATE_TEST_SUITE_P(Servers, CampaignTest, ::testing::ValuesIn(kServers),
 
 TEST_P(CampaignTest, NothingIsLostCorruptLinkedTwiceOrSaidFalsely) {
   const int uploads =
-      static_cast<int>(FromEnvironment("LAKEFS_STAGING_CAMPAIGN_UPLOADS", 400));
-  const uint64_t seed = FromEnvironment("LAKEFS_STAGING_CAMPAIGN_SEED", 1);
+      static_cast<int>(CampaignSetting("LAKEFS_STAGING_CAMPAIGN_UPLOADS", 400));
+  const uint64_t seed = CampaignSetting("LAKEFS_STAGING_CAMPAIGN_SEED", 1);
   std::cout << "seed " << seed << std::endl;
   const auto start = std::chrono::steady_clock::now();
   const auto percent = static_cast<double>(
-      FromEnvironment("LAKEFS_STAGING_CAMPAIGN_PERCENT", kFaultPercent));
+      CampaignSetting("LAKEFS_STAGING_CAMPAIGN_PERCENT", kFaultPercent));
   Campaign campaign(GetParam().options, uploads, seed, percent / 100);
   campaign.Run();
   const std::chrono::duration<double> took =

@@ -6,23 +6,20 @@
 // LAKEFS_STAGING_CAMPAIGN_UPLOADS, _PERCENT and _SEED as in campaign_test.cc;
 // tests/campaign/run --resume sets them.
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <random>
 #include <thread>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "gateway/base/crc32c.h"
+#include "tests/campaign/campaign_setting.h"
 #include "tests/emulator/emulator.h"
 #include "tests/testing/gateway_process.h"
+#include "tests/testing/key_file.h"
 #include "tests/testing/resumable_upload.h"
 #include "tests/testing/upload_call.h"
 
@@ -41,12 +38,6 @@ constexpr uint64_t kFaultPercent = 1;
 // A caller that repeats its call so often in vain gives up.
 constexpr int kMostTries = 60;
 constexpr size_t kFirstCheckpoint = 64 * kMiB;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  uint64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 struct Figures {
   int committed = 0;
@@ -83,8 +74,7 @@ class Replicas {
     std::string name = ::testing::TempDir() + "/resume_campaign_XXXXXX";
     folder_ = mkdtemp(name.data());
     keys_ = folder_ + "/keys";
-    std::ofstream(keys_) << absl::Base64Escape(std::string(32, 'k')) << "\n";
-    chmod(keys_.c_str(), 0600);
+    WriteKeyFile(keys_, 'k');
     for (auto& replica : replicas_) {
       replica = std::make_shared<Replica>(endpoint_, keys_);
     }
@@ -284,10 +274,10 @@ class Round {
 
 TEST(ResumeCampaignTest, NothingIsLostCorruptLinkedTwiceOrSaidFalsely) {
   const int uploads =
-      static_cast<int>(FromEnvironment("LAKEFS_STAGING_CAMPAIGN_UPLOADS", 16));
-  const uint64_t seed = FromEnvironment("LAKEFS_STAGING_CAMPAIGN_SEED", 1);
+      static_cast<int>(CampaignSetting("LAKEFS_STAGING_CAMPAIGN_UPLOADS", 16));
+  const uint64_t seed = CampaignSetting("LAKEFS_STAGING_CAMPAIGN_SEED", 1);
   const auto percent = static_cast<double>(
-      FromEnvironment("LAKEFS_STAGING_CAMPAIGN_PERCENT", kFaultPercent));
+      CampaignSetting("LAKEFS_STAGING_CAMPAIGN_PERCENT", kFaultPercent));
   std::cout << "seed " << seed << std::endl;
   Figures figures;
   for (int done = 0; done < uploads; done += kUploadsARound) {

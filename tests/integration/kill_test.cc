@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/testing/await.h"
 #include "tests/testing/http_get.h"
 #include "tests/testing/stage.h"
 
@@ -117,14 +118,6 @@ std::string NewFolder() {
   std::string path = ::testing::TempDir() + "/kill_test_XXXXXX";
   EXPECT_NE(mkdtemp(path.data()), nullptr);
   return path;
-}
-
-bool Await(const std::function<bool()>& condition) {
-  for (int i = 0; i < 2000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return false;
 }
 
 class KillTest : public ::testing::TestWithParam<Way> {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/await.h"
 #include "tests/testing/many_call.h"
 #include "tests/testing/stage.h"
 
@@ -31,16 +32,6 @@ std::map<uint64_t, CallEnd> ReadAll(ManyCall& call) {
         << "answered twice: " << answer->id();
   }
   return ends;
-}
-
-// Waits until `done`, for a minute at most.
-template <typename Done>
-void Await(const Done& done) {
-  const auto until = std::chrono::steady_clock::now() + seconds(60);
-  while (!done()) {
-    ASSERT_LT(std::chrono::steady_clock::now(), until) << "waited in vain";
-    std::this_thread::sleep_for(milliseconds(5));
-  }
 }
 
 // The status as it came, but for the names of the call and of lakeFS's reply.
@@ -240,7 +231,7 @@ TEST(ManyTest, ACancellationIsOneOfEachObject) {
     header.set_request_id(absl::StrCat("cancelled-", id));
     ASSERT_TRUE(call.Send(id, header, "x"));
   }
-  Await([&] { return stage.Count("storePut") == 2; });
+  ASSERT_TRUE(Await([&] { return stage.Count("storePut") == 2; }));
   ASSERT_TRUE(call.Send(2, HeaderFor(PathOf(2)), "x"));
   const auto answer = call.Read();
   ASSERT_TRUE(answer);
@@ -252,12 +243,12 @@ TEST(ManyTest, ACancellationIsOneOfEachObject) {
     pb::GetUploadOutcomeRequest request;
     request.set_request_id(absl::StrCat("cancelled-", id));
     pb::GetUploadOutcomeResponse outcome;
-    Await([&] {
+    ASSERT_TRUE(Await([&] {
       grpc::ClientContext context;
       EXPECT_TRUE(
           stage.stub->GetUploadOutcome(&context, request, &outcome).ok());
       return !outcome.in_progress();
-    });
+    }));
     EXPECT_EQ(outcome.outcome(), pb::OUTCOME_NOT_COMMITTED);
     EXPECT_EQ(stage.Read(PathOf(id)), std::nullopt);
   }
@@ -272,17 +263,17 @@ TEST(ManyTest, ALinkInFlightWhenTheCallerGoesIsKnownAfterwards) {
   pb::UploadHeader header = HeaderFor("o");
   header.set_request_id("late");
   ASSERT_TRUE(call.Send(0, header, "x"));
-  Await([&] { return stage.Count("linkPhysicalAddress") == 1; });
+  ASSERT_TRUE(Await([&] { return stage.Count("linkPhysicalAddress") == 1; }));
   call.Cancel();
   EXPECT_THAT(ReadAll(call), IsEmpty());
   pb::GetUploadOutcomeRequest request;
   request.set_request_id("late");
   pb::GetUploadOutcomeResponse outcome;
-  Await([&] {
+  ASSERT_TRUE(Await([&] {
     grpc::ClientContext context;
     EXPECT_TRUE(stage.stub->GetUploadOutcome(&context, request, &outcome).ok());
     return outcome.outcome() == pb::OUTCOME_COMMITTED;
-  });
+  }));
   EXPECT_EQ(stage.Read("o"), "x");
 }
 
@@ -297,7 +288,7 @@ TEST(ManyTest, TheDeadlineOfTheStreamIsOneOfEachObject) {
     return stage.gateway->Log().find("\"outcome\":\"NOT_COMMITTED\"") !=
            std::string::npos;
   };
-  Await(over);
+  ASSERT_TRUE(Await(over));
   EXPECT_EQ(stage.Read("o"), std::nullopt);
   stage.emulator.ClearFaults();  // on a slow machine it did not get that far
 }
@@ -344,7 +335,7 @@ TEST(ManyTest, ADrainAnswersWhatItBeganAndWhatHasNoAnswerWasNotBegun) {
   std::jthread sender([&] {
     while (!stop && call.Send(sent, HeaderFor(PathOf(sent)), "x")) ++sent;
   });
-  Await([&] { return answered > 100; });
+  ASSERT_TRUE(Await([&] { return answered > 100; }));
   stage.gateway->Terminate();
   reader.join();
   stop = true;
@@ -380,7 +371,7 @@ TEST(ManyTest, TheEndOfTheGracePeriodIsToldToEachObject) {
   stage.Stall("storePut", seconds(60));
   ManyCall call(*stage.stub);
   ASSERT_TRUE(call.Send(0, HeaderFor("o"), "x"));
-  Await([&] { return stage.Count("storePut") == 1; });
+  ASSERT_TRUE(Await([&] { return stage.Count("storePut") == 1; }));
   stage.gateway->Terminate();
   const auto ends = ReadAll(call);
   EXPECT_EQ(call.Finish().reason, "DRAINING");
@@ -450,7 +441,7 @@ TEST(ManyTest, AStreamThatFloodsLeavesOthersTheirShare) {
     }
     flood.HalfClose();
   });
-  Await([&] { return flooded > 200; });
+  ASSERT_TRUE(Await([&] { return flooded > 200; }));
 
   const auto stub = stage.gateway->NewStub();
   ManyCall other(*stub, seconds(250));

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/crc32c.h"
+#include "tests/testing/await.h"
 #include "tests/testing/http_get.h"
 #include "tests/testing/places.h"
 #include "tests/testing/resumable.h"
@@ -54,7 +55,7 @@ TEST_P(ResumeTest, AnotherReplicaGoesOnAfterTheGatewayWasKilled) {
   EXPECT_EQ(replicas_.emulator.OpenMultipartUploads(), 0);
   // Nothing that was stored goes a second time.
   const int64_t rest = static_cast<int64_t>(data.size()) - *offset;
-  EXPECT_EQ(PartsPut(replicas_.emulator.Journal()), (rest + kPart - 1) / kPart);
+  EXPECT_EQ(replicas_.Count("storePutPart"), (rest + kPart - 1) / kPart);
   EXPECT_THAT(other->Log(),
               ::testing::HasSubstr(absl::StrCat("\"offset\":", *offset)));
 }
@@ -84,7 +85,7 @@ TEST_P(ResumeTest, ADrainCostsNoStoredByte) {
   const CallEnd end = call.End();
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
   EXPECT_TRUE(replicas_.Read() == data);
-  EXPECT_EQ(PartsPut(replicas_.emulator.Journal()), 5);
+  EXPECT_EQ(replicas_.Count("storePutPart"), 5);
   EXPECT_EQ(replicas_.emulator.OpenMultipartUploads(), 0);
 }
 
@@ -106,7 +107,7 @@ TEST_P(ResumeTest, WhereAllIsStoredOnlyTheEndIsSent) {
   const CallEnd end = call.End();
   ASSERT_TRUE(end.status.ok()) << end.status.error_message();
   EXPECT_TRUE(replicas_.Read() == data);
-  EXPECT_EQ(PartsPut(replicas_.emulator.Journal()), 8);
+  EXPECT_EQ(replicas_.Count("storePutPart"), 8);
 }
 
 TEST_P(ResumeTest, WhatNobodyGoesOnWithIsDiscarded) {
@@ -368,11 +369,7 @@ class CommandLineTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   bool AwaitState() const {
-    for (int i = 0; i < 4'000; ++i) {
-      if (std::filesystem::exists(state_file())) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
+    return Await([this] { return std::filesystem::exists(state_file()); });
   }
   std::string state_file() const { return folder_ + "/state"; }
 
@@ -398,7 +395,7 @@ TEST_F(CommandLineTest, GoesOnAtAnotherGatewayFromItsStateFile) {
   const auto other = replicas_.NewGateway();
   EXPECT_EQ(Finish(Start(*other), data_), 0) << Said();
   EXPECT_TRUE(replicas_.Read() == data_);
-  EXPECT_LE(PartsPut(replicas_.emulator.Journal()), 2);
+  EXPECT_LE(replicas_.Count("storePutPart"), 2);
   EXPECT_FALSE(std::filesystem::exists(state_file()));
 }
 

@@ -2,22 +2,18 @@
 #pragma once
 
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
-#include "gateway/base/crc32c.h"
+#include "tests/testing/await.h"
+#include "tests/testing/key_file.h"
 #include "tests/testing/stage.h"
 
 namespace lakefs::gateway::testing {
@@ -63,11 +59,7 @@ class ResumableCall {
   }
   void SendRest() {
     SendTo(static_cast<int64_t>(data_.size()));
-    ::lakefs::staging::v1::UploadAndLinkRequest message;
-    ::lakefs::staging::v1::UploadFinish& finish = *message.mutable_finish();
-    finish.set_size_bytes(static_cast<int64_t>(data_.size()));
-    finish.set_crc32c(Crc32c(data_));
-    stream_->Write(message);
+    stream_->Write(FinishOf(data_));
     stream_->WritesDone();
   }
   // The next checkpoint; without one, if the call ends first.
@@ -160,9 +152,7 @@ class Replicas {
         environment);
   }
   void WriteKey(const std::string& name, char fill) {
-    const std::string path = folder_ + "/" + name;
-    std::ofstream(path) << absl::Base64Escape(std::string(32, fill)) << "\n";
-    chmod(path.c_str(), 0600);
+    WriteKeyFile(folder_ + "/" + name, fill);
   }
   ::lakefs::staging::v1::UploadHeader Header(
       const std::string& data, const std::string& token = "") const {
@@ -187,6 +177,7 @@ class Replicas {
   std::optional<std::string> Read() {
     return emulator.ReadObject("quickstart", "main", "o");
   }
+  // How often it was asked for.
   int Count(const std::string& operation) {
     int count = 0;
     for (const JournalEntry& entry : emulator.Journal()) {
@@ -196,11 +187,7 @@ class Replicas {
   }
   // Ends when nothing that a gateway has begun is under way any more.
   bool AwaitUploadsLeft(int count) {
-    for (int i = 0; i < 4'000; ++i) {
-      if (emulator.OpenMultipartUploads() == count) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
+    return Await([&] { return emulator.OpenMultipartUploads() == count; });
   }
   grpc::Status Discard(const GatewayProcess& gateway,
                        const std::string& token) {
@@ -220,17 +207,5 @@ class Replicas {
  public:
   Emulator emulator;
 };
-
-// The numbers of the parts that were put, and how often in all.
-inline int PartsPut(const std::vector<JournalEntry>& journal,
-                    std::set<std::string>* numbers = nullptr) {
-  int puts = 0;
-  for (const JournalEntry& entry : journal) {
-    if (entry.operation != "storePutPart") continue;
-    ++puts;
-    if (numbers != nullptr) numbers->insert(entry.query.at("partNumber"));
-  }
-  return puts;
-}
 
 }  // namespace lakefs::gateway::testing

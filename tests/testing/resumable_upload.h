@@ -11,7 +11,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "gateway/base/crc32c.h"
 #include "tests/testing/gateway_process.h"
 #include "tests/testing/upload_call.h"
 
@@ -89,11 +88,7 @@ class ResumableUpload {
       if (!stream_->Write(message)) return;
       sent_ += chunk.data().size();
     }
-    ::lakefs::staging::v1::UploadAndLinkRequest message;
-    message.mutable_finish()->set_size_bytes(
-        static_cast<int64_t>(data_.size()));
-    message.mutable_finish()->set_crc32c(Crc32c(data_));
-    stream_->Write(message);
+    stream_->Write(FinishOf(data_));
     stream_->WritesDone();
   }
 

@@ -51,6 +51,14 @@ pb::UploadHeader HeaderFor(const std::string& path, bool if_absent) {
   return header;
 }
 
+pb::UploadAndLinkRequest FinishOf(const std::string& data) {
+  pb::UploadAndLinkRequest message;
+  pb::UploadFinish& finish = *message.mutable_finish();
+  finish.set_size_bytes(static_cast<int64_t>(data.size()));
+  finish.set_crc32c(Crc32c(data));
+  return message;
+}
+
 std::vector<pb::UploadAndLinkRequest> MessagesOf(const pb::UploadHeader& header,
                                                  const std::string& data) {
   std::vector<pb::UploadAndLinkRequest> messages(1);
@@ -61,9 +69,7 @@ std::vector<pb::UploadAndLinkRequest> MessagesOf(const pb::UploadHeader& header,
     chunk.set_data(data.substr(offset, kChunk));
     chunk.set_crc32c(Crc32c(chunk.data()));
   }
-  auto& finish = *messages.emplace_back().mutable_finish();
-  finish.set_size_bytes(static_cast<int64_t>(data.size()));
-  finish.set_crc32c(Crc32c(data));
+  messages.push_back(FinishOf(data));
   return messages;
 }
 

@@ -29,6 +29,9 @@ CallEnd EndOf(const grpc::Status& status);
 ::lakefs::staging::v1::UploadHeader HeaderFor(const std::string& path,
                                               bool if_absent = false);
 
+// The message that ends an upload of `data`.
+::lakefs::staging::v1::UploadAndLinkRequest FinishOf(const std::string& data);
+
 // The messages of a whole upload, in chunks of 1 MiB with their crc32c.
 std::vector<::lakefs::staging::v1::UploadAndLinkRequest> MessagesOf(
     const ::lakefs::staging::v1::UploadHeader& header, const std::string& data);
