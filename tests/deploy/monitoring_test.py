@@ -94,7 +94,7 @@ class MonitoringTest(unittest.TestCase):
             r"^# TYPE (\S+)", schemas.read("tests/golden/metrics.txt"), re.M))
         self.assertEqual(all_of_them - shown, set())
 
-    def test_the_readme_lists_every_metric(self):
+    def test_the_document_lists_every_metric(self):
         text = schemas.read("tests/golden/metrics.txt")
         series = exported()
         rows = []
@@ -103,7 +103,7 @@ class MonitoringTest(unittest.TestCase):
             names = ", ".join(f"`{label}`" for label in sorted(labels))
             rows.append(f"| `{name}` | {names} | {meaning} |")
         self.assertEqual(
-            re.findall(r"^\| `staging_gateway_.*$", schemas.read("README.md"),
+            re.findall(r"^\| `staging_gateway_.*$", schemas.read("deploy/METRICS.md"),
                        re.M), rows)
 
     def test_alerts_say_what_they_are(self):

@@ -51,8 +51,8 @@ TEST(ErrorTest, AStatusOfOthersGetsAReasonByItsCode) {
   EXPECT_THAT(absl::InternalError(""), HasReason(Reason::kInternal));
 }
 
-TEST(ErrorTest, TheReadmeSaysWhatToDoOnEveryReasonAndOnNoOther) {
-  std::ifstream file(SourceDir() + "/README.md");
+TEST(ErrorTest, TheDocumentSaysWhatToDoOnEveryReasonAndOnNoOther) {
+  std::ifstream file(SourceDir() + "/client/ERRORS.md");
   const std::regex row(R"(^\| [^|]+\| ([A-Z_, ]+) \|[^|]+\|[^|]*\S[^|]*\|$)");
   std::set<std::string> told;
   std::smatch match;

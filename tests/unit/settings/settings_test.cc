@@ -346,18 +346,18 @@ TEST_F(SettingsTest, ASwitchMayStandAlone) {
   EXPECT_FALSE(Read({"--allow-plaintext=perhaps"}).ok());
 }
 
-TEST_F(SettingsTest, TheReadmeHasEverySetting) {
-  std::ifstream file(SourceDir() + "/README.md");
-  const std::string readme{std::istreambuf_iterator<char>(file), {}};
+TEST_F(SettingsTest, TheDocumentHasEverySetting) {
+  std::ifstream file(SourceDir() + "/deploy/SETTINGS.md");
+  const std::string document{std::istreambuf_iterator<char>(file), {}};
   for (const Field& field : Fields()) {
     const std::string name =
         field.from == From::kAnywhere ? "--" + field.name : VariableOf(field);
-    EXPECT_THAT(readme, HasSubstr("`" + name + "` |")) << field.name;
+    EXPECT_THAT(document, HasSubstr("`" + name + "` |")) << field.name;
   }
 }
 
-TEST_F(SettingsTest, TheReadmeHasNoOtherSettingsAndTheirDefaults) {
-  std::ifstream file(SourceDir() + "/README.md");
+TEST_F(SettingsTest, TheDocumentHasNoOtherSettingsAndTheirDefaults) {
+  std::ifstream file(SourceDir() + "/deploy/SETTINGS.md");
   const std::regex row(R"(^\| `--([a-z0-9-]+)` \|.*\| ([^|]*)\|$)");
   const std::regex in_help(R"(\[([0-9]+|[0-9]+[smh]|true|false|info)\]$)");
   std::smatch match;

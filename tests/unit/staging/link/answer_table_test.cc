@@ -1,6 +1,6 @@
 // Every answer from 300 to 599, of every operation, by lakeFS and by what
 // stands before it, through the client and the loop that repeats: what becomes
-// of it. And the README, whose tables say so.
+// of it. And client/ERRORS.md, whose tables say so.
 #include "gateway/lakefs/answer_table.h"
 
 #include <gmock/gmock.h>
@@ -250,13 +250,13 @@ TEST(AnswerTableTest, NoRowIsHiddenByOthers) {
   }
 }
 
-std::string ReadmePath() { return SourceDir() + "/README.md"; }
-std::string Readme() {
-  std::ifstream file(ReadmePath(), std::ios::binary);
+std::string DocumentPath() { return SourceDir() + "/client/ERRORS.md"; }
+std::string Document() {
+  std::ifstream file(DocumentPath(), std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The table as the README shows it.
+// The table as client/ERRORS.md shows it.
 std::string Shown() {
   std::string text =
       "| status | whose word | that says | code | reason | may have taken "
@@ -278,32 +278,32 @@ std::string Shown() {
   return text;
 }
 
-TEST(AnswerTableTest, TheReadmeShowsTheTable) {
+TEST(AnswerTableTest, TheDocumentShowsTheTable) {
   constexpr char kBegin[] =
       "<!-- answers: written by UPDATE_GOLDEN=1, from answer_table.cc -->\n";
   constexpr char kEnd[] = "<!-- end of answers -->\n";
-  std::string readme = Readme();
-  const size_t begin = readme.find(kBegin);
-  const size_t end = readme.find(kEnd);
+  std::string document = Document();
+  const size_t begin = document.find(kBegin);
+  const size_t end = document.find(kEnd);
   ASSERT_TRUE(begin != std::string::npos && end != std::string::npos);
   const size_t from = begin + sizeof(kBegin) - 1;
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
-    readme.replace(from, end - from, Shown());
-    std::ofstream(ReadmePath(), std::ios::binary) << readme;
+    document.replace(from, end - from, Shown());
+    std::ofstream(DocumentPath(), std::ios::binary) << document;
     return;
   }
-  EXPECT_EQ(readme.substr(from, end - from), Shown())
+  EXPECT_EQ(document.substr(from, end - from), Shown())
       << "UPDATE_GOLDEN=1 rewrites it";
 }
 
 TEST(AnswerTableTest, TheReadmesErrorsHaveEachCodeWithEachReason) {
   const std::regex row(R"(\n\| ([A-Z_, ]+) \| ([A-Z_, ]+) \|[^|\n]+\|)");
-  const std::string readme = Readme();
+  const std::string document = Document();
   for (const AnswerRow& answer : AnswerTable()) {
     const std::string code = absl::StatusCodeToString(answer.code);
     const std::string reason(ReasonName(answer.reason));
     bool found = false;
-    for (std::sregex_iterator it(readme.begin(), readme.end(), row), none;
+    for (std::sregex_iterator it(document.begin(), document.end(), row), none;
          it != none; ++it) {
       const std::string codes = absl::StrCat(", ", it->str(1), ",");
       const std::string reasons = absl::StrCat(", ", it->str(2), ",");
