@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,9 @@ struct Settings {
   std::string store = "s3";
   std::vector<std::string> repositories = {"quickstart"};
   std::vector<std::string> faults;
+  double random_faults = 0;
+  uint64_t seed = 1;
+  std::string links;
 };
 
 int Complain(absl::string_view what) {
@@ -64,6 +69,15 @@ void Describe(CLI::App& app, Settings& settings) {
                  "Example: {\"operation\": \"linkPhysicalAddress\", "
                  "\"kind\": \"reset_after\"}")
       ->allow_extra_args(false);
+  app.add_option("--random-faults", settings.random_faults,
+                 "Of 100 requests those that fail as a network or an "
+                 "overloaded server may make them")
+      ->check(CLI::Range(0.0, 100.0));
+  app.add_option("--seed", settings.seed, "Seed of --random-faults")
+      ->capture_default_str();
+  app.add_option("--links", settings.links,
+                 "File that the links of each path that an object stands at "
+                 "are written to at the end: a line of JSON each");
 }
 
 StoreKind StoreOf(const std::string& name) {
@@ -83,6 +97,22 @@ sigset_t BlockEndSignals() {
   return ends;
 }
 
+// Every path that an object stands at, and how many addresses were ever linked
+// to it.
+void WriteLinks(const Emulator& emulator, const Settings& settings) {
+  std::ofstream file(settings.links);
+  for (const std::string& repository : settings.repositories) {
+    for (const std::string& path : emulator.ListPaths(repository, "main")) {
+      const size_t links = emulator.AddressesLinked(repository, path).size();
+      file << nlohmann::json{{"repository", repository},
+                             {"path", path},
+                             {"links", links}}
+                  .dump()
+           << "\n";
+    }
+  }
+}
+
 int Serve(Settings& settings) {
   settings.options.dialect = *ParseDialect(settings.dialect);
   settings.options.store = StoreOf(settings.store);
@@ -98,6 +128,7 @@ int Serve(Settings& settings) {
     }
     emulator.AddFault(*fault);
   }
+  emulator.AddRandomFaults(settings.random_faults / 100, settings.seed);
   absl::Status started = emulator.Start();
   if (!started.ok()) return Complain(started.message());
   std::string ready = absl::StrCat(
@@ -110,6 +141,7 @@ int Serve(Settings& settings) {
   int signal = 0;
   sigwait(&ends, &signal);
   emulator.Stop();
+  if (!settings.links.empty()) WriteLinks(emulator, settings);
   return 0;
 }
 

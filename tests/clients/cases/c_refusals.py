@@ -23,7 +23,7 @@ def early_refusal(t, kind):
                     attempts=1, domain="lakefs.staging")
 
 
-# The rows of README, "Errors": code, reasons.
+# The rows of client/ERRORS.md: code, reasons.
 REASONS = """
 INVALID_ARGUMENT INVALID_REQUEST BAD_FRAME_ORDER INCOMPLETE_UPLOAD
 INVALID_ARGUMENT CHECKSUM_MISMATCH SIZE_MISMATCH UPSTREAM_REJECTED

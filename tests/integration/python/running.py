@@ -16,6 +16,8 @@ import urllib.request
 BIN = os.environ["LAKEFS_STAGING_BIN"]
 ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+BASIC = "Basic " + base64.b64encode(
+    f"{ACCESS_KEY_ID}:{SECRET_ACCESS_KEY}".encode()).decode()
 START_SECONDS = 60  # a sanitizer on a busy machine is slow
 STOP_SECONDS = 60
 
@@ -72,6 +74,11 @@ class Process:
     def output(self):
         return "".join(self._seen)
 
+    def kill(self):
+        """Ends it at once."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
     def stop(self):
         """Asks it to end and returns its exit code."""
         self._process.terminate()
@@ -92,10 +99,8 @@ class Lakefs(Process):
     def _get(self, what, path):
         query = urllib.parse.urlencode({"path": path})
         refs = f"{self.url}/api/v1/repositories/quickstart/refs/main"
-        keys = f"{ACCESS_KEY_ID}:{SECRET_ACCESS_KEY}".encode()
-        request = urllib.request.Request(f"{refs}/{what}?{query}")
-        request.add_header("Authorization",
-                           "Basic " + base64.b64encode(keys).decode())
+        request = urllib.request.Request(f"{refs}/{what}?{query}",
+                                         headers={"Authorization": BASIC})
         with urlopen(request, timeout=60) as reply:
             return reply.read()
 
