@@ -15,6 +15,9 @@ MOST_HANGS = 20  # of single commands; the same
 SHOWN = 5  # failing variants of a case, if not --verbose
 SHOWN_CHARACTERS = 400
 
+# Before the cases take the proxies from it, which registries may need.
+ENVIRONMENT = dict(os.environ)
+
 HERE = pathlib.Path(__file__).resolve().parent
 CLIENTS = HERE.parent
 sys.path[:0] = [str(CLIENTS / "cases"),
@@ -278,7 +281,8 @@ def run_language(language, cases, options):
     picked = chosen(cases, options.case)
     folder = (options.driver or CLIENTS / "drivers" / language).resolve()
     if not options.no_setup:
-        code = os.spawnv(os.P_WAIT, str(folder / "setup"), ["setup"])
+        code = os.spawnve(os.P_WAIT, str(folder / "setup"), ["setup"],
+                          ENVIRONMENT)
         if code != 0:
             print(f"{language}: {folder}/setup ended with {code}")
             return False
