@@ -14,6 +14,7 @@ rarely, that nobody can tell; and nothing that was cut short is ever linked.
 from lakefs_staging._options import ObjectOptions, UploadOptions
 from lakefs_staging._settings import TLS
 from lakefs_staging._target import object_uri
+from lakefs_staging.aio import AsyncClient, AsyncWriter
 from lakefs_staging.client import Client
 from lakefs_staging.errors import (
     DeadlineExceededError,
@@ -49,6 +50,8 @@ __all__ = [
     "TLS",
     "Advice",
     "Answer",
+    "AsyncClient",
+    "AsyncWriter",
     "Client",
     "DeadlineExceededError",
     "GatewayConnectionError",

@@ -6,9 +6,11 @@ from __future__ import annotations
 import random
 
 from lakefs_staging import errors
+from lakefs_staging._failure import told_later
 from lakefs_staging._options import Upload, give_names
 from lakefs_staging.errors import StagingError
-from lakefs_staging.model import Advice, Outcome
+from lakefs_staging.model import Advice, Outcome, outcome_of
+from lakefs_staging.v1 import staging_pb2 as pb
 
 _FIRST_BACKOFF = 0.1  # seconds
 _MOST_BACKOFF = 5.0
@@ -51,10 +53,16 @@ class Attempts:
         self._may_be_linked = failure.outcome is Outcome.UNKNOWN
         return failure
 
-    def last_word(self, failure: StagingError) -> StagingError:
-        """Of an error that the gateway told when it was asked."""
-        self._may_be_linked = False
-        return self.judge(failure)
+    def found(
+        self, answer: pb.GetUploadOutcomeResponse, failure: StagingError
+    ) -> StagingError:
+        """The error of an upload that is over and has no result, by what the
+        gateway told when it was asked."""
+        unknown = outcome_of(answer.outcome) is Outcome.UNKNOWN
+        if not answer.HasField("failure") or unknown:
+            return failure
+        self._may_be_linked = False  # this is the last word
+        return self.judge(told_later(answer))
 
     def again(
         self,

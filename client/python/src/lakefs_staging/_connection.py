@@ -12,6 +12,7 @@ import grpc
 
 from lakefs_staging import _failure, _methods
 from lakefs_staging._settings import Settings
+from lakefs_staging._stop import Stop
 from lakefs_staging.model import Outcome
 from lakefs_staging.v1 import staging_pb2 as pb
 
@@ -48,13 +49,15 @@ class Connection:
                 )
             if self._pid != os.getpid():
                 if self._live is not None:
-                    _require_fork()
+                    require_fork()
                 self._live, self._pid = None, os.getpid()
             if self._live is None:
                 self._live = _Live(self.settings)
             return self._live
 
-    def reach(self, by: float, deadline: float | None, outcome: Outcome) -> None:
+    def reach(
+        self, by: float, deadline: float | None, outcome: Outcome, stop: Stop
+    ) -> None:
         """Waits until the connection stands, so that a later failure is known to
         be a lost connection and not one that never was.
 
@@ -64,7 +67,7 @@ class Connection:
         live = self._get()
         until = by if deadline is None else min(by, deadline)
         try:
-            live.wait(until)
+            live.wait(until, stop)
         except _NotConnected as error:
             raise _failure.unreachable(self.address, error.args[0], outcome) from None
 
@@ -96,7 +99,7 @@ class _Live:
             self._state = state
             self._changed.notify_all()
 
-    def wait(self, until: float) -> None:
+    def wait(self, until: float, stop: Stop) -> None:
         """Raises _NotConnected."""
         ready = grpc.ChannelConnectivity.READY
         if self._state is ready:
@@ -106,7 +109,7 @@ class _Live:
         try:
             looked = False
             while self._state is not ready:
-                left = until - time.monotonic()
+                left = 0 if stop.is_set() else until - time.monotonic()
                 if self._state is grpc.ChannelConnectivity.SHUTDOWN or left <= 0:
                     raise _NotConnected(self._why_not())
                 if self._failed and not looked:
@@ -146,7 +149,7 @@ def _nothing() -> Any:
     return lambda _: None
 
 
-def _require_fork() -> None:
+def require_fork() -> None:
     """Refuses a child in which gRPC would hang."""
     flag = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "1").lower()
     version = tuple(int(part) for part in grpc.__version__.split(".")[:2])

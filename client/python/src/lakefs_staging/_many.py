@@ -15,6 +15,7 @@ from lakefs_staging._attempts import Attempts, unanswered
 from lakefs_staging._connection import SLICE_SECONDS, Connection
 from lakefs_staging._crc32c import crc32c
 from lakefs_staging._options import Upload, small_upload
+from lakefs_staging._stop import Stop
 from lakefs_staging._stream import END_SECONDS, Outbox
 from lakefs_staging.errors import StagingError
 from lakefs_staging.model import Answer, Outcome, SmallObject, result_of
@@ -24,10 +25,10 @@ MOST_UNANSWERED = 64  # the gateway takes no more of a stream
 
 
 def upload_many(
-    connection: Connection, objects: Iterable[SmallObject]
+    connection: Connection, objects: Iterable[SmallObject], stop: Stop | None = None
 ) -> Iterator[Answer]:
-    """See `Client.upload_many`."""
-    many = _Many(connection)
+    """See `Client.upload_many`. Ends, without a word, when it is stopped."""
+    many = _Many(connection, stop or Stop())
     many.take(objects)
     try:
         while (answer := many.next()) is not None:
@@ -62,8 +63,9 @@ class _Many:
     """One iteration. What is not said to be for another thread is for the one
     who iterates."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, stop: Stop) -> None:
         self._connection = connection
+        self._stop = stop
         self._changed = threading.Condition()
         # Filled by the thread that takes the objects, as long as there is room.
         self._objects: collections.deque[SmallObject] = collections.deque()
@@ -121,6 +123,8 @@ class _Many:
     def next(self) -> Answer | None:
         """The next answer; None at the end. Raises what the objects raised."""
         while not self._answers:
+            if self._stop.is_set():
+                return None
             self._send_later()
             with self._changed:
                 objects, self._objects = self._objects, collections.deque()
@@ -198,7 +202,7 @@ class _Many:
         """The stream, a new one where the last has ended."""
         connection = self._connection
         by = item.attempts.begin(time.monotonic(), connection.settings.connect_timeout)
-        connection.reach(by, item.deadline, Outcome.NOT_COMMITTED)
+        connection.reach(by, item.deadline, Outcome.NOT_COMMITTED, self._stop)
         item.attempts.connected()
         if self._stream is None:
             self._stream = _Stream(connection, self)

@@ -17,12 +17,13 @@ from lakefs_staging._crc32c import crc32c
 from lakefs_staging._options import Upload
 from lakefs_staging._progress import ProgressMeter
 from lakefs_staging._source import Opened
+from lakefs_staging._stop import Stop
 from lakefs_staging._stream import UploadStream, seconds_left
 from lakefs_staging.errors import StagingError
 from lakefs_staging.model import Outcome, Result, outcome_of, result_of
 from lakefs_staging.v1 import staging_pb2 as pb
 
-_SUCCESS = (Outcome.COMMITTED, Outcome.SUPERSEDED)
+SUCCESS = (Outcome.COMMITTED, Outcome.SUPERSEDED)
 
 
 def call(
@@ -31,17 +32,21 @@ def call(
     request: Any,
     timeout: float | None,
     outcome: Outcome = Outcome.UNSPECIFIED,
+    stop: Stop | None = None,
 ) -> Any:
     """A call of one message each way, once. `outcome` is what holds if it fails
     after it was sent."""
+    stop = stop or Stop()
     now = time.monotonic()
     deadline = None if timeout is None else now + timeout
     not_sent = (
         Outcome.UNSPECIFIED if outcome is Outcome.UNSPECIFIED else Outcome.NOT_COMMITTED
     )
     try:
-        connection.reach(now + connection.settings.connect_timeout, deadline, not_sent)
-        return exchange(connection, name, request, deadline)
+        connection.reach(
+            now + connection.settings.connect_timeout, deadline, not_sent, stop
+        )
+        return exchange(connection, name, request, deadline, stop)
     except grpc.RpcError as error:
         failure = _failure.of_call(connection.address, error, outcome)
     except StagingError as error:
@@ -51,7 +56,11 @@ def call(
 
 
 def exchange(
-    connection: Connection, name: str, request: Any, deadline: float | None
+    connection: Connection,
+    name: str,
+    request: Any,
+    deadline: float | None,
+    stop: Stop,
 ) -> Any:
     """One message each way. Ctrl-C cancels the call. Raises grpc.RpcError."""
     under_way = _methods.unary(connection.channel(), name).future(
@@ -60,7 +69,8 @@ def exchange(
         metadata=connection.settings.metadata,
     )
     try:
-        return under_way.result()
+        with stop.cancels(under_way.cancel):
+            return under_way.result()
     except grpc.FutureCancelledError:  # by a client that was closed
         raise _failure.cancelled(
             Outcome.UNKNOWN, "the client has been closed"
@@ -73,8 +83,11 @@ def exchange(
 class Run:
     """One upload under way: its attempts, and the time for them."""
 
-    def __init__(self, connection: Connection, upload: Upload) -> None:
+    def __init__(
+        self, connection: Connection, upload: Upload, stop: Stop | None = None
+    ) -> None:
         self.connection = connection
+        self.stop = stop or Stop()
         self.upload = upload
         self.attempts = Attempts(upload)
         self.meter = ProgressMeter(upload)
@@ -109,7 +122,8 @@ class Run:
             # The source stands at its beginning at first.
             last = _Producer(stream, opened, rewind=last is not None)
             last.start()
-            stream.receive()
+            with self.stop.cancels(stream.cancel):
+                stream.receive()
             return stream.outcome()
 
         return self.repeat(opened.can_rewind, attempt)
@@ -120,6 +134,8 @@ class Run:
         while producer.is_alive() and not (producer.reading and opened.reopens):
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 raise _failure.out_of_time(Outcome.NOT_COMMITTED)
+            if self.stop.is_set():
+                raise _failure.cancelled(Outcome.NOT_COMMITTED)
             producer.join(SLICE_SECONDS if opened.reopens is False else 0.01)
 
     def one_message(self, data: bytes) -> Result:
@@ -135,7 +151,11 @@ class Run:
             request.header.CopyFrom(header)
             try:
                 answer = exchange(
-                    self.connection, "UploadObject", request, self.deadline
+                    self.connection,
+                    "UploadObject",
+                    request,
+                    self.deadline,
+                    self.stop,
                 )
             except grpc.RpcError as error:
                 raise _failure.of_call(
@@ -159,12 +179,13 @@ class Run:
             )
             result = None
             try:
-                for reply in call:
-                    if reply.HasField("result"):
-                        result = reply.result
-                        break
-                    if reply.HasField("progress"):
-                        self.meter.heard(reply.progress)
+                with self.stop.cancels(call.cancel):
+                    for reply in call:
+                        if reply.HasField("result"):
+                            result = reply.result
+                            break
+                        if reply.HasField("progress"):
+                            self.meter.heard(reply.progress)
             except grpc.RpcError as error:
                 raise _failure.of_call(
                     self.connection.address, error, Outcome.UNKNOWN
@@ -187,7 +208,7 @@ class Run:
         by = self.attempts.begin(
             time.monotonic(), self.connection.settings.connect_timeout
         )
-        self.connection.reach(by, self.deadline, Outcome.NOT_COMMITTED)
+        self.connection.reach(by, self.deadline, Outcome.NOT_COMMITTED, self.stop)
         self.attempts.connected()
 
     def repeat(
@@ -245,38 +266,32 @@ class Run:
         while (left := until - time.monotonic()) > 0:
             n += 1
             try:
-                answer = call(self.connection, "GetUploadOutcome", request, left)
+                answer = call(
+                    self.connection, "GetUploadOutcome", request, left,
+                    stop=self.stop,
+                )  # fmt: skip
             except StagingError as error:
                 if error.code != "UNAVAILABLE":
                     raise failure from None
             else:
-                if outcome_of(answer.outcome) in _SUCCESS:
+                if outcome_of(answer.outcome) in SUCCESS:
                     answer.result.outcome = answer.outcome
                     return self.succeed(answer.result)
                 if not answer.in_progress:
-                    raise self._found(answer, failure) from failure
-            time.sleep(max(0, min(pause(n), until - time.monotonic())))
+                    raise self.attempts.found(answer, failure) from failure
+            if self.stop.wait(max(0, min(pause(n), until - time.monotonic()))):
+                break
         raise failure
-
-    def _found(
-        self, answer: pb.GetUploadOutcomeResponse, failure: StagingError
-    ) -> StagingError:
-        """Of an upload that is over and has no result."""
-        unknown = outcome_of(answer.outcome) is Outcome.UNKNOWN
-        if not answer.HasField("failure") or unknown:
-            return failure
-        return self.attempts.last_word(_failure.told_later(answer))
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self.connection.closed:
+            closed = self.connection.closed
+            if closed or self.stop.wait(min(left, SLICE_SECONDS)):
+                why = "the client has been closed" if closed else "stopped"
                 raise self.attempts.judge(
-                    _failure.cancelled(
-                        Outcome.NOT_COMMITTED, "the client has been closed"
-                    )
+                    _failure.cancelled(Outcome.NOT_COMMITTED, why)
                 )
-            time.sleep(min(left, SLICE_SECONDS))
 
     def _aside(self, opened: Opened, read: Callable[[], Any]) -> Any:
         """Reads on a thread of its own, unless that cannot block; gives up at the
@@ -312,6 +327,8 @@ class _Reading(threading.Thread):
             if run.deadline is not None and time.monotonic() >= run.deadline:
                 raise run.attempts.judge(_failure.out_of_time(Outcome.NOT_COMMITTED))
             self._over.wait(min(left or SLICE_SECONDS, SLICE_SECONDS))
+            if run.stop.is_set():
+                raise run.attempts.judge(_failure.cancelled(Outcome.NOT_COMMITTED))
         if self._error is not None:
             raise self._error
         return self._data

@@ -67,14 +67,15 @@ class Bytes:
             piece = self._stream.read(size)
             if piece is None:
                 raise BlockingIOError("the source does not block")
-            return self._checked(piece)
+            return self.checked(piece)
         for piece in self._pieces:
-            if len(self._checked(piece)):
+            if len(self.checked(piece)):
                 return piece if not isinstance(piece, memoryview) else bytes(piece)
         return b""
 
     @staticmethod
-    def _checked(piece: Any) -> Data:
+    def checked(piece: Any) -> Data:
+        """The piece, if it is bytes. Raises TypeError."""
         if not isinstance(piece, (bytes, bytearray, memoryview)):
             raise TypeError(
                 f"the source gave {type(piece).__name__} instead of bytes; open "

@@ -118,6 +118,9 @@ class UploadStream:
             while not self.ended:
                 self._changed.wait(SLICE_SECONDS)
 
+    def cancel(self) -> None:
+        self.fail(_failure.cancelled(self.sending.outcome))
+
     def fail(self, error: BaseException) -> None:
         """Cancels the call, which then ends with this: nothing is linked."""
         self._end(error=error)

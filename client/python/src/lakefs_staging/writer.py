@@ -114,11 +114,17 @@ class Writer(_Scope, io.BufferedIOBase):
         buffer += data
         size = len(data)
         self._size += size
-        if len(buffer) > ONE_MESSAGE_BYTES or (
-            self._stream is not None and len(buffer) >= CHUNK_BYTES
-        ):
+        if not self.holds(0):
             self._guarded(self._send_chunks)
         return size
+
+    def holds(self, size: int) -> bool:
+        """Whether so many bytes more would only be held, so that a write of them
+        does not block."""
+        size += len(self._buffer)
+        return (
+            size <= ONE_MESSAGE_BYTES if self._stream is None else (size < CHUNK_BYTES)
+        )
 
     def commit(self) -> Result:
         """Sends what is left and links the object. A second commit gives the same

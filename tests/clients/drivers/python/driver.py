@@ -1,5 +1,6 @@
 """Does as the conformance suite tells it, by the public API alone."""
 
+import asyncio
 import base64
 import ctypes
 import datetime
@@ -78,12 +79,7 @@ class Operations:
         client = self.driver.client(self.command)
         found = []
         for answer in client.upload_many(small_objects(self)):
-            one = {"target": answer.object.target}
-            if answer.error is not None:
-                one["error"] = answers.error_of(answer.error)
-            else:
-                one["result"] = answers.result_of(answer.result)
-            found.append(one)
+            found.append(answer_of(answer))
         return {"result": found}
 
     def write(self):
@@ -216,6 +212,13 @@ class Writing:
             self.wrapped = wrapper
 
 
+def answer_of(answer):
+    told = {"target": answer.object.target}
+    if answer.error is not None:
+        return {**told, "error": answers.error_of(answer.error)}
+    return {**told, "result": answers.result_of(answer.result)}
+
+
 def told(result):
     return {"result": answers.result_of(result)}
 
@@ -245,6 +248,8 @@ def location_of(told):
 
 
 class Driver:
+    make_client = lakefs_staging.Client
+
     def __init__(self):
         self.lock = threading.Lock()
         self.clients = {}
@@ -270,7 +275,7 @@ class Driver:
         key = json.dumps(told, sort_keys=True)
         with self.lock:
             if key not in self.clients:
-                self.clients[key] = lakefs_staging.Client(
+                self.clients[key] = self.make_client(
                     **options.client_settings(told))
             return self.clients[key]
 
@@ -303,18 +308,25 @@ class Driver:
             answer = {"error": answers.error_of(error)}
             if "reason" not in answer["error"] and not isinstance(error, Own):
                 traceback.print_exc()
+        self.finish(run, answer, time.monotonic() - began)
+
+    def finish(self, run, answer, elapsed):
         run.over.set()
-        elapsed = time.monotonic() - began
         self.runs.pop(run.command["id"], None)
         for cleanup in run.cleanups:
             cleanup()
         line = json.dumps({"id": run.command["id"], **answer,
                            "events": run.events, "elapsed": elapsed})
-        run = answer = None
         with self.lock:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    Driver().serve()
+    if sys.argv[1:] == ["--async"]:
+        sys.modules["driver"] = sys.modules["__main__"]
+        import async_driver
+
+        asyncio.run(async_driver.Driver().serve_async())
+    else:
+        Driver().serve()
