@@ -68,6 +68,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         """By repository/branch/path."""
+        self._stats: dict[str, pb.ObjectStats] = {}
         self.headers: list[pb.UploadHeader] = []
         """Of each upload that was begun, in order."""
         self.calls: list[str] = []
@@ -140,10 +141,10 @@ class FakeGateway:
                 yield pb.UploadManyResponse(id=request.id, result=answer)
 
     def UploadAndLink(self, requests: Any, context: Any) -> Iterator[Any]:
-        header = next(requests).header
         data = bytearray()
         finish = None
         try:
+            header = next(requests).header
             for request in requests:
                 if request.HasField("finish"):
                     finish = request.finish
@@ -224,8 +225,8 @@ class FakeGateway:
             user_metadata=header.user_metadata,
         )
         if header.if_absent and name in self.objects:
-            return EXISTS.status(stats)
-        self.objects[name] = data
+            return EXISTS.status(self._stats[name])
+        self.objects[name], self._stats[name] = data, stats
         return pb.UploadResult(
             object=stats,
             outcome=pb.OUTCOME_COMMITTED,

@@ -187,7 +187,7 @@ def test_commit_links_while_an_exception_is_handled(
         lambda file: zipfile.ZipFile(file, "w"),
     ],
 )
-@pytest.mark.parametrize("size", [0, 3, 3 * MIB])
+@pytest.mark.parametrize("size", [0, 3, 6 * MIB])
 def test_forgotten_file_links_nothing(
     fs: LakefsStagingFileSystem, gateway: FakeGateway, wrap: Any, size: int
 ) -> None:
