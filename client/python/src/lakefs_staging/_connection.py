@@ -3,6 +3,7 @@ a process that was forked."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from lakefs_staging.v1 import staging_pb2 as pb
 
 # A wait is cut in slices, so that Ctrl-C gets through on every system.
 SLICE_SECONDS = 0.2
+
+_STATES = {state.value[0]: state for state in grpc.ChannelConnectivity}
 
 # In a child of a process that has used it, gRPC of these versions fails or hangs.
 _FORK_BREAKS = (1, 59), (1, 80)
@@ -89,42 +92,37 @@ class _Live:
 
     def __init__(self, settings: Settings) -> None:
         self.channel = settings.channel(grpc)
-        self._settings = settings
-        self._changed = threading.Condition()
-        self._state = grpc.ChannelConnectivity.IDLE
-        self.channel.subscribe(self._note)
-
-    def _note(self, state: grpc.ChannelConnectivity) -> None:
-        with self._changed:
-            self._state = state
-            self._changed.notify_all()
 
     def wait(self, until: float, stop: Stop) -> None:
         """Raises _NotConnected."""
-        ready = grpc.ChannelConnectivity.READY
-        if self._state is ready:
-            return
-        connect = _nothing()
-        self.channel.subscribe(connect, try_to_connect=True)
-        try:
-            looked = False
-            while self._state is not ready:
-                left = 0 if stop.is_set() else until - time.monotonic()
-                if self._state is grpc.ChannelConnectivity.SHUTDOWN or left <= 0:
-                    raise _NotConnected(self._why_not())
-                if self._failed and not looked:
-                    looked = True
-                    if (why := self._why_not()) and _methods.is_answered(why):
-                        raise _NotConnected(_methods.short_reason(why))
-                with self._changed:
-                    if self._state is not ready:
-                        self._changed.wait(min(left, SLICE_SECONDS))
-        finally:
-            self.channel.unsubscribe(connect)
+        looked = False
+        while (state := self._state()) is not grpc.ChannelConnectivity.READY:
+            left = 0 if stop.is_set() else until - time.monotonic()
+            if state is grpc.ChannelConnectivity.SHUTDOWN or left <= 0:
+                raise _NotConnected(self._why_not())
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not looked:
+                looked = True
+                if (why := self._why_not()) and _methods.is_answered(why):
+                    raise _NotConnected(_methods.short_reason(why))
+            self._watch(state, min(left, SLICE_SECONDS))
 
-    @property
-    def _failed(self) -> bool:
-        return self._state is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+    # What grpcio offers for it, subscribe(), leaves a thread within gRPC, and then
+    # the child of a fork breaks. It stands on these two.
+
+    def _state(self) -> grpc.ChannelConnectivity:
+        """Begins to connect, too."""
+        try:
+            number = self.channel._channel.check_connectivity_state(True)
+        except ValueError:  # closed meanwhile
+            return grpc.ChannelConnectivity.SHUTDOWN
+        return _STATES[number]
+
+    def _watch(self, state: grpc.ChannelConnectivity, seconds: float) -> None:
+        """Waits until it is another; and has old gRPC do what there is to do."""
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            self.channel._channel.watch_connectivity_state(
+                state.value[0], time.time() + seconds
+            )
 
     def _why_not(self) -> str:
         """GRPC tells that to calls alone, and one without a connection fails at
@@ -141,12 +139,7 @@ class _Live:
         return ""
 
     def close(self) -> None:
-        self.channel.unsubscribe(self._note)
         self.channel.close()
-
-
-def _nothing() -> Any:
-    return lambda _: None
 
 
 def require_fork() -> None:
