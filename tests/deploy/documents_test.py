@@ -89,9 +89,26 @@ class DocumentsTest(unittest.TestCase):
                     self.assertIn('"pre_sign_support":true\n', done.stdout)
                 self.assertEqual(self.lakefs.read("reports/report.csv"),
                                  b"b,2\na,1\n")
-        self.assertEqual(ran, 5)
+        self.assertEqual(ran, 4)
         self.assertEqual(self.lakefs.read("reports/sorted.csv"),
                          b"a,1\nb,2\n")
+
+    def test_first_call_from_python_uploads(self):
+        (call,) = re.findall(r"```python\n(.*?)```", schemas.read("README.md"),
+                             re.S)
+        self.assertLess(len(call.splitlines()), 10)
+        with tempfile.TemporaryDirectory() as folder:
+            self.root(folder)
+            done = subprocess.run(
+                [sys.executable, "-c", call], cwd=folder, capture_output=True,
+                text=True, timeout=60,
+                env={**os.environ,
+                     "PYTHONPATH": f"{schemas.ROOT}/client/python/src",
+                     "LAKEFS_STAGING_GATEWAY": self.gateway.address})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = self.lakefs.stat("report.csv")["checksum"]
+        self.assertEqual(done.stdout, f"COMMITTED {told}\n")
+        self.assertEqual(self.lakefs.read("report.csv"), b"b,2\na,1\n")
 
     def block(self, wanted):
         (commands,) = [c for _, marker, c in blocks() if marker == wanted]
@@ -286,9 +303,9 @@ class DocumentsTest(unittest.TestCase):
         text = schemas.read("README.md")
         text = text[text.index("## A first call"):
                     text.index("## Where to go next")]
-        calls = re.findall(r"```(go|java|ts|rust)\n(.*?)```", text, re.S)
+        calls = re.findall(r"```(python|go|java|ts|rust)\n(.*?)```", text, re.S)
         self.assertEqual([fence for fence, _ in calls],
-                         ["go", "java", "ts", "rust"])
+                         ["python", "go", "java", "ts", "rust"])
         for fence, call in calls:
             language = {"ts": "node"}.get(fence, fence)
             self.assertIn(call, schemas.read(f"client/{language}/README.md"))
