@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from concurrent import futures
 from typing import Any
 
-import google_crc32c
 import grpc
 from google.protobuf import any_pb2
 
 from lakefs_staging import details_pb2 as details
+from lakefs_staging._crc32c import crc32c
 from lakefs_staging.v1 import staging_pb2 as pb
 
 DETAILS = "grpc-status-details-bin"
@@ -123,7 +123,7 @@ class FakeGateway:
     # The calls.
 
     def UploadObject(self, request: Any, context: Any) -> Any:
-        assert request.crc32c == google_crc32c.value(request.data)
+        assert request.crc32c == crc32c(request.data)
         answer = self._take(request.header, request.data)
         if isinstance(answer, details.Status):
             _abort(context, answer)
@@ -131,7 +131,7 @@ class FakeGateway:
 
     def UploadMany(self, requests: Any, context: Any) -> Iterator[Any]:
         for request in requests:
-            assert request.crc32c == google_crc32c.value(request.data)
+            assert request.crc32c == crc32c(request.data)
             answer = self._take(request.header, request.data)
             if isinstance(answer, details.Status):
                 yield pb.UploadManyResponse(
@@ -152,7 +152,7 @@ class FakeGateway:
                 chunk = request.chunk
                 assert 0 < len(chunk.data) <= 1 << 20
                 assert chunk.write_offset == len(data)
-                assert chunk.crc32c == google_crc32c.value(chunk.data)
+                assert chunk.crc32c == crc32c(chunk.data)
                 data += chunk.data
                 if self.faults and 0 < self.faults[0].after <= len(data):
                     self.headers.append(header)
@@ -162,7 +162,7 @@ class FakeGateway:
                 self.cancelled.set()
         assert finish is not None
         assert finish.size_bytes == len(data)
-        assert finish.crc32c == google_crc32c.value(bytes(data))
+        assert finish.crc32c == crc32c(bytes(data))
         answer = self._take(header, bytes(data))
         if isinstance(answer, details.Status):
             _abort(context, answer)
@@ -219,7 +219,7 @@ class FakeGateway:
         stats = pb.ObjectStats(
             path=header.object.path,
             physical_address="s3://bucket/data/1",
-            checksum=f"{google_crc32c.value(data):08x}",
+            checksum=f"{crc32c(data):08x}",
             size_bytes=len(data),
             content_type=header.content_type,
             user_metadata=header.user_metadata,
@@ -231,7 +231,7 @@ class FakeGateway:
             object=stats,
             outcome=pb.OUTCOME_COMMITTED,
             plan=pb.PLAN_SINGLE_PUT,
-            crc32c=google_crc32c.value(data),
+            crc32c=crc32c(data),
         )
 
 

@@ -42,6 +42,7 @@ class TLS:
     """Its key."""
 
     def credentials(self) -> Any:
+        """Those of gRPC, with what the files hold now."""
         files = (self.ca_file, self.key_file, self.cert_file)
         if (self.cert_file is None) != (self.key_file is None):
             raise invalid_request("cert_file and key_file go together")

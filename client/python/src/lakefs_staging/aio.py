@@ -216,6 +216,7 @@ class AsyncWriter:
         return self._writer.closed
 
     def tell(self) -> int:
+        """Bytes that were written."""
         return self._writer.tell()
 
     async def write(self, data: Buffer, /) -> int:
