@@ -5,20 +5,21 @@
 
 #include <functional>
 #include <stop_token>
+#include <string>
 
 #include "absl/time/time.h"
-#include "client/upload_options.h"
 
 namespace lakefs::staging {
 
-// A context that ends at `deadline` (never, if infinite) and is cancelled when
-// `options.stop` asks for it.
+// A context that ends at `deadline` (never, if infinite), is cancelled when
+// `stop` asks for it, and brings `authorization`, if there is one.
 class Call {
  public:
-  Call(absl::Time deadline, const CallOptions& options)
-      : on_stop_(options.stop, [this] { context_.TryCancel(); }) {
-    if (!options.authorization.empty()) {
-      context_.AddMetadata("authorization", options.authorization);
+  Call(absl::Time deadline, const std::stop_token& stop,
+       const std::string& authorization)
+      : on_stop_(stop, [this] { context_.TryCancel(); }) {
+    if (!authorization.empty()) {
+      context_.AddMetadata("authorization", authorization);
     }
     if (deadline != absl::InfiniteFuture()) {
       context_.set_deadline(absl::ToChronoTime(deadline));

@@ -29,6 +29,11 @@ inline constexpr absl::string_view kNotAGateway = "NOT_A_GATEWAY";
 inline constexpr absl::string_view kBadReply = "BAD_REPLY";
 inline constexpr absl::string_view kDeadlineExceeded = "DEADLINE_EXCEEDED";
 inline constexpr absl::string_view kCancelled = "CANCELLED";
+inline constexpr absl::string_view kSizeMismatch = "SIZE_MISMATCH";
+
+// Whose reasons they are.
+inline constexpr absl::string_view kClientDomain = "lakefs.staging.client";
+inline constexpr absl::string_view kGatewayDomain = "lakefs.staging";
 
 // One thing that is wrong with a request (google.rpc.BadRequest).
 struct FieldViolation {
@@ -63,6 +68,23 @@ struct Failure {
   // google.rpc.ResourceInfo: what is missing, such as "repository".
   std::string resource_type;
   std::string resource_name;
+
+  // Of an upload: how many calls of the gateway were made, and its request id;
+  // 0 and empty if there is none.
+  int attempts = 0;
+  std::string request_id;
+
+  // Whether making the call again can help.
+  bool retryable() const {
+    return advice == v1::UploadFailure::ADVICE_RETRY_CALL ||
+           advice == v1::UploadFailure::ADVICE_RESTART;
+  }
+  // Whether it is certain that nothing was linked.
+  bool nothing_linked() const { return outcome == v1::OUTCOME_NOT_COMMITTED; }
+
+  // The reason, the message, and what else is to be known, in one line. It has
+  // no secrets.
+  std::string Text() const;
 };
 
 // What `status`, an error of this library, carries.
@@ -74,6 +96,21 @@ absl::Status MakeFailure(
     absl::StatusCode code, absl::string_view reason, absl::string_view message,
     v1::Outcome outcome = v1::OUTCOME_UNSPECIFIED,
     v1::UploadFailure::Advice advice = v1::UploadFailure::ADVICE_UNSPECIFIED);
+
+// The same error with another outcome; and with this advice, if it has none.
+absl::Status WithOutcome(
+    const absl::Status& status, v1::Outcome outcome,
+    v1::UploadFailure::Advice advice = v1::UploadFailure::ADVICE_UNSPECIFIED);
+
+// The same error of an upload for which so many calls were made.
+absl::Status WithAttempts(absl::Status status, int attempts,
+                          absl::string_view request_id);
+
+// The error of an upload of which GetUploadOutcome tells afterwards.
+absl::Status ToldLater(const v1::GetUploadOutcomeResponse& answer);
+
+// The error of a source with other than the bytes that it was said to have.
+absl::Status SizeMismatch(int64_t told, int64_t found);
 
 // The error of a gateway that ended a call well, and sent no result.
 absl::Status NoResult(absl::string_view address, v1::Outcome outcome);

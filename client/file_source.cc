@@ -62,7 +62,7 @@ FileSource::~FileSource() {
 }
 
 absl::Status FileSource::Init() {
-  wake_fd_ = eventfd(0, EFD_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0 || fstat(fd_, &opened_) != 0) return Unreadable(errno);
   if (S_ISDIR(opened_.st_mode)) return Unreadable(EISDIR);
   if (!S_ISREG(opened_.st_mode)) return absl::OkStatus();
@@ -135,6 +135,8 @@ absl::Status FileSource::Seek(int64_t offset) {
   if (!regular_ || offset < 0 || offset > *size_bytes()) {
     return absl::OutOfRangeError("seek outside the file");
   }
+  eventfd_t interruptions;
+  eventfd_read(wake_fd_, &interruptions);  // EAGAIN if there were none
   offset_ = offset;
   return absl::OkStatus();
 }

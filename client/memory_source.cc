@@ -17,6 +17,7 @@ absl::Status MemorySource::Seek(int64_t offset) {
   if (offset < 0 || static_cast<size_t>(offset) > data_.size()) {
     return absl::OutOfRangeError("seek behind the end");
   }
+  interrupted_ = false;
   offset_ = static_cast<size_t>(offset);
   return absl::OkStatus();
 }

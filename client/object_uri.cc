@@ -17,7 +17,9 @@ constexpr absl::string_view kScheme = "lakefs://";
 absl::Status Bad(absl::string_view uri, absl::string_view what) {
   return MakeFailure(absl::StatusCode::kInvalidArgument, kInvalidRequest,
                      absl::StrCat("\"", absl::Utf8SafeCEscape(uri), "\" ", what,
-                                  "; write lakefs://repository/branch/path"));
+                                  "; write lakefs://repository/branch/path"),
+                     v1::OUTCOME_NOT_COMMITTED,
+                     v1::UploadFailure::ADVICE_FIX_REQUEST);
 }
 
 // Everything in front of the first slash; `rest` is left with what is behind.

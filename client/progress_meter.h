@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -20,8 +21,8 @@ class ProgressMeter {
  public:
   using Callback = std::function<void(const v1::UploadProgress&)>;
 
-  // `callback` may be empty, and must outlive the meter.
-  explicit ProgressMeter(const Callback& callback) : callback_(callback) {}
+  // `callback` may be empty.
+  explicit ProgressMeter(Callback callback) : callback_(std::move(callback)) {}
 
   // `bytes` of the object have been sent, each counted once.
   void Sent(int64_t bytes);
@@ -29,11 +30,19 @@ class ProgressMeter {
   // The gateway told this.
   void Told(const v1::UploadProgress& progress);
 
+  // The object of so many bytes is linked: the last word.
+  void Done(int64_t bytes);
+
+  // From now on nothing is told.
+  void Close();
+
  private:
+  void Note(int64_t received, int64_t stored)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Report() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Callback& callback_;
   absl::Mutex mutex_;
+  Callback callback_ ABSL_GUARDED_BY(mutex_);
   v1::UploadProgress last_ ABSL_GUARDED_BY(mutex_);
   absl::Time reported_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };

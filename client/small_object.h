@@ -22,8 +22,9 @@ struct SmallObject {
 using NextObject = std::function<std::optional<SmallObject>()>;
 
 // Is told what became of the object that was given as the `number`th, from 0
-// on: a result or error as Client::Upload has them.
-using TellResult = std::function<void(uint64_t number,
-                                      absl::StatusOr<v1::UploadResult> result)>;
+// on: a result or error as Client::Upload has them, and how many calls were
+// made for it.
+using TellResult = std::function<void(
+    uint64_t number, absl::StatusOr<v1::UploadResult> result, int attempts)>;
 
 }  // namespace lakefs::staging

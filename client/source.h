@@ -28,12 +28,14 @@ class Source {
   //
   // Errors: what reading brings up; ABORTED, SOURCE_CHANGED where the source
   // is not what it was at the beginning; CANCELLED after Interrupt().
+  // An error is handed to who called for the upload, as it is.
   virtual absl::StatusOr<size_t> Read(char* buffer, size_t size) = 0;
 
   // Makes the next Read() begin at `offset`. Only if can_rewind().
   virtual absl::Status Seek(int64_t offset) = 0;
 
-  // Makes a Read() that blocks, and every later one, return CANCELLED.
+  // Makes a Read() that blocks, and every later one up to the next Seek(),
+  // return CANCELLED.
   virtual void Interrupt() = 0;
 };
 

@@ -105,12 +105,12 @@ absl::StatusOr<v1::UploadHeader> MakeUploadHeader(
   if (options.if_match) header.set_if_match(*options.if_match);
   header.set_force(options.force);
   if (options.mtime) *header.mutable_mtime() = WholeSeconds(*options.mtime);
-  header.set_request_id(options.request_id);
+  header.set_request_id(options.request_id.value_or(""));
   header.set_attempt(options.attempt);
 
   absl::Status status = CheckUtf8(target);
   status.Update(CheckUtf8(header.user_metadata(), options.content_type));
-  status.Update(CheckText(options.request_id, "request id"));
+  status.Update(CheckText(header.request_id(), "request id"));
   status.Update(CheckUtf8(options.if_match.value_or("")));
   if (!status.ok()) return status;
   return header;

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lakefs_staging/v1/staging.pb.h"
 
@@ -18,10 +19,6 @@ struct CallOptions {
   // The most the call may take, finding out its outcome included. Infinite
   // leaves it to the gateway, which has a limit of its own.
   absl::Duration timeout = absl::InfiniteDuration();
-
-  // What a gateway with --auth=pass-through hands on to lakeFS: "Basic …" or
-  // "Bearer …". A secret; without TLS, only for a gateway beside the caller.
-  std::string authorization;
 
   // Cancels the call; ask from any thread. The error then says what is known.
   std::stop_token stop;
@@ -49,33 +46,58 @@ struct ObjectOptions {
   // Time of modification to record, in whole seconds; now by default.
   std::optional<absl::Time> mtime;
 
-  // Idempotency key: a repeated call with the same one does no second upload.
-  // 1 to 128 bytes of printable ASCII.
-  std::string request_id;
+  // Key by which the gateway knows the upload: 1 to 128 bytes of printable
+  // ASCII. Without one the library makes it; an empty one switches it off, and
+  // with it every repetition after which the outcome could be unknown. It shows
+  // in the object's user metadata.
+  std::optional<std::string> request_id;
 
-  // Which call with this request_id it is: 1 for the first, and one more for
-  // each repetition; 0 if that is not known. A first one is a request cheaper.
+  // Which call with the caller's own request_id the first one is: 1 if there
+  // was none before; 0 if that is not known. A first one is a request cheaper,
+  // and a 1 that is not true can link a second object over the first.
   uint32_t attempt = 0;
 };
 
+// How an upload that failed is made again, where that helps and is safe.
+struct RepeatOptions {
+  // Calls of the gateway at most, the first included.
+  int attempts = 5;
+
+  // Told before each wait for another one: the error of the last, and how long
+  // the wait is. Called on the thread of the call.
+  std::function<void(const absl::Status& failure, absl::Duration wait)>
+      on_repetition;
+};
+
 // What an upload takes beside its bytes and its target.
-struct UploadOptions : CallOptions, ObjectOptions {
+struct UploadOptions : CallOptions, ObjectOptions, RepeatOptions {
+  // How many bytes will come, where the source does not tell. Others are
+  // SIZE_MISMATCH, and nothing is linked.
+  std::optional<int64_t> size_bytes;
+
+  // Digests of the whole, 32 and 16 bytes: the gateway compares them before it
+  // links, which costs it more than moving the bytes does.
+  std::optional<std::string> sha256;
+  std::optional<std::string> md5;
+
   // Told how far the upload is: what the gateway says, and in between how many
-  // bytes have been sent, a few times a second and never after the call has
-  // returned. Called on threads of the call, one at a time; must not block.
-  // Small objects, which go in one message, have no progress.
+  // bytes have been sent, a few times a second, never backwards, never after
+  // the call has returned, and at least once, with the final number. Called on
+  // threads of the call, one at a time; must not block. An exception ends the
+  // upload, and is thrown by the call.
   std::function<void(const v1::UploadProgress&)> progress;
 
   // Told the newest token by which the upload can be gone on with after a
   // crash, of this side or of the gateway. Keep it where only you can read it.
   // Called on a thread of the call, one at a time; while it blocks no reply is
   // taken. Objects that the gateway puts at once, as small ones, have no
-  // tokens.
+  // tokens. An exception ends the upload, and is thrown by the call. Needs a
+  // request_id.
   std::function<void(const v1::UploadCheckpoint&)> checkpoint;
 
-  // The token to go on with; empty: a new upload. Target, options and source
-  // have to be those of the call that was told it. Bytes that are stored are
-  // read again, for the checksum of the whole, and not sent.
+  // The token to go on with; empty: a new upload. Target, request_id, options
+  // and source have to be those of the call that was told it. Bytes that are
+  // stored are read again, for the checksum of the whole, and not sent.
   std::string resume_token;
 };
 
@@ -86,7 +108,7 @@ struct LinkOptions : CallOptions {
 };
 
 // What an UploadMany takes beside its objects.
-struct ManyOptions : CallOptions {
+struct ManyOptions : CallOptions, RepeatOptions {
   // Objects that may be without an answer at a time; the gateway holds the call
   // up at 64.
   int max_in_flight = 64;

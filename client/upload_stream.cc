@@ -1,7 +1,6 @@
 #include "client/upload_stream.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,83 +10,64 @@
 namespace lakefs::staging {
 namespace {
 
-// Chunks of 64 KiB cost a third more CPU; those of 4 MiB are no faster.
-constexpr size_t kChunkBytes = 1 << 20;
+// A gateway ends the call right after its result.
+constexpr absl::Duration kEndTimeout = absl::Seconds(1);
 
 }  // namespace
 
-UploadStream::UploadStream(v1::Staging::Stub& stub, const std::string& address,
-                           const v1::UploadHeader& header, Source& source,
-                           const UploadOptions& options, absl::Time deadline)
-    : address_(address),
+UploadStream::UploadStream(const Gateway& gateway,
+                           const v1::UploadHeader& header,
+                           const UploadOptions& options,
+                           ProgressMeter& progress, Listener listener,
+                           absl::Time deadline)
+    : gateway_(gateway),
       header_(header),
-      source_(source),
-      checkpoint_(options.checkpoint),
-      progress_(options.progress),
-      call_(deadline, options),
-      stream_(stub.UploadAndLink(&call_.context())),
-      waits_for_start_(!header.resume_token().empty()) {}
-
-absl::StatusOr<v1::UploadResult> UploadStream::Run() {
-  std::thread replies([this] { ReceiveReplies(); });
-  const absl::Status sent = Send();
-  // Without this the gateway would wait for the rest. It links nothing: the
-  // finish is missing.
-  if (!sent.ok()) {
-    call_.context().TryCancel();
-  } else if (header_.can_rewind()) {
-    stream_->WritesDone();
-  }
-  replies.join();
-  const grpc::Status status = stream_->Finish();
-  // A result is the last word, whatever became of the connection after it.
-  if (result_) return *std::move(result_);
-  if (!sent.ok()) return sent;
-  const v1::Outcome outcome =
-      finish_sent_ ? v1::OUTCOME_UNKNOWN : v1::OUTCOME_NOT_COMMITTED;
-  if (!status.ok()) return FromGrpc(status, address_, outcome);
-  return NoResult(address_, outcome);
-}
-
-absl::Status UploadStream::Send() {
+      options_(options),
+      progress_(progress),
+      listener_(std::move(listener)),
+      call_(deadline, options.stop, gateway.authorization),
+      stream_(gateway.stub->UploadAndLink(&call_.context())),
+      started_(header.resume_token().empty()),
+      awaits_start_(!started_) {
   v1::UploadAndLinkRequest first;
-  *first.mutable_header() = header_;
+  *first.mutable_header() = header;
   stream_->Write(first);
-  while (!ended()) {
-    absl::Status status;
-    if (const auto offset = TakeRewind()) {
-      status = Rewind(*offset);
-    } else if (finish_sent_ || waits_for_start_) {
-      WaitForReply();
-    } else {
-      status = SendNext();
-    }
-    // A source that was interrupted because the call ended did not fail.
-    if (!status.ok()) return ended() ? absl::OkStatus() : status;
+  replies_ = std::thread([this] { ReceiveReplies(); });
+}
+
+UploadStream::~UploadStream() {
+  if (is_over_) return;
+  try {
+    End(absl::CancelledError("abandoned")).IgnoreError();
+  } catch (...) {  // of a callback; another error is on its way
   }
-  return absl::OkStatus();
 }
 
-absl::Status UploadStream::SendNext() {
-  std::string& data = *chunk_.mutable_chunk()->mutable_data();
-  data.resize(kChunkBytes);
-  const auto size = source_.Read(data.data(), data.size());
-  if (!size.ok()) return size.status();
-  // A failed write means that the call has ended; its status is on its way.
-  const bool written = *size > 0 ? SendChunk(*size) : SendFinish();
-  if (!written) WaitForReply();
-  return absl::OkStatus();
-}
-
-bool UploadStream::SendChunk(size_t size) {
+void UploadStream::Send(std::string& data) {
+  const int64_t begin = offset_;
+  uint32_t crc32c = gateway::Crc32c(data);
+  Hash(data, crc32c);
+  if (offset_ <= from_) return;  // sent by an earlier call
   v1::UploadChunk& chunk = *chunk_.mutable_chunk();
-  chunk.mutable_data()->resize(size);
-  chunk.set_write_offset(offset_);
-  chunk.set_crc32c(gateway::Crc32c(chunk.data()));
-  Hash(chunk.data(), chunk.crc32c());
-  if (!stream_->Write(chunk_)) return false;
-  progress_.Sent(hashed_bytes_);
-  return true;
+  chunk.set_write_offset(begin);
+  if (begin < from_) {
+    data.erase(0, static_cast<size_t>(from_ - begin));
+    chunk.set_write_offset(from_);
+    crc32c = gateway::Crc32c(data);
+  }
+  chunk.set_crc32c(crc32c);
+  chunk.mutable_data()->swap(data);
+  // A failed write means that the call has ended; its status is on its way.
+  if (!stream_->Write(chunk_)) {
+    AwaitReply();
+  } else {
+    try {
+      progress_.Sent(hashed_bytes_);
+    } catch (...) {
+      Cancel();
+      throw;
+    }
+  }
 }
 
 // Goes on behind `data`. Bytes that go a second time are not hashed again:
@@ -98,69 +78,59 @@ void UploadStream::Hash(absl::string_view data, uint32_t crc32c) {
     crc32c_ = gateway::ConcatCrc32c(crc32c_, crc32c, data.size());
     hashed_bytes_ = end;
   } else if (end > hashed_bytes_) {
-    crc32c_ =
-        gateway::ExtendCrc32c(crc32c_, data.substr(hashed_bytes_ - offset_));
+    crc32c_ = gateway::ExtendCrc32c(
+        crc32c_, data.substr(static_cast<size_t>(hashed_bytes_ - offset_)));
     hashed_bytes_ = end;
   }
   offset_ = end;
+  reached_ = std::max<int64_t>(reached_, end);
 }
 
-bool UploadStream::SendFinish() {
-  v1::UploadAndLinkRequest last;
-  last.mutable_finish()->set_size_bytes(offset_);
-  last.mutable_finish()->set_crc32c(crc32c_);
-  finish_sent_ = true;
-  if (!stream_->Write(last)) return false;
-  // Who can rewind keeps the stream open, or could not send again.
-  if (!header_.can_rewind()) stream_->WritesDone();
-  return true;
-}
-
-absl::Status UploadStream::Rewind(int64_t offset) {
-  if (std::exchange(waits_for_start_, false)) return SkipTo(offset);
-  if (!header_.can_rewind() || offset < 0 || offset > offset_) {
+absl::Status UploadStream::Finish() {
+  if (offset_ < from_) {
     return MakeFailure(
-        absl::StatusCode::kInternal, kBadReply,
-        absl::StrCat("the gateway at ", address_,
-                     " asked for bytes from offset ", offset,
-                     " that it cannot have again"),
-        finish_sent_ ? v1::OUTCOME_UNKNOWN : v1::OUTCOME_NOT_COMMITTED,
-        v1::UploadFailure::ADVICE_GIVE_UP);
+        absl::StatusCode::kAborted, kSourceChanged,
+        absl::StrCat("the source ends after ", offset_, " bytes, and ", from_,
+                     " of it have been sent by an earlier call"),
+        v1::OUTCOME_NOT_COMMITTED, v1::UploadFailure::ADVICE_RESTART);
   }
-  if (absl::Status status = source_.Seek(offset); !status.ok()) return status;
-  offset_ = offset;
-  finish_sent_ = false;
-  return absl::OkStatus();
-}
-
-// What was sent by an earlier call is hashed again: should it have changed
-// since, the checksum of the whole shows it, and nothing is linked.
-absl::Status UploadStream::SkipTo(int64_t offset) {
-  std::string& data = *chunk_.mutable_chunk()->mutable_data();
-  while (offset_ < offset && !ended()) {
-    data.resize(
-        static_cast<size_t>(std::min<int64_t>(kChunkBytes, offset - offset_)));
-    const auto size = source_.Read(data.data(), data.size());
-    if (!size.ok()) return size.status();
-    if (*size == 0) {
-      return MakeFailure(
-          absl::StatusCode::kAborted, kSourceChanged,
-          absl::StrCat("the source ends after ", offset_, " bytes, and ",
-                       offset, " of it have been sent by an earlier call"),
-          v1::OUTCOME_NOT_COMMITTED, v1::UploadFailure::ADVICE_RESTART);
-    }
-    data.resize(*size);
-    Hash(data, gateway::Crc32c(data));
+  v1::UploadAndLinkRequest last;
+  v1::UploadFinish& finish = *last.mutable_finish();
+  finish.set_size_bytes(offset_);
+  finish.set_crc32c(crc32c_);
+  if (options_.sha256) finish.set_sha256(*options_.sha256);
+  if (options_.md5) finish.set_md5(*options_.md5);
+  finish_sent_ = true;
+  if (!stream_->Write(last)) {
+    AwaitReply();
+  } else if (!header_.can_rewind()) {
+    // Who can rewind keeps the stream open, or could not send again.
+    stream_->WritesDone();
   }
   return absl::OkStatus();
 }
 
 std::optional<int64_t> UploadStream::TakeRewind() {
-  absl::MutexLock lock(&mutex_);
-  return std::exchange(rewind_, std::nullopt);
+  std::optional<int64_t> offset;
+  {
+    absl::MutexLock lock(&mutex_);
+    offset = std::exchange(rewind_, std::nullopt);
+  }
+  if (!offset) return std::nullopt;
+  from_ = *offset;
+  finish_sent_ = false;
+  if (!std::exchange(started_, true)) {
+    reached_ = std::max<int64_t>(reached_, *offset);
+    return std::nullopt;
+  }
+  if (*offset > hashed_bytes_) return std::nullopt;  // not read yet
+  offset_ = *offset;
+  return offset;
 }
 
-void UploadStream::WaitForReply() {
+bool UploadStream::Wants() { return started_ && !finish_sent_ && !ended(); }
+
+void UploadStream::AwaitReply() {
   absl::MutexLock lock(&mutex_);
   const auto replied = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return ended_ || rewind_.has_value();
@@ -173,25 +143,86 @@ bool UploadStream::ended() {
   return ended_;
 }
 
-void UploadStream::ReceiveReplies() {
-  v1::UploadAndLinkResponse reply;
-  while (stream_->Read(&reply)) Receive(reply);
+v1::Outcome UploadStream::OutcomeNow() const {
+  return finish_sent_ ? v1::OUTCOME_UNKNOWN : v1::OUTCOME_NOT_COMMITTED;
+}
+
+absl::StatusOr<v1::UploadResult> UploadStream::End(absl::Status failed) {
+  is_over_ = true;
+  if (!failed.ok() && !ended()) Cancel();
+  const auto is_ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return ended_;
+  };
   {
     absl::MutexLock lock(&mutex_);
-    ended_ = true;
+    mutex_.Await(absl::Condition(&is_ended));
   }
-  source_.Interrupt();
+  if (result_ && (header_.can_rewind() || !finish_sent_)) {
+    stream_->WritesDone();
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&over_), kEndTimeout)) {
+      Cancel();
+    }
+  }
+  replies_.join();
+  const grpc::Status status = stream_->Finish();
+  if (thrown_ != nullptr) std::rethrow_exception(thrown_);
+  // A result is the last word, whatever became of the connection after it.
+  if (result_) return *std::move(result_);
+  if (!failed.ok()) return failed;
+  if (!wrong_.ok()) return wrong_;
+  if (!status.ok()) return FromGrpc(status, gateway_.address, OutcomeNow());
+  return NoResult(gateway_.address, OutcomeNow());
+}
+
+void UploadStream::ReceiveReplies() {
+  v1::UploadAndLinkResponse reply;
+  try {
+    while (stream_->Read(&reply)) Receive(reply);
+  } catch (...) {
+    thrown_ = std::current_exception();
+    Cancel();
+    while (stream_->Read(&reply)) {
+    }
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    ended_ = over_ = true;
+  }
+  if (listener_.ended) listener_.ended();
 }
 
 void UploadStream::Receive(v1::UploadAndLinkResponse& reply) {
   if (reply.has_progress()) progress_.Told(reply.progress());
-  if (reply.has_checkpoint() && checkpoint_) checkpoint_(reply.checkpoint());
-  absl::MutexLock lock(&mutex_);
-  if (reply.has_rewind()) rewind_ = reply.rewind().offset();
-  if (reply.has_result()) {
-    result_ = std::move(*reply.mutable_result());
+  if (reply.has_checkpoint() && listener_.checkpoint) {
+    listener_.checkpoint(reply.checkpoint());
+  }
+  if (reply.has_rewind()) TakeIn(reply.rewind().offset());
+  if (!reply.has_result() || result_) return;
+  result_ = std::move(*reply.mutable_result());
+  {
+    absl::MutexLock lock(&mutex_);
     ended_ = true;
   }
+  if (listener_.ended) listener_.ended();
+}
+
+// Here and not with the sender, whom a gateway that reads no more has blocked.
+void UploadStream::TakeIn(int64_t rewind) {
+  const bool starts = std::exchange(awaits_start_, false);
+  if (rewind < 0 || (!starts && (!header_.can_rewind() || rewind > reached_))) {
+    wrong_ = MakeFailure(absl::StatusCode::kInternal, kBadReply,
+                         absl::StrCat("the gateway at ", gateway_.address,
+                                      " asked for bytes from offset ", rewind,
+                                      ", which it cannot have again"),
+                         OutcomeNow(), v1::UploadFailure::ADVICE_GIVE_UP);
+    Cancel();
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  rewind_ = rewind;  // takes the place of an earlier one
 }
 
 }  // namespace lakefs::staging

@@ -38,6 +38,7 @@ constexpr absl::string_view kVariableHelp =
 struct Texts {
   std::string target;
   std::string timeout;
+  std::string connect_timeout;
   std::string mtime;
   std::string size;
   std::vector<std::string> metadata;
@@ -60,6 +61,14 @@ void AddCallOptions(CLI::App& app, CommandLine& line, Texts& texts) {
       ->type_name("FILE");
   app.add_option("--client-key", line.channel.client_key, "PEM file of its key")
       ->type_name("FILE");
+  app.add_flag(
+      "--allow-plaintext-authorization",
+      line.channel.allow_plaintext_authorization,
+      "Send LAKEFS_STAGING_AUTHORIZATION without TLS to any address, as "
+      "within a mesh that encrypts");
+  app.add_option("--connect-timeout", texts.connect_timeout,
+                 "Most time to wait for the gateway (default: 10s)")
+      ->type_name("TIME");
   app.add_option("--timeout", texts.timeout,
                  "Most time the call may take: 30s, 5m or seconds "
                  "(default: the gateway's)")
@@ -108,9 +117,17 @@ CLI::App& AddUpload(CLI::App& root, CommandLine& line, Texts& texts) {
       ->required();
   AddCommonOptions(app, line, texts);
   AddObjectOptions(app, line, texts);
-  app.add_option("--request-id", line.request_id,
-                 "Idempotency key: the same one again does no second upload")
+  app.add_option(
+         "--request-id", line.request_id,
+         "Key by which the gateway knows the upload: the same one again "
+         "does no second (default: a new one)")
       ->type_name("ID");
+  app.add_option(
+         "--attempts", line.attempts,
+         "Most calls to make, where making them again helps and is safe")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--resume", line.state_file,
                  "Keep in this file how to go on with the upload, and go on "
                  "with it if the file is there; it is removed after success")
@@ -200,7 +217,7 @@ absl::Status Convert(const Texts& texts, CommandLine& line) {
   if (line.gateway.empty()) {
     line.gateway = Variable("LAKEFS_STAGING_GATEWAY", "127.0.0.1:8765");
   }
-  line.authorization = Variable("LAKEFS_STAGING_AUTHORIZATION", "");
+  line.channel.authorization = Variable("LAKEFS_STAGING_AUTHORIZATION", "");
   absl::Status status;
   if (!texts.target.empty() || (line.command != Command::kOutcome &&
                                 line.command != Command::kDiscard)) {
@@ -208,6 +225,10 @@ absl::Status Convert(const Texts& texts, CommandLine& line) {
   }
   if (!texts.timeout.empty()) {
     status.Update(Put(ParseTimeout(texts.timeout), line.timeout));
+  }
+  if (!texts.connect_timeout.empty()) {
+    status.Update(
+        Put(ParseTimeout(texts.connect_timeout), line.channel.connect_timeout));
   }
   if (!texts.mtime.empty()) {
     status.Update(Put(ParseMtime(texts.mtime), line.mtime));

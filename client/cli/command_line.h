@@ -25,9 +25,7 @@ struct CommandLine {
   // For all others.
   std::string gateway;  // HOST:PORT or unix:/path
   ChannelOptions channel;
-  std::string authorization;  // a secret; empty: none
-  v1::ObjectPath
-      object;  // empty of kDiscard, and of kOutcome if none was named
+  v1::ObjectPath object;  // none of kDiscard, and of kOutcome if none is named
   absl::Duration timeout = absl::InfiniteDuration();
   bool json = false;
   bool quiet = false;
@@ -44,6 +42,7 @@ struct CommandLine {
   std::string request_id;
 
   // upload.
+  int attempts = 5;                    // at most
   std::string source;                  // name of a file; "-" is standard input
   std::optional<SharedFolder> shared;  // with the gateway
 

@@ -13,6 +13,7 @@
 #include "client/failure.h"
 #include "client/file_source.h"
 #include "client/object_uri.h"
+#include "client/request_id.h"
 #include "client/upload_header.h"
 
 namespace lakefs::staging {
@@ -21,9 +22,7 @@ namespace {
 using Command = CommandLine::Command;
 
 CallOptions CallOptionsOf(const CommandLine& line, const Interrupt& interrupt) {
-  return {.timeout = line.timeout,
-          .authorization = line.authorization,
-          .stop = interrupt.token()};
+  return {.timeout = line.timeout, .stop = interrupt.token()};
 }
 
 absl::string_view SupersededNote(v1::Outcome outcome) {
@@ -57,13 +56,8 @@ absl::StatusOr<v1::UploadResult> ShareOrSend(Client& client, FileSource& source,
   return client.Upload(source, line.object, options);
 }
 
-absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
-                    const Output& output) {
-  const auto client = Client::Connect(line.gateway, line.channel);
-  if (!client.ok()) return client.status();
-  const auto source = FileSource::Open(line.source);
-  if (!source.ok()) return source.status();
-
+UploadOptions UploadOptionsOf(const CommandLine& line,
+                              const Interrupt& interrupt) {
   UploadOptions options;
   static_cast<CallOptions&>(options) = CallOptionsOf(line, interrupt);
   options.content_type = line.content_type;
@@ -72,38 +66,86 @@ absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
   options.if_match = line.if_match;
   options.force = line.force;
   options.mtime = line.mtime;
-  options.request_id = line.request_id;
+  if (!line.request_id.empty()) options.request_id = line.request_id;
+  options.attempts = line.attempts;
+  return options;
+}
+
+// Keeps, in the file of --resume, how to go on with an upload.
+class Resumption {
+ public:
+  explicit Resumption(const std::string& file) : file_(file) {}
+
+  // Has the upload go on from where the file says, and keeps its tokens there.
+  // Errors: those of the file.
+  absl::Status Prepare(UploadOptions& options) {
+    auto state = file_.Load();
+    if (!state.ok()) return state.status();
+    if (*state) {
+      options.resume_token = (*state)->token;
+      if (!options.request_id) options.request_id = (*state)->request_id;
+    } else if (!options.request_id) {
+      options.request_id = NewRequestId();
+    }
+    options.checkpoint =
+        [this, id = *options.request_id](const v1::UploadCheckpoint& next) {
+          kept_.Update(file_.Save({.request_id = id, .token = next.token()}));
+        };
+    return absl::OkStatus();
+  }
+
+  // After the upload. Says what could not be kept, and removes the file where
+  // it is of no use any more.
+  void End(const absl::Status& uploaded, std::ostream& err) {
+    Say(kept_, err);
+    // It cannot be gone on with; the next call begins anew.
+    const bool is_over =
+        uploaded.ok() || FailureOf(uploaded).reason == "RESUME_EXPIRED";
+    if (!is_over) return;
+    if (absl::Status s = file_.Remove(); uploaded.ok()) Say(s, err);
+  }
+
+ private:
+  static void Say(const absl::Status& status, std::ostream& err) {
+    if (status.ok()) return;
+    err << "lakefs-staging: " << FailureOf(status).message << "\n";
+  }
+
+  const StateFile file_;
+  absl::Status kept_;  // why the first token that was not kept was not
+};
+
+absl::Status Upload(const CommandLine& line, const Interrupt& interrupt,
+                    const Output& output) {
+  const auto client = Client::Connect(line.gateway, line.channel);
+  if (!client.ok()) return client.status();
+  const auto source = FileSource::Open(line.source);
+  if (!source.ok()) return source.status();
+
+  UploadOptions options = UploadOptionsOf(line, interrupt);
   std::optional<ProgressBar> bar;
   if (output.err_is_terminal && !line.quiet) {
     bar.emplace(output.err, (*source)->size_bytes());
     options.progress = [&bar](const auto& progress) { bar->Show(progress); };
   }
-  const StateFile state(line.state_file);
-  absl::Status kept;  // the first token that was not, says why
-  if (!line.state_file.empty()) {
-    auto token = state.Load();
-    if (!token.ok()) return token.status();
-    options.resume_token = std::move(*token).value_or("");
-    options.checkpoint = [&state, &kept](const v1::UploadCheckpoint& next) {
-      kept.Update(state.Save(next.token()));
+  if (!line.quiet) {
+    options.on_repetition = [&](const absl::Status& failure,
+                                absl::Duration wait) {
+      if (bar) bar->Clear();
+      output.err << RepetitionLine(FailureOf(failure), wait, line.attempts)
+                 << "\n";
     };
   }
-  const auto result = 
-      line.state_file.empty()
-          ? ShareOrSend(**client, **source, line, options, output)
-          : (*client)->Upload(**source, line.object, options);
+  std::optional<Resumption> resumption;
+  if (!line.state_file.empty()) {
+    resumption.emplace(line.state_file);
+    if (absl::Status s = resumption->Prepare(options); !s.ok()) return s;
+  }
+  const auto result =
+      resumption ? (*client)->Upload(**source, line.object, options)
+                 : ShareOrSend(**client, **source, line, options, output);
   bar.reset();
-  if (!kept.ok()) {
-    output.err << "lakefs-staging: " << FailureOf(kept).message << "\n";
-  }
-  const bool is_over =
-      result.ok() || FailureOf(result.status()).reason == "RESUME_EXPIRED";
-  if (is_over && !line.state_file.empty()) {
-    // It cannot be gone on with; the next call begins anew.
-    if (absl::Status s = state.Remove(); !s.ok() && result.ok()) {
-      output.err << "lakefs-staging: " << FailureOf(s).message << "\n";
-    }
-  }
+  if (resumption) resumption->End(result.status(), output.err);
   if (!result.ok()) return result.status();
   if (line.json) {
     output.out << ToJson(*result) << "\n";
@@ -209,7 +251,7 @@ absl::Status Discard(const CommandLine& line, const Interrupt& interrupt) {
   const auto client = Client::Connect(line.gateway, line.channel);
   if (!client.ok()) return client.status();
   const absl::Status discarded =
-      (*client)->DiscardUpload(**token, CallOptionsOf(line, interrupt));
+      (*client)->DiscardUpload((*token)->token, CallOptionsOf(line, interrupt));
   return discarded.ok() ? state.Remove() : discarded;
 }
 
@@ -278,10 +320,7 @@ int RunCommand(const CommandLine& line, const Interrupt& interrupt,
     failure.message = "interrupted";
   }
   const std::string what = absl::StrCat(Verb(line.command), " ", Subject(line));
-  output.err << ErrorLine(
-                    what, failure,
-                    line.command == Command::kUpload ? line.request_id : "")
-             << "\n";
+  output.err << ErrorLine(what, failure) << "\n";
   if (line.json) output.out << ToJson(failure, exit_code) << std::endl;
   return static_cast<int>(exit_code);
 }

@@ -86,11 +86,13 @@ std::string AdviceByCase(const Failure& failure) {
 }
 
 // What to do, in a few words; empty if the message says it all.
-std::string AdviceText(const Failure& failure, absl::string_view request_id) {
+std::string AdviceText(const Failure& failure) {
   if (failure.outcome == v1::OUTCOME_UNKNOWN) {
-    if (request_id.empty()) return "look at the path before trying again";
-    return absl::StrCat("repeat the command as it is: --request-id ",
-                        request_id, " keeps it from writing a second object");
+    if (failure.request_id.empty())
+      return "look at the path before trying again";
+    return absl::StrCat("repeat the command with --request-id ",
+                        failure.request_id,
+                        ", which keeps it from writing a second object");
   }
   if (std::string text = AdviceByCase(failure); !text.empty()) return text;
   for (const auto& [reason, text] : kAdviceByReason) {
@@ -116,8 +118,7 @@ std::string OneLine(std::string text) {
 
 }  // namespace
 
-std::string ErrorLine(absl::string_view what, const Failure& failure,
-                      absl::string_view request_id) {
+std::string ErrorLine(absl::string_view what, const Failure& failure) {
   std::string line = absl::StrCat("lakefs-staging: ", what);
   if (!what.empty()) absl::StrAppend(&line, ": ");
   absl::StrAppend(&line, failure.message);
@@ -130,11 +131,19 @@ std::string ErrorLine(absl::string_view what, const Failure& failure,
   if (!failure.reason.empty() && failure.reason != kInvalidRequest) {
     absl::StrAppend(&line, " [", failure.reason, "]");
   }
-  for (const std::string& more : {std::string(OutcomeText(failure.outcome)),
-                                  AdviceText(failure, request_id)}) {
+  for (const std::string& more :
+       {std::string(OutcomeText(failure.outcome)), AdviceText(failure)}) {
     if (!more.empty()) absl::StrAppend(&line, "; ", more);
   }
   return OneLine(std::move(line));
+}
+
+std::string RepetitionLine(const Failure& failure, absl::Duration wait,
+                           int attempts) {
+  return OneLine(absl::StrCat(
+      "lakefs-staging: ", failure.message, " [", failure.reason, "]; again in ",
+      absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(100))), " (",
+      failure.attempts + 1, " of ", attempts, ")"));
 }
 
 }  // namespace lakefs::staging

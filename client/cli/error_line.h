@@ -4,14 +4,19 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/failure.h"
 
 namespace lakefs::staging {
 
 // `what` failed with `failure`: the gateway's words, its reason, what is known
-// of the outcome, and what to do now; `request_id` is that of an upload that
-// had one. One line whatever the texts hold, without a line feed at the end.
-std::string ErrorLine(absl::string_view what, const Failure& failure,
-                      absl::string_view request_id = "");
+// of the outcome, and what to do now. One line whatever the texts hold, without
+// a line feed at the end.
+std::string ErrorLine(absl::string_view what, const Failure& failure);
+
+// That a call failed with this, and when the next of at most `attempts` is
+// made.
+std::string RepetitionLine(const Failure& failure, absl::Duration wait,
+                           int attempts);
 
 }  // namespace lakefs::staging

@@ -8,7 +8,6 @@
 
 #include <csignal>
 
-
 namespace lakefs::staging {
 namespace {
 

@@ -66,7 +66,9 @@ std::string ProgressText(const v1::UploadProgress& progress,
 ProgressBar::ProgressBar(std::ostream& out, std::optional<int64_t> size_bytes)
     : out_(out), size_bytes_(size_bytes), begin_(absl::Now()) {}
 
-ProgressBar::~ProgressBar() { out_ << kClearLine << std::flush; }
+ProgressBar::~ProgressBar() { Clear(); }
+
+void ProgressBar::Clear() { out_ << kClearLine << std::flush; }
 
 void ProgressBar::Show(const v1::UploadProgress& progress) {
   out_ << kClearLine

@@ -23,6 +23,9 @@ class ProgressBar {
 
   void Show(const v1::UploadProgress& progress);
 
+  // Until it is shown again.
+  void Clear();
+
  private:
   std::ostream& out_;
   const std::optional<int64_t> size_bytes_;

@@ -8,15 +8,15 @@
 #include <cstdio>
 #include <cstring>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/failure.h"
 
 namespace lakefs::staging {
 namespace {
 
 // What the file begins with, to be told from any other.
-constexpr absl::string_view kMagic = "lakefs-staging resume token 1\n";
+constexpr absl::string_view kMagic = "lakefs-staging resume token 2\n";
 
 // A token of the gateway has at most 666,384 bytes.
 constexpr size_t kMostBytes = 1 << 20;
@@ -61,31 +61,36 @@ absl::Status StateFile::Failed(absl::string_view what) const {
                                   std::strerror(errno)));
 }
 
-absl::StatusOr<std::optional<std::string>> StateFile::Load() const {
+absl::StatusOr<std::optional<UploadState>> StateFile::Load() const {
   const Descriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0 && errno == ENOENT) return std::nullopt;
   std::string text(kMostBytes, '\0');
   const ssize_t n = fd.get() < 0 ? -1 : read(fd.get(), &text[0], text.size());
   if (n < 0) return Failed("read");
   text.resize(static_cast<size_t>(n));
-  if (!absl::StartsWith(text, kMagic)) {
+  absl::string_view rest = text;
+  const size_t line = text.find('\n', kMagic.size());
+  if (!absl::ConsumePrefix(&rest, kMagic) || line == std::string::npos) {
     return MakeFailure(
         absl::StatusCode::kInvalidArgument, kInvalidRequest,
         absl::StrCat("the file ", path_,
                      " is not one that --resume has written; name another"),
         v1::OUTCOME_NOT_COMMITTED, v1::UploadFailure::ADVICE_FIX_REQUEST);
   }
-  return std::optional<std::string>(text.substr(kMagic.size()));
+  return UploadState{
+      .request_id = text.substr(kMagic.size(), line - kMagic.size()),
+      .token = text.substr(line + 1)};
 }
 
-absl::Status StateFile::Save(absl::string_view token) const {
+absl::Status StateFile::Save(const UploadState& state) const {
   const std::string beside = absl::StrCat(path_, ".new");
   unlink(beside.c_str());
   {
     const Descriptor fd(
         open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (fd.get() < 0 || !WriteAll(fd.get(), kMagic) ||
-        !WriteAll(fd.get(), token) || fsync(fd.get()) != 0) {
+        !WriteAll(fd.get(), absl::StrCat(state.request_id, "\n")) ||
+        !WriteAll(fd.get(), state.token) || fsync(fd.get()) != 0) {
       return Failed("written");
     }
   }

@@ -10,9 +10,15 @@
 
 namespace lakefs::staging {
 
-// Holds one resume token, which is a secret: the file is its owner's alone
-// (0600). It is written beside and renamed, so that after a crash, also of the
-// machine, the old or the new one is there whole.
+// How to go on with an upload: its request id, and its newest resume token.
+struct UploadState {
+  std::string request_id;
+  std::string token;  // a secret
+};
+
+// Holds one state, which has a secret: the file is its owner's alone (0600). It
+// is written beside and renamed, so that after a crash, also of the machine,
+// the old or the new one is there whole.
 //
 // Errors: INVALID_ARGUMENT, INVALID_REQUEST if there is a file of that name
 // that is something else, which is never written over; SOURCE_UNREADABLE
@@ -21,10 +27,10 @@ class StateFile {
  public:
   explicit StateFile(std::string path) : path_(std::move(path)) {}
 
-  // The token; nothing if there is no file.
-  absl::StatusOr<std::optional<std::string>> Load() const;
+  // Nothing if there is no file.
+  absl::StatusOr<std::optional<UploadState>> Load() const;
 
-  absl::Status Save(absl::string_view token) const;
+  absl::Status Save(const UploadState& state) const;
 
   // OK also if there is none.
   absl::Status Remove() const;

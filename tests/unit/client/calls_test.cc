@@ -124,12 +124,27 @@ TEST(CallsTest, WhatCannotBeUsedIsSaidBeforeACall) {
     const auto client = Client::Connect("127.0.0.1:1", options);
     EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
   }
-  FakeStaging gateway;
-  const auto location = ClientOf(gateway)->GetPhysicalAddress(
-      Target(), false, {.authorization = "Bearer marked\nx"});
-  EXPECT_EQ(location.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(location.status().message()),
-              Not(HasSubstr("marked")));
+}
+
+TEST(CallsTest, AuthorizationGoesWhereItIsSafe) {
+  ChannelOptions options{.authorization = "Bearer marked"};
+  for (const std::string safe :
+       {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1", "unix:/s"}) {
+    EXPECT_TRUE(Client::Connect(safe, options).ok()) << safe;
+  }
+  for (const std::string open : {"10.0.0.1:1", "gateway:1", "[fe80::1]:1"}) {
+    const auto client = Client::Connect(open, options);
+    EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument)
+        << open;
+    EXPECT_THAT(std::string(client.status().message()),
+                Not(HasSubstr("marked")));
+  }
+  options.allow_plaintext_authorization = true;
+  EXPECT_TRUE(Client::Connect("10.0.0.1:1", options).ok());
+  options.authorization = "Bearer marked\nx";
+  const auto client = Client::Connect("127.0.0.1:1", options);
+  EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(client.status().message()), Not(HasSubstr("marked")));
 }
 
 }  // namespace

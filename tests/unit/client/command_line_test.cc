@@ -159,10 +159,10 @@ TEST_F(CommandLineTest, TlsAndTheAuthorizationAreForEveryCommand) {
     EXPECT_EQ(line->channel.ca_file, "a");
     EXPECT_EQ(line->channel.client_cert, "c");
     EXPECT_EQ(line->channel.client_key, "k");
-    EXPECT_EQ(line->authorization, "Bearer t");
+    EXPECT_EQ(line->channel.authorization, "Bearer t");
   }
   unsetenv("LAKEFS_STAGING_AUTHORIZATION");
-  EXPECT_EQ(Parse({"outcome", "job"})->authorization, "");
+  EXPECT_EQ(Parse({"outcome", "job"})->channel.authorization, "");
 }
 
 TEST_F(CommandLineTest, ErrorsAreOneLineThatNamesTheArgument) {

@@ -93,11 +93,12 @@ TEST(ErrorLineTest, UnknownOutcomeAsksToLookFirst) {
 }
 
 TEST(ErrorLineTest, WithARequestIdAnUnknownOutcomeAsksForTheSameAgain) {
-  const Failure failure = Make(Code::kUnknown, "OUTCOME_UNKNOWN",
-                               v1::OUTCOME_UNKNOWN, Upload::ADVICE_RETRY_CALL);
-  EXPECT_THAT(ErrorLine("x", failure, "job-7"),
-              HasSubstr("linked; repeat the command as it is: --request-id "
-                        "job-7 keeps it from writing a second object"));
+  Failure failure = Make(Code::kUnknown, "OUTCOME_UNKNOWN", v1::OUTCOME_UNKNOWN,
+                         Upload::ADVICE_RETRY_CALL);
+  failure.request_id = "job-7";
+  EXPECT_THAT(ErrorLine("x", failure),
+              HasSubstr("linked; repeat the command with --request-id job-7, "
+                        "which keeps it from writing a second object"));
 }
 
 TEST(ErrorLineTest, WhatCannotBeReachedDecidesWhatToCheck) {

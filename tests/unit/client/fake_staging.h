@@ -42,6 +42,8 @@ class FakeStaging : public v1::Staging::Service {
   std::function<grpc::Status(grpc::ServerContext&)> on_finish;
   // Answered by every call that is no upload.
   grpc::Status unary_status = grpc::Status::OK;
+  // Answered by GetUploadOutcome.
+  v1::GetUploadOutcomeResponse outcome;
 
   std::string address() const;
   void StopNow();  // drops the connections
@@ -68,6 +70,12 @@ class FakeStaging : public v1::Staging::Service {
   grpc::Status UploadObject(grpc::ServerContext* context,
                             const v1::UploadObjectRequest* request,
                             v1::UploadObjectResponse* response) override;
+  grpc::Status GetUploadOutcome(
+      grpc::ServerContext*, const v1::GetUploadOutcomeRequest*,
+      v1::GetUploadOutcomeResponse* response) override {
+    *response = outcome;
+    return grpc::Status::OK;
+  }
   grpc::Status GetPhysicalAddress(
       grpc::ServerContext* context,
       const v1::GetPhysicalAddressRequest* request,

@@ -37,13 +37,13 @@ class FakeMany final : public v1::Staging::Service {
   ~FakeMany() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
   // Uploads objects of the paths, whose bytes are their paths.
-  absl::Status Upload(const std::vector<std::string>& paths,
-                      int max_in_flight = 64) {
+  void Upload(const std::vector<std::string>& paths, int max_in_flight = 64) {
     ManyOptions options;
     options.timeout = absl::Seconds(60);
     options.max_in_flight = max_in_flight;
+    options.attempts = attempts;
     size_t next = 0;
-    return client->UploadMany(
+    client->UploadMany(
         [&]() -> std::optional<SmallObject> {
           if (next == paths.size()) return std::nullopt;
           SmallObject object;
@@ -55,7 +55,9 @@ class FakeMany final : public v1::Staging::Service {
           most_open = std::max(most_open, next - told);
           return object;
         },
-        [&](uint64_t number, absl::StatusOr<v1::UploadResult> result) {
+        [&](uint64_t number, absl::StatusOr<v1::UploadResult> result,
+            int calls) {
+          most_calls = std::max(most_calls, calls);
           EXPECT_TRUE(results.emplace(number, std::move(result)).second);
           ++told;
         },
@@ -70,6 +72,8 @@ class FakeMany final : public v1::Staging::Service {
   std::map<uint64_t, absl::StatusOr<v1::UploadResult>> results;
   std::atomic<size_t> told = 0;
   size_t most_open = 0;  // given, and not told
+  int attempts = 1;
+  int most_calls = 0;
 
  private:
   grpc::Status UploadMany(grpc::ServerContext* context,
@@ -94,13 +98,16 @@ TEST(UploadManyTest, EachObjectIsToldOnceWhateverTheOrder) {
   std::vector<v1::UploadManyRequest> requests;
   FakeMany gateway([&](auto&, auto& stream) {
     v1::UploadManyRequest request;
-    while (stream.Read(&request)) requests.push_back(request);
+    while (requests.size() < 3 && stream.Read(&request)) {
+      requests.push_back(request);
+    }
     for (auto r = requests.rbegin(); r != requests.rend(); ++r) {
       stream.Write(Answer(*r));
     }
+    EXPECT_FALSE(stream.Read(&request)) << "it half-closes at the end";
     return grpc::Status::OK;
   });
-  EXPECT_TRUE(gateway.Upload({"a", "b", "c"}).ok());
+  gateway.Upload({"a", "b", "c"});
   ASSERT_THAT(requests, SizeIs(3));
   EXPECT_EQ(requests[1].header().content_type(), "text/plain");
   EXPECT_EQ(requests[1].header().size_bytes(), 1);
@@ -114,16 +121,16 @@ TEST(UploadManyTest, NoMoreAreUnansweredThanMayBe) {
   FakeMany gateway([&](auto&, auto& stream) {
     v1::UploadManyRequest request;
     std::vector<v1::UploadManyRequest> open;
-    while (stream.Read(&request)) {
+    for (int read = 1; stream.Read(&request); ++read) {
       open.push_back(request);
-      if (open.size() < 3) continue;
-      stream.Write(Answer(open.front()));
-      open.erase(open.begin());
+      while (open.size() == 3 || (read == 30 && !open.empty())) {
+        stream.Write(Answer(open.front()));
+        open.erase(open.begin());
+      }
     }
-    for (const auto& r : open) stream.Write(Answer(r));
     return grpc::Status::OK;
   });
-  EXPECT_TRUE(gateway.Upload(std::vector<std::string>(30, "p"), 3).ok());
+  gateway.Upload(std::vector<std::string>(30, "p"), 3);
   EXPECT_THAT(gateway.results, SizeIs(30));
   EXPECT_EQ(gateway.most_open, 3U);
 }
@@ -133,7 +140,7 @@ TEST(UploadManyTest, AnErrorOfOneIsToldWithItsDetailsAndEndsNothing) {
     v1::UploadManyRequest request;
     while (stream.Read(&request)) {
       v1::UploadManyResponse response = Answer(request);
-      if (request.id() == 1) {
+      if (request.header().object().path() == "b") {
         // What a call of its own has outside of its details too.
         google::rpc::Status status;
         status.ParseFromString(FailureStatus(grpc::StatusCode::ALREADY_EXISTS,
@@ -149,7 +156,7 @@ TEST(UploadManyTest, AnErrorOfOneIsToldWithItsDetailsAndEndsNothing) {
     }
     return grpc::Status::OK;
   });
-  EXPECT_TRUE(gateway.Upload({"a", "b", "c"}).ok());
+  gateway.Upload({"a", "b", "c"});
   ASSERT_THAT(gateway.results, SizeIs(3));
   const Failure failure = FailureOf(gateway.results.at(1).status());
   EXPECT_EQ(failure.code, absl::StatusCode::kAlreadyExists);
@@ -165,7 +172,7 @@ TEST(UploadManyTest, WhatIsNotUtf8IsToldAndTheOthersGoOn) {
     while (stream.Read(&request)) stream.Write(Answer(request));
     return grpc::Status::OK;
   });
-  EXPECT_TRUE(gateway.Upload({"a", "\xff", "c"}).ok());
+  gateway.Upload({"a", "\xff", "c"});
   ASSERT_THAT(gateway.results, SizeIs(3));
   EXPECT_EQ(FailureOf(gateway.results.at(1).status()).reason, kInvalidRequest);
   EXPECT_EQ(gateway.OutcomeOf(1), v1::OUTCOME_NOT_COMMITTED);
@@ -189,7 +196,7 @@ TEST(UploadManyTest, WithoutAnAnswerTheOutcomeIsUnknown) {
        {grpc::Status(grpc::StatusCode::UNAVAILABLE, "lost"),
         grpc::Status::OK}) {
     FakeMany gateway(EndsAfterOne(status));
-    EXPECT_EQ(gateway.Upload({"a", "b"}).ok(), status.ok());
+    gateway.Upload({"a", "b"});
     ASSERT_THAT(gateway.results, SizeIs(2));
     EXPECT_TRUE(gateway.results.at(0).ok());
     EXPECT_EQ(gateway.OutcomeOf(1), v1::OUTCOME_UNKNOWN);
@@ -200,21 +207,49 @@ TEST(UploadManyTest, WhatAGatewayThatDrainsHasNotAnsweredWasNotBegun) {
   FakeMany gateway(EndsAfterOne(FailureStatus(
       grpc::StatusCode::UNAVAILABLE, "draining", "DRAINING",
       v1::OUTCOME_UNSPECIFIED, v1::UploadFailure::ADVICE_UNSPECIFIED)));
-  const absl::Status end = gateway.Upload({"a", "b"});
-  EXPECT_EQ(FailureOf(end).reason, "DRAINING");
+  gateway.Upload({"a", "b"});
   ASSERT_THAT(gateway.results, SizeIs(2));
   EXPECT_EQ(gateway.OutcomeOf(1), v1::OUTCOME_NOT_COMMITTED);
   EXPECT_EQ(FailureOf(gateway.results.at(1).status()).reason, "DRAINING");
 }
 
-TEST(UploadManyTest, ACallThatEndsTakesNoMoreObjects) {
+TEST(UploadManyTest, WhatAStreamHasNotAnsweredGoesAgainOnANewOne) {
+  std::atomic<int> streams = 0;
+  std::vector<std::pair<std::string, uint32_t>> seen;
+  FakeMany gateway([&](auto& context, auto& stream) {
+    if (++streams == 1) {
+      return EndsAfterOne(FailureStatus(
+          grpc::StatusCode::UNAVAILABLE, "draining", "DRAINING",
+          v1::OUTCOME_UNSPECIFIED, v1::UploadFailure::ADVICE_UNSPECIFIED))(
+          context, stream);
+    }
+    v1::UploadManyRequest request;
+    while (stream.Read(&request)) {
+      seen.emplace_back(request.header().object().path(),
+                        request.header().attempt());
+      stream.Write(Answer(request));
+    }
+    return grpc::Status::OK;
+  });
+  gateway.attempts = 3;
+  gateway.Upload({"a", "b", "c"});
+  ASSERT_THAT(gateway.results, SizeIs(3));
+  for (const auto& [number, result] : gateway.results) {
+    EXPECT_TRUE(result.ok()) << result.status();
+  }
+  EXPECT_THAT(seen, ::testing::Contains(std::pair(std::string("b"), 2U)));
+  EXPECT_EQ(gateway.most_calls, 2);
+}
+
+TEST(UploadManyTest, EachObjectIsToldWhereTheGatewayRefusesThemAll) {
   FakeMany gateway([](auto&, auto&) {
     return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no");
   });
-  // Far more than fit into what is on the way.
-  const std::vector<std::string> paths(100, std::string(1 << 20, 'x'));
-  EXPECT_FALSE(gateway.Upload(paths).ok());
-  EXPECT_LT(gateway.results.size(), paths.size());
+  gateway.Upload(std::vector<std::string>(100, std::string(100'000, 'x')));
+  ASSERT_THAT(gateway.results, SizeIs(100));
+  for (const auto& [number, result] : gateway.results) {
+    EXPECT_FALSE(result.ok());
+  }
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "absl/synchronization/notification.h"
@@ -11,6 +13,7 @@
 #include "client/failure.h"
 #include "client/file_source.h"
 #include "client/memory_source.h"
+#include "client/reopened_source.h"
 #include "tests/unit/client/fake_staging.h"
 #include "tests/unit/client/temporary_file.h"
 
@@ -59,11 +62,24 @@ class Pipe {
     ASSERT_EQ(write(ends_[1], data.data(), data.size()),
               static_cast<ssize_t>(data.size()));
   }
+  // The same of more than a pipe holds; Join() waits for it.
+  void WriteAside(const std::string& data) {
+    writer_ = std::thread([this, data] {
+      for (size_t done = 0; done < data.size();) {
+        const ssize_t n =
+            write(ends_[1], data.data() + done, data.size() - done);
+        if (n <= 0) return;
+        done += static_cast<size_t>(n);
+      }
+    });
+  }
+  void Join() { writer_.join(); }
   const std::string& name() const { return name_; }
 
  private:
   int ends_[2];
   std::string name_;
+  std::thread writer_;
 };
 
 // Stops a gateway that its own handler wants stopped.
@@ -75,12 +91,15 @@ class Stopper {
           gateway.StopNow();
         }) {}
   ~Stopper() {
-    if (!wanted_.HasBeenNotified()) Stop();
+    Stop();
     thread_.join();
   }
-  void Stop() { wanted_.Notify(); }
+  void Stop() {
+    if (!stopped_.exchange(true)) wanted_.Notify();
+  }
 
  private:
+  std::atomic<bool> stopped_ = false;
   absl::Notification wanted_;
   std::thread thread_;
 };
@@ -88,6 +107,7 @@ class Stopper {
 class UploadTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    options_.attempts = 1;
     auto client = Client::Connect(gateway_.address());
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = *std::move(client);
@@ -138,7 +158,7 @@ TEST_F(UploadTest, ObjectsUpToOneMebibyteGoInOneMessage) {
   EXPECT_THAT(gateway_.complaints(), IsEmpty());
 }
 
-TEST_F(UploadTest, PipeGoesAsStreamOfUnknownSizeThatCannotRewind) {
+TEST_F(UploadTest, PipeThatEndsWithinOneMebibyteGoesInOneMessage) {
   for (const std::string& data : {std::string(), Bytes(4000)}) {
     Pipe pipe;
     pipe.Write(data);
@@ -148,11 +168,30 @@ TEST_F(UploadTest, PipeGoesAsStreamOfUnknownSizeThatCannotRewind) {
     const auto result = Upload(**source);
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_EQ(gateway_.data(), data);
-    EXPECT_FALSE(gateway_.header().has_size_bytes());
-    EXPECT_FALSE(gateway_.header().can_rewind());
-    EXPECT_TRUE(gateway_.half_closed());
   }
-  EXPECT_EQ(gateway_.streams(), 2);
+  EXPECT_EQ(gateway_.messages(), 2);
+  EXPECT_EQ(gateway_.streams(), 0);
+}
+
+TEST_F(UploadTest, LongerPipeGoesAsStreamOfUnknownSizeThatCannotRewind) {
+  const std::string data = Bytes(2 * kMiB + 5);
+  Pipe pipe;
+  const auto source = FileSource::Open(pipe.name());
+  ASSERT_TRUE(source.ok()) << source.status();
+  pipe.WriteAside(data);
+  std::thread end([&] {
+    pipe.Join();
+    pipe.CloseWriter();
+  });
+  const auto result = Upload(**source);
+  end.join();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(gateway_.data() == data);
+  EXPECT_THAT(gateway_.chunk_sizes(), ElementsAre(kMiB, kMiB, 5));
+  EXPECT_FALSE(gateway_.header().has_size_bytes());
+  EXPECT_FALSE(gateway_.header().can_rewind());
+  EXPECT_TRUE(gateway_.half_closed());
+  EXPECT_EQ(gateway_.streams(), 1);
   EXPECT_THAT(gateway_.complaints(), IsEmpty());
 }
 
@@ -263,10 +302,12 @@ TEST_F(UploadTest, EarlyErrorEndsAnUploadThatWaitsForItsSource) {
                          "NOT_FOUND", v1::OUTCOME_NOT_COMMITTED,
                          v1::UploadFailure::ADVICE_FIX_REQUEST);
   };
-  Pipe pipe;  // gives nothing and does not end
+  Pipe pipe;  // does not end
   const auto source = FileSource::Open(pipe.name());
   ASSERT_TRUE(source.ok()) << source.status();
+  pipe.WriteAside(Bytes(kMiB + 1));
   const auto result = Upload(**source);
+  pipe.Join();
   EXPECT_EQ(FailureOf(result.status()).reason, "NOT_FOUND");
 }
 
@@ -274,12 +315,14 @@ TEST_F(UploadTest, ConnectionLostBeforeTheFinishLeavesNothingLinked) {
   Pipe pipe;
   const auto source = FileSource::Open(pipe.name());
   ASSERT_TRUE(source.ok()) << source.status();
+  pipe.WriteAside(Bytes(kMiB + 1));
   Stopper stopper(gateway_);
   gateway_.on_bytes = [&](int64_t) {
     stopper.Stop();
     return grpc::Status::OK;
   };
   const auto result = Upload(**source);
+  pipe.Join();
   const Failure failure = FailureOf(result.status());
   EXPECT_EQ(failure.reason, kGatewayConnectionLost);
   EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
@@ -308,11 +351,13 @@ TEST_F(UploadTest, StopBeforeTheFinishLeavesNothingLinked) {
   Pipe pipe;
   const auto source = FileSource::Open(pipe.name());
   ASSERT_TRUE(source.ok()) << source.status();
+  pipe.WriteAside(Bytes(kMiB + 1));
   gateway_.on_bytes = [&](int64_t) {
     stop.request_stop();
     return grpc::Status::OK;
   };
   const Failure failure = FailureOf(Upload(**source).status());
+  pipe.Join();
   EXPECT_EQ(failure.reason, kCancelled);
   EXPECT_EQ(failure.outcome, v1::OUTCOME_NOT_COMMITTED);
 }
@@ -348,7 +393,8 @@ TEST_F(UploadTest, UnreachableGatewayIsNamed) {
       {"127.0.0.1:1", "Connection refused"},
       {"unix:/nowhere/socket", "No such file or directory"}};
   for (const auto& [address, why] : cases) {
-    client_ = *Client::Connect(address);
+    client_ =
+        *Client::Connect(address, {.connect_timeout = absl::Milliseconds(300)});
     const Failure failure = FailedUpload("x");
     EXPECT_EQ(failure.code, absl::StatusCode::kUnavailable);
     EXPECT_EQ(failure.reason, kGatewayUnreachable);
@@ -356,6 +402,141 @@ TEST_F(UploadTest, UnreachableGatewayIsNamed) {
     EXPECT_THAT(failure.message, HasSubstr(address));
     EXPECT_THAT(failure.message, HasSubstr(why));
   }
+}
+
+grpc::Status Draining() {
+  return FailureStatus(grpc::StatusCode::UNAVAILABLE, "draining", "DRAINING",
+                       v1::OUTCOME_NOT_COMMITTED,
+                       v1::UploadFailure::ADVICE_RETRY_CALL);
+}
+
+TEST_F(UploadTest, WhatCanBeHadAgainIsSentAgainUnderOneRequestId) {
+  for (const size_t size : {size_t{1}, 2 * kMiB}) {
+    int calls = 0;
+    std::set<std::string> ids;
+    std::vector<uint32_t> attempts;
+    gateway_.on_finish = [&](auto&) {
+      ids.insert(gateway_.header().request_id());
+      attempts.push_back(gateway_.header().attempt());
+      return ++calls < 3 ? Draining() : grpc::Status::OK;
+    };
+    std::vector<std::string> told;
+    options_.attempts = 5;
+    options_.on_repetition = [&](const absl::Status& failure,
+                                 absl::Duration wait) {
+      told.push_back(FailureOf(failure).reason);
+      EXPECT_GE(wait, absl::Seconds(2)) << "what the gateway asked for";
+    };
+    const std::string data = Bytes(size);
+    ASSERT_TRUE(Upload(data).ok());
+    EXPECT_TRUE(gateway_.data() == data);
+    EXPECT_EQ(ids.size(), 1U);
+    EXPECT_EQ(ids.begin()->size(), 36U);
+    EXPECT_THAT(attempts, ElementsAre(1, 2, 3));
+    EXPECT_THAT(told, ElementsAre("DRAINING", "DRAINING"));
+  }
+}
+
+TEST_F(UploadTest, RepetitionEndsWithItsAttemptsAndItsTime) {
+  gateway_.on_finish = [](auto&) { return Draining(); };
+  options_.attempts = 2;
+  EXPECT_EQ(FailedUpload("x").attempts, 2);
+  EXPECT_EQ(gateway_.messages(), 2);
+  options_.attempts = 50;
+  options_.timeout = absl::Seconds(1);  // the gateway asks for two
+  EXPECT_EQ(FailedUpload("x").attempts, 1);
+}
+
+TEST_F(UploadTest, WithoutARequestIdAnUnknownOutcomeStays) {
+  options_.attempts = 5;
+  options_.request_id = "";
+  gateway_.on_finish = [](auto&) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "lost");
+  };
+  const Failure failure = FailedUpload("x");
+  EXPECT_EQ(failure.outcome, v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(failure.attempts, 1);
+  EXPECT_THAT(failure.Text(), HasSubstr("look at its path"));
+}
+
+TEST_F(UploadTest, CheckpointsAndTokensNeedARequestId) {
+  options_.resume_token = "t";
+  EXPECT_EQ(FailedUpload("x").reason, kInvalidRequest);
+  EXPECT_EQ(gateway_.streams() + gateway_.messages(), 0);
+}
+
+TEST_F(UploadTest, AnExceptionOfACallbackEndsTheUploadAndIsTheCallers) {
+  struct Mine {};
+  options_.progress = [](const auto&) { throw Mine(); };
+  EXPECT_THROW(Upload(Bytes(20 * kMiB)).IgnoreError(), Mine);
+  EXPECT_FALSE(gateway_.linked());
+}
+
+TEST_F(UploadTest, AWriterLinksOnlyByItsCommit) {
+  const std::string data = Bytes(3 * kMiB + 9);
+  for (const size_t size : {size_t{5}, data.size()}) {
+    const absl::string_view part = absl::string_view(data).substr(0, size);
+    {
+      const auto writer = client_->NewWriter(Target(), options_);
+      EXPECT_TRUE(writer->Write(part).ok());
+    }
+    {
+      const auto writer = client_->NewWriter(Target(), options_);
+      EXPECT_TRUE(writer->Write(part).ok());
+      writer->Abort();
+      EXPECT_FALSE(writer->Write("more").ok());
+      EXPECT_FALSE(writer->Commit().ok());
+    }
+    EXPECT_FALSE(gateway_.linked());
+  }
+  FakeStaging gateway;  // the calls of the other may not be over yet
+  client_ = *Client::Connect(gateway.address());
+  const auto writer = client_->NewWriter(Target(), options_);
+  for (size_t i = 0; i < data.size(); i += 70'001) {
+    ASSERT_TRUE(writer->Write(absl::string_view(data).substr(i, 70'001)).ok());
+  }
+  const auto result = writer->Commit();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(gateway.data() == data);
+  EXPECT_THAT(gateway.chunk_sizes(), ElementsAre(kMiB, kMiB, kMiB, 9));
+  EXPECT_TRUE(writer->Commit().ok()) << "the same again";
+  EXPECT_FALSE(writer->Write("more").ok());
+  EXPECT_THAT(gateway.complaints(), IsEmpty());
+}
+
+TEST_F(UploadTest, AWriterThatCannotBeRepeatedAsksForItsOutcome) {
+  gateway_.on_finish = [](auto&) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "lost");
+  };
+  gateway_.outcome.set_outcome(v1::OUTCOME_SUPERSEDED);
+  gateway_.outcome.mutable_result()->mutable_object()->set_checksum("found");
+  const auto writer = client_->NewWriter(Target(), options_);
+  ASSERT_TRUE(writer->Write(Bytes(2 * kMiB)).ok());
+  const auto result = writer->Commit();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->outcome(), v1::OUTCOME_SUPERSEDED);
+  EXPECT_EQ(result->object().checksum(), "found");
+}
+
+TEST_F(UploadTest, ASourceThatIsOpenedAgainIsRepeated) {
+  const std::string data = Bytes(2 * kMiB + 1);
+  int opened = 0;
+  ReopenedSource source([&]() -> absl::StatusOr<std::unique_ptr<Source>> {
+    ++opened;
+    return std::make_unique<MemorySource>(data);
+  });
+  gateway_.on_finish = [&](auto&) {
+    return opened < 2
+               ? FailureStatus(grpc::StatusCode::ABORTED, "again",
+                               "LINK_CONFLICT", v1::OUTCOME_NOT_COMMITTED,
+                               v1::UploadFailure::ADVICE_RESTART)
+               : grpc::Status::OK;
+  };
+  options_.attempts = 3;
+  const auto result = Upload(source);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(opened, 2);
+  EXPECT_TRUE(gateway_.data() == data);
 }
 
 TEST_F(UploadTest, FileThatChangesWhileItIsReadIsNotLinked) {
