@@ -176,6 +176,8 @@ def test_commit_links_while_an_exception_is_handled(
     assert set(gateway.objects) == {"repo/main/a"}
 
 
+# From Python 3.13 on wrappers complain that they could not write their rest.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "wrap",
     [
