@@ -105,6 +105,12 @@ void Connection::Reset() {
   out_.clear();
 }
 
+bool Connection::IsAbandoned() const {
+  pollfd state{.fd = socket_, .events = POLLRDHUP};
+  return poll(&state, 1, 0) > 0 &&
+         (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 void Connection::HangUp() {
   Reset();
   shutdown(socket_, SHUT_RDWR);

@@ -44,6 +44,9 @@ class Connection final : public httplib::Stream {
   // Nothing is sent before SendCut or Flush, however much is written.
   void HoldBack() { held_back_ = true; }
 
+  // Whether the peer has closed the connection.
+  bool IsAbandoned() const;
+
   // Ends the connection so that the peer sees a reset.
   void Reset();
 

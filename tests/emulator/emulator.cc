@@ -286,6 +286,8 @@ void Emulator::AddRandomFaults(double rate, uint64_t seed) {
   parts_->plan.AddRandom(rate, seed);
 }
 
+void Emulator::GiveUpAbandoned() { parts_->plan.GiveUp(); }
+
 std::map<std::string, int> Emulator::RandomFaultsStruck() const {
   return parts_->plan.random_struck();
 }

@@ -75,6 +75,11 @@ class Emulator {
   void AddRandomFaults(double rate, uint64_t seed);
   std::map<std::string, int> RandomFaultsStruck() const;
 
+  // From now on a request whose caller closes the connection before it has its
+  // effect has none, as a server in Go gives up what nobody waits for. Without
+  // it such a request takes effect all the same, however late.
+  void GiveUpAbandoned();
+
   // Faults that have not struck as often as they should have, with what is
   // left of `skip` and `times`. A test's last check is that there is none.
   std::vector<Fault> UnconsumedFaults() const;

@@ -1,6 +1,7 @@
 // The faults that are still to come.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -31,6 +32,10 @@ class FaultPlan {
   // probability, by a fault that a network or an overloaded server may make.
   void AddRandom(double rate, uint64_t seed);
 
+  // From now on what nobody waits for any more takes no effect.
+  void GiveUp() { gives_up_ = true; }
+  bool gives_up() const { return gives_up_; }
+
   // How often each of those struck, by its name.
   std::map<std::string, int> random_struck() const;
 
@@ -46,6 +51,7 @@ class FaultPlan {
   double rate_ ABSL_GUARDED_BY(mu_) = 0;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int> struck_ ABSL_GUARDED_BY(mu_);
+  std::atomic<bool> gives_up_ = false;
 };
 
 }  // namespace lakefs::gateway::testing

@@ -107,6 +107,7 @@ HttpResponse FaultyService::Answer(HttpExchange& exchange,
   }
   HttpRequest& request = exchange.request();
   if (!Read(exchange, operation, fault)) return Reset();
+  if (plan_.gives_up() && exchange.IsAbandoned()) return Reset();
   body_bytes = request.body.size() + request.content.size_bytes;
   if (keep_json_ &&
       absl::StartsWith(request.Header("content-type"), "application/json")) {

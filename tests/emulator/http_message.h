@@ -82,6 +82,9 @@ class HttpExchange {
   // A reply to a request whose body was not read ends the connection.
   virtual bool ReadBody(const Sink& sink, const Progress& progress) = 0;
 
+  // Whether the client has closed the connection.
+  virtual bool IsAbandoned() = 0;
+
   // Ends the connection at once: no reply will arrive.
   virtual void HangUp() = 0;
 };

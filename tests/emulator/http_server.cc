@@ -125,6 +125,7 @@ class Exchange final : public HttpExchange {
     return complete_;
   }
 
+  bool IsAbandoned() override { return connection_.IsAbandoned(); }
   void HangUp() override { connection_.HangUp(); }
 
   void set_reader(const httplib::ContentReader* reader) { reader_ = reader; }

@@ -32,6 +32,7 @@ struct Settings {
   std::vector<std::string> faults;
   double random_faults = 0;
   uint64_t seed = 1;
+  bool gives_up = false;
   std::string links;
 };
 
@@ -75,6 +76,10 @@ void Describe(CLI::App& app, Settings& settings) {
       ->check(CLI::Range(0.0, 100.0));
   app.add_option("--seed", settings.seed, "Seed of --random-faults")
       ->capture_default_str();
+  app.add_flag(
+      "--give-up", settings.gives_up,
+      "Whether a request whose caller has gone before it has its effect "
+      "has none, as in lakeFS; else it has it, however late");
   app.add_option("--links", settings.links,
                  "File that the links of each path that an object stands at "
                  "are written to at the end: a line of JSON each");
@@ -129,6 +134,7 @@ int Serve(Settings& settings) {
     emulator.AddFault(*fault);
   }
   emulator.AddRandomFaults(settings.random_faults / 100, settings.seed);
+  if (settings.gives_up) emulator.GiveUpAbandoned();
   absl::Status started = emulator.Start();
   if (!started.ok()) return Complain(started.message());
   std::string ready = absl::StrCat(

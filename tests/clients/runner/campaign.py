@@ -133,7 +133,7 @@ class Lakefs(running.Lakefs):
         self._links = os.path.join(self._folder.name, "links")
         running.Process.__init__(
             self, "lakefs-emulator", "--port=0", f"--random-faults={percent}",
-            f"--seed={seed}", f"--links={self._links}")
+            f"--seed={seed}", "--give-up", f"--links={self._links}")
         self.url = self.wait_for(r"listening on (http://127\.0\.0\.1:\d+)")
 
     def commit(self):
