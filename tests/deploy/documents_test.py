@@ -22,8 +22,8 @@ import running  # noqa: E402  (the path above)
 
 DOCUMENTS = (
     "README.md", "client/COMMAND_LINE.md", "client/ERRORS.md",
-    "client/UPLOADS.md", "deploy/METRICS.md", "deploy/README.md",
-    "deploy/SETTINGS.md")
+    "client/README.md", "client/UPLOADS.md", "deploy/METRICS.md",
+    "deploy/README.md", "deploy/SETTINGS.md", "tests/README.md")
 BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
 
 
@@ -309,6 +309,9 @@ class DocumentsTest(unittest.TestCase):
         for fence, call in calls:
             language = {"ts": "node"}.get(fence, fence)
             self.assertIn(call, schemas.read(f"client/{language}/README.md"))
+
+    def test_the_readme_is_short(self):
+        self.assertLess(schemas.read("README.md").count("\n"), 150)
 
     def test_documents_in_json_are_json(self):
         (text,) = re.findall(r"```json\n(.*?)```",
