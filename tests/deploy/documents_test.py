@@ -22,8 +22,9 @@ import running  # noqa: E402  (the path above)
 
 DOCUMENTS = (
     "README.md", "client/COMMAND_LINE.md", "client/ERRORS.md",
-    "client/README.md", "client/UPLOADS.md", "deploy/METRICS.md",
-    "deploy/README.md", "deploy/SETTINGS.md", "tests/README.md")
+    "client/PUBLISHING.md", "client/README.md", "client/UPLOADS.md",
+    "deploy/METRICS.md", "deploy/README.md", "deploy/SETTINGS.md",
+    "tests/README.md")
 BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
 
 
