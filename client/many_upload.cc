@@ -131,13 +131,15 @@ void ManyUpload::Send(const std::shared_ptr<Item>& item) {
 
 // The stream, a new one where the last has ended.
 absl::Status ManyUpload::Connect(Item& item) {
-  const absl::Time by = item.attempts.Begin(gateway_.connect_timeout);
-  absl::Status reached = gateway_.Reach(by, deadline_, options_.stop);
+  connect_by_ =
+      std::min(connect_by_, item.attempts.Begin(gateway_.connect_timeout));
+  absl::Status reached = gateway_.Reach(connect_by_, deadline_, options_.stop);
   if (!reached.ok()) {
     return WithOutcome(reached, v1::OUTCOME_NOT_COMMITTED,
                        v1::UploadFailure::ADVICE_RETRY_CALL);
   }
   item.attempts.Connected();
+  connect_by_ = absl::InfiniteFuture();
   bool has_ended;
   {
     absl::MutexLock lock(&mutex_);

@@ -86,6 +86,9 @@ class ManyUpload {
   uint64_t numbers_ = 0;
   uint64_t ids_ = 0;
   bool exhausted_ = false;
+  // When waiting for a connection has had its time: what comes behind an object
+  // that has waited in vain does not wait anew.
+  absl::Time connect_by_ = absl::InfiniteFuture();
   std::vector<std::shared_ptr<Item>> later_;
   std::unique_ptr<Connected> connected_;
 

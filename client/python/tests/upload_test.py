@@ -343,6 +343,19 @@ def test_many_objects_are_answered(client: Client, gateway: FakeGateway) -> None
     }
 
 
+def test_many_objects_wait_together_for_a_gateway_that_is_not_there() -> None:
+    objects = [
+        lakefs_staging.SmallObject(f"lakefs://repo/main/{n}", b"x", {"attempts": 1})
+        for n in range(30)
+    ]
+    began = time.monotonic()
+    with Client("127.0.0.1:1", connect_timeout=0.5) as client:
+        errors = [answer.error for answer in client.upload_many(objects)]
+    assert {e.reason for e in errors if e is not None} == {"GATEWAY_UNREACHABLE"}
+    assert len(errors) == 30
+    assert time.monotonic() - began < 10  # 30 times half a second
+
+
 def test_error_of_the_objects_is_the_callers(
     client: Client, gateway: FakeGateway
 ) -> None:

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "client/client.h"
 #include "client/failure.h"
 #include "google/rpc/status.pb.h"
@@ -239,6 +240,31 @@ TEST(UploadManyTest, WhatAStreamHasNotAnsweredGoesAgainOnANewOne) {
   }
   EXPECT_THAT(seen, ::testing::Contains(std::pair(std::string("b"), 2U)));
   EXPECT_EQ(gateway.most_calls, 2);
+}
+
+TEST(UploadManyTest, AllObjectsWaitTogetherForAGatewayThatIsNotThere) {
+  const auto client = *Client::Connect(
+      "127.0.0.1:1", {.connect_timeout = absl::Milliseconds(500)});
+  ManyOptions options;
+  options.attempts = 1;
+  int left = 30;
+  int unreachable = 0;
+  const absl::Time began = absl::Now();
+  client->UploadMany(
+      [&]() -> std::optional<SmallObject> {
+        if (left-- == 0) return std::nullopt;
+        SmallObject object;
+        object.target.set_repository("r");
+        object.target.set_branch("b");
+        object.target.set_path("p");
+        return object;
+      },
+      [&](uint64_t, const absl::StatusOr<v1::UploadResult>& result, int) {
+        unreachable += FailureOf(result.status()).reason == kGatewayUnreachable;
+      },
+      options);
+  EXPECT_EQ(unreachable, 30);
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10)) << "30 times 500 ms";
 }
 
 TEST(UploadManyTest, EachObjectIsToldWhereTheGatewayRefusesThemAll) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -79,6 +80,7 @@ class _Many:
         self._sent: dict[int, Item] = {}  # by id
         self._later: list[tuple[float, Item]] = []  # to be sent again, and when
         self._answers: collections.deque[Answer] = collections.deque()
+        self._connect_by = math.inf  # waiting for a connection has had its time
 
     # The thread that takes the objects.
 
@@ -202,7 +204,12 @@ class _Many:
         """The stream, a new one where the last has ended."""
         connection = self._connection
         by = item.attempts.begin(time.monotonic(), connection.settings.connect_timeout)
-        connection.reach(by, item.deadline, Outcome.NOT_COMMITTED, self._stop)
+        # What comes behind one that has waited in vain does not wait anew.
+        self._connect_by = min(by, self._connect_by)
+        connection.reach(
+            self._connect_by, item.deadline, Outcome.NOT_COMMITTED, self._stop
+        )
+        self._connect_by = math.inf
         item.attempts.connected()
         if self._stream is None:
             self._stream = _Stream(connection, self)
