@@ -20,21 +20,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(120)
-class ManyTest {
-  private final FakeGateway gateway = new FakeGateway();
-  private final StagingClient client = gateway.client();
-
-  @AfterEach
-  void close() {
-    client.close();
-    gateway.close();
-  }
-
+class ManyTest extends GatewayFixture {
   private static Iterator<SmallObject> objects(int count) {
     return IntStream.range(0, count)
         .mapToObj(n -> SmallObject.of("lakefs://repo/main/" + n, new byte[] {(byte) n}))

@@ -27,23 +27,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(120)
-class UploadTest {
+class UploadTest extends GatewayFixture {
   private static final String TARGET = "lakefs://repo/main/a b/ü?#%2F";
-
-  private final FakeGateway gateway = new FakeGateway();
-  private final StagingClient client = gateway.client();
-
-  @AfterEach
-  void close() {
-    client.close();
-    gateway.close();
-  }
 
   private static byte[] content(int size) {
     byte[] content = new byte[size];

@@ -13,22 +13,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(120)
-class WriterTest {
+class WriterTest extends GatewayFixture {
   private static final String TARGET = "lakefs://repo/main/object";
-
-  private final FakeGateway gateway = new FakeGateway();
-  private final StagingClient client = gateway.client();
-
-  @AfterEach
-  void close() {
-    client.close();
-    gateway.close();
-  }
 
   /** Takes the header and what else comes, until the call is cancelled. */
   private void expectCancel() {
