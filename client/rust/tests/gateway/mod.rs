@@ -14,12 +14,13 @@ use tonic::{Request, Response, Status, Streaming};
 
 pub mod v1 {
     #![allow(clippy::all)]
-    include!("../proto/lakefs.staging.v1.rs");
+    include!("../../src/proto/lakefs.staging.v1.rs");
+    include!("../proto/staging_server.rs");
 }
 
 pub mod rpc {
     #![allow(clippy::all)]
-    include!("../proto/google.rpc.rs");
+    include!("../../src/proto/google.rpc.rs");
 }
 
 use v1::staging_server::{Staging, StagingServer};
@@ -107,6 +108,18 @@ impl Gateway {
             .await
             .expect("nothing more came")
             .expect("the gateway is gone")
+    }
+
+    /// Waits for the end of a stream; fails if it was finished.
+    pub async fn ends_unfinished(&mut self) {
+        loop {
+            match self.next().await {
+                // tonic's server does not tell one from the other.
+                Seen::Cancel | Seen::HalfClose => return,
+                Seen::Finish(_) => panic!("it was finished"),
+                _ => {}
+            }
+        }
     }
 
     /// What it saw until now.
