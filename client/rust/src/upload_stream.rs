@@ -214,16 +214,8 @@ impl Sender<'_> {
             }
             return Ok(true);
         }
-        let crc32c = crc32c::crc32c(&data);
         let write_offset = signed(self.offset);
-        hash(
-            &mut self.crc32c,
-            &mut self.hashed_bytes,
-            self.offset,
-            &data,
-            crc32c,
-        );
-        self.offset += data.len() as u64;
+        let crc32c = self.pass(&data);
         self.put(Part::Chunk(v1::UploadChunk {
             write_offset,
             data,
@@ -277,32 +269,27 @@ impl Sender<'_> {
                 let rest = data.split_off(usize::try_from(left).unwrap_or(usize::MAX));
                 self.reader.put_back(rest);
             }
-            let crc32c = crc32c::crc32c(&data);
-            hash(
-                &mut self.crc32c,
-                &mut self.hashed_bytes,
-                self.offset,
-                &data,
-                crc32c,
-            );
-            self.offset += data.len() as u64;
+            self.pass(&data);
         }
         Ok(())
     }
-}
 
-/// Goes on with `crc` behind `data`, which begins at `offset` and has `of_data`.
-/// Bytes that go a second time are not hashed again: should they differ from the
-/// first time, the checksum of the whole shows it.
-fn hash(crc: &mut u32, hashed_bytes: &mut u64, offset: u64, data: &[u8], of_data: u32) {
-    let end = offset + data.len() as u64;
-    if offset == *hashed_bytes {
-        *crc = crc32c::crc32c_combine(*crc, of_data, data.len());
-    } else if end > *hashed_bytes {
-        let known = usize::try_from(*hashed_bytes - offset).unwrap_or(data.len());
-        *crc = crc32c::crc32c_append(*crc, &data[known..]);
+    /// Goes on behind `data`, with the checksum of the whole too, and gives that of
+    /// `data`. Bytes that go a second time are not hashed again: should they differ
+    /// from the first time, the checksum of the whole shows it.
+    fn pass(&mut self, data: &[u8]) -> u32 {
+        let of_data = crc32c::crc32c(data);
+        let end = self.offset + data.len() as u64;
+        if self.offset == self.hashed_bytes {
+            self.crc32c = crc32c::crc32c_combine(self.crc32c, of_data, data.len());
+        } else if end > self.hashed_bytes {
+            let known = usize::try_from(self.hashed_bytes - self.offset).unwrap_or(data.len());
+            self.crc32c = crc32c::crc32c_append(self.crc32c, &data[known..]);
+        }
+        self.hashed_bytes = end.max(self.hashed_bytes);
+        self.offset = end;
+        of_data
     }
-    *hashed_bytes = end.max(*hashed_bytes);
 }
 
 /// Sizes are those of bytes that were read, and the gateway takes 5 TiB.
