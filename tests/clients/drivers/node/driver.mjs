@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { createGzip } from 'node:zlib';
 
@@ -354,13 +354,24 @@ async function link(command, events, signal) {
   return { outcome: linked.outcome, object: shownObject(linked.object) };
 }
 
-async function status() {
-  for (let i = 0; i < 5; ++i) {
-    await turn();
+/** Collects garbage, and waits for V8's thread that frees the buffers of it. */
+async function collected() {
+  let before = Infinity;
+  for (let same = 0, i = 0; same < 3 && i < 50; ++i) {
     globalThis.gc();
+    await sleep(20);
+    const { arrayBuffers } = process.memoryUsage();
+    same = arrayBuffers < before ? 0 : same + 1;
+    before = arrayBuffers;
   }
+}
+
+async function status() {
+  await collected();
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
   return {
-    rss_kib: Math.round(process.memoryUsage.rss() / 1024),
+    rss_kib: Math.round(rss / 1024),
+    held_kib: Math.round((heapUsed + arrayBuffers) / 1024),
     threads: readdirSync('/proc/self/task').length,
     descriptors: readdirSync('/proc/self/fd').length,
     tasks: process.getActiveResourcesInfo().length,
