@@ -108,15 +108,31 @@ class CommandLineTest(unittest.TestCase):
     def test_unreachable_gateway(self):
         for gateway in "127.0.0.1:1", "unix:/nowhere/socket":
             self.refused(7, gateway, "lakefs-staging-gateway", "--gateway",
-                         arguments=["upload", self.file, TARGET],
+                         arguments=["upload", self.file, TARGET,
+                                    "--connect-timeout=1s"],
                          gateway=gateway)
 
     def test_unreachable_lakefs(self):
         gateway = running.Gateway("http://127.0.0.1:1")
         self.addCleanup(gateway.stop)
         self.refused(7, "127.0.0.1:1", "nothing was linked",
-                     arguments=["upload", self.file, TARGET, "--timeout=60"],
+                     arguments=["upload", self.file, TARGET, "--timeout=60",
+                                "--attempts=1"],
                      gateway=gateway.address)
+
+    def test_calls_that_are_made_again_are_told(self):
+        gateway = running.Gateway("http://127.0.0.1:1")
+        self.addCleanup(gateway.stop)
+        done = self.run_cli("upload", self.file, TARGET, "--attempts=2",
+                            gateway=gateway.address)
+        self.assertEqual(done.returncode, 7)
+        first, last = done.stderr.splitlines()
+        self.assertRegex(first, r"\[UPSTREAM_UNREACHABLE\]; again in "
+                         r"[\w.]+ \(2 of 2\)\Z")
+        self.assertIn("nothing was linked", last)
+        done = self.run_cli("upload", self.file, TARGET, "--attempts=2",
+                            "--quiet", gateway=gateway.address)
+        self.assertEqual(len(done.stderr.splitlines()), 1)
 
     def test_error_as_json(self):
         done = self.run_cli("upload", self.file, "lakefs://nowhere/main/p",

@@ -151,9 +151,12 @@ class UploadTest(unittest.TestCase):
                 "--content-type=text/x-test", "--mtime=2024-05-01T12:00:00Z",
                 *(f"--metadata={k}={v}" for k, v in METADATA.items())))
             self.assertEqual(told["outcome"], "COMMITTED")
-            self.assertEqual(told["object"]["user_metadata"], METADATA)
+            metadata = told["object"]["user_metadata"]
+            self.assertEqual(len(metadata["lakefs-staging-request-id"]), 36)
+            self.assertEqual({**metadata, **METADATA}, metadata)
+            self.assertEqual(len(metadata), len(METADATA) + 1)
             self.check(path, data, content_type="text/x-test",
-                       metadata=METADATA, mtime=MTIME)
+                       metadata=metadata, mtime=MTIME)
 
         self.each_size("file", upload)
 
