@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Error, GATEWAY_DOMAIN};
-use crate::model::Outcome;
+use crate::model::{Advice, Outcome};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
@@ -45,14 +45,13 @@ impl Attempts {
     }
 
     /// The error of an attempt, as that of the upload: what an earlier attempt left
-    /// unknown is not known by one that got no answer.
+    /// unknown stays so until one comes to a gateway that has looked at the path.
     pub(crate) fn judge(&mut self, error: Error, request_id: &str) -> Error {
-        let error = error.of_upload(request_id, self.made);
-        if error.outcome() == Outcome::Unknown {
-            self.unknown = true;
-        } else if self.unknown && error.nothing_linked() && error.domain() != GATEWAY_DOMAIN {
-            return error.outcome_is(Outcome::Unknown);
+        let mut error = error.of_upload(request_id, self.made);
+        if self.unknown && error.nothing_linked() && !has_looked(&error) {
+            error = error.outcome_is(Outcome::Unknown);
         }
+        self.unknown = error.outcome() == Outcome::Unknown;
         error
     }
 
@@ -72,6 +71,11 @@ impl Attempts {
     }
 }
 
+/// One that refuses a call, and says to make it again, has not.
+fn has_looked(error: &Error) -> bool {
+    error.domain() == GATEWAY_DOMAIN && error.advice() != Advice::RetryCall
+}
+
 /// After the `made`th attempt: doubled each time, less a random half.
 fn backoff(made: u32) -> Duration {
     let doubled = FIRST_BACKOFF.saturating_mul(1 << made.saturating_sub(1).min(16));
@@ -87,7 +91,6 @@ fn random() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Advice;
 
     fn lost() -> Error {
         Error::new(tonic::Code::Unavailable, "GATEWAY_CONNECTION_LOST", "lost")
@@ -131,6 +134,7 @@ mod tests {
         };
         let info = rpc::ErrorInfo {
             reason: "DRAINING".into(),
+            domain: GATEWAY_DOMAIN.into(),
             ..Default::default()
         };
         let retry = rpc::RetryInfo {
@@ -161,6 +165,33 @@ mod tests {
         let unknown = lost().outcome_is(Outcome::Unknown);
         assert!(once.next_wait(&unknown, true).is_none());
         assert!(once.next_wait(&unknown.of_upload("id", 1), true).is_some());
+    }
+
+    #[test]
+    fn doubt_stays_until_a_gateway_has_looked() {
+        let mut attempts = after_one(5, None);
+        let told = |advice| {
+            Error::from_details(tonic::Code::Unavailable, "", &draining())
+                .unwrap()
+                .outcome_is(Outcome::NotCommitted)
+                .advise(advice)
+        };
+        assert!(
+            attempts
+                .judge(told(Advice::RetryCall), "id")
+                .nothing_linked()
+        );
+        attempts.judge(lost().outcome_is(Outcome::Unknown), "id");
+        for error in [told(Advice::RetryCall), lost()] {
+            let judged = attempts.judge(error, "id");
+            assert_eq!(judged.outcome(), Outcome::Unknown);
+        }
+        assert!(attempts.judge(told(Advice::Restart), "id").nothing_linked());
+        assert!(
+            attempts
+                .judge(told(Advice::RetryCall), "id")
+                .nothing_linked()
+        );
     }
 
     #[test]

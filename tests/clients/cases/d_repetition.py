@@ -150,6 +150,30 @@ def lost_after_finish_same_id(t, kind):
     t.count("GetUploadOutcome", 0)
 
 
+@case(28, "doubt_stays", {
+    f"{name}_{size_name}": {"last": last, "size": size}
+    for name, last in (
+        ("draining", DRAINING),
+        ("cut", None),
+        ("throttled", ("RESOURCE_EXHAUSTED", "TOO_MANY_UPLOADS",
+                       "NOT_COMMITTED", "RETRY_CALL")))
+    for size_name, size in SIZED})
+def doubt_stays(t, last, size):
+    """What the first attempt may have linked, a second one that was refused
+    before the gateway looked at the path does not know."""
+    what = source("seekable", size)
+    proxy = cut(t)
+    second = [end(*last)] if last else ["cut"]
+    t.script(what, cuts=proxy, UploadObject=[["cut"], second],
+             UploadAndLink=[["read_finish", "cut"],
+                            [{"read_until": MIB}, *second]])
+    error = t.error(t.s(what, client=t.scripted_client(proxy),
+                        options={"attempts": 2}),
+                    outcome="UNKNOWN", nothing_linked=False, attempts=2)
+    t.check(error["request_id"], "no request_id")
+    t.equal(len(t.calls()), 2, "calls")
+
+
 @case(28, "lost_small_same_id", kinds(KINDS + ("writer",)))
 def lost_small_same_id(t, kind):
     what = source(kind, SMALL)
