@@ -168,6 +168,7 @@ int main(int argc, char** argv) {
   grpc::ServerBuilder builder;
   builder.AddChannelArgument("grpc.http2.bdp_probe", 0);
   builder.AddChannelArgument("grpc.http2.lookahead_bytes", 64 << 10);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 1 << 20);
   builder.AddListeningPort(std::string("unix:") + argv[2],
                            grpc::InsecureServerCredentials());
   builder.RegisterService(&service);

@@ -205,6 +205,8 @@ TEST(EndlessMessagesTest, TakeNoMoreThanReceiveBytes) {
   // What comes while it is found out who has to go, a socket's buffer each.
   EXPECT_LT(peak, 20 * kMiB + kReceive + 64 * kMiB);
 #endif
+  // Each could send in frames as large as a chunk.
+  EXPECT_EQ(callers.front()->max_frame_bytes(), kMiB);
   callers.clear();
   const CallEnd end = Upload(*gateway.NewStub(), HeaderFor("o"), Bytes(kMiB));
   EXPECT_TRUE(end.status.ok()) << end.status.error_message();

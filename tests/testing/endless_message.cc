@@ -22,8 +22,8 @@ constexpr uint8_t kAck = 1;
 constexpr uint8_t kEndHeaders = 4;
 constexpr uint32_t kStream = 1;
 constexpr size_t kHead = 9;
-constexpr int64_t kFrame = 16384;
 constexpr uint16_t kInitialWindow = 4;  // of SETTINGS
+constexpr uint16_t kMaxFrame = 5;
 
 std::string BigEndian(uint32_t value, int bytes) {
   std::string out;
@@ -93,8 +93,8 @@ void EndlessMessage::SendFrame(uint8_t type, uint8_t flags, uint32_t stream,
 int64_t EndlessMessage::Send(int64_t bytes) {
   int64_t sent = 0;
   while (sent < bytes && !broken_off_) {
-    const int64_t now =
-        std::min({bytes - sent, connection_window_, stream_window_, kFrame});
+    const int64_t now = std::min<int64_t>(
+        {bytes - sent, connection_window_, stream_window_, max_frame_bytes_});
     if (now <= 0) {
       if (!Listen()) break;
       continue;
@@ -131,6 +131,9 @@ void EndlessMessage::Take(uint8_t type, uint8_t flags, uint32_t stream,
                           const std::string& payload) {
   if (type == kSettings && (flags & kAck) == 0) {
     for (size_t at = 0; at + 6 <= payload.size(); at += 6) {
+      if (Number(payload, at, 2) == kMaxFrame) {
+        max_frame_bytes_ = Number(payload, at + 2, 4);
+      }
       if (Number(payload, at, 2) != kInitialWindow) continue;
       const int64_t window = Number(payload, at + 2, 4);
       stream_window_ += window - initial_window_;

@@ -25,6 +25,9 @@ class EndlessMessage {
   // Whether the server has broken off the call or its connection.
   bool broken_off() const { return broken_off_; }
 
+  // The most that the server takes in a frame of HTTP/2, once it has said so.
+  uint32_t max_frame_bytes() const { return max_frame_bytes_; }
+
  private:
   void SendFrame(uint8_t type, uint8_t flags, uint32_t stream,
                  const std::string& payload);
@@ -35,6 +38,7 @@ class EndlessMessage {
 
   int fd_ = -1;
   bool broken_off_ = false;
+  uint32_t max_frame_bytes_ = 16384;
   std::string read_;
   int64_t connection_window_ = 65535;
   int64_t stream_window_ = 65535;

@@ -183,6 +183,9 @@ func (s *settings) dial() (*grpc.ClientConn, error) {
 	return grpc.NewClient(target,
 		grpc.WithTransportCredentials(security),
 		grpc.WithNoProxy(), // a sidecar is never behind one
+		// Each frame is written as it is: gathering them in a buffer costs a fifth
+		// of the time of a large object, and gains a small one nothing.
+		grpc.WithWriteBufferSize(0),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDefaultCallOptions(
