@@ -24,7 +24,7 @@ DOCUMENTS = (
     "README.md", "client/COMMAND_LINE.md", "client/ERRORS.md",
     "client/PUBLISHING.md", "client/README.md", "client/UPLOADS.md",
     "deploy/METRICS.md", "deploy/README.md", "deploy/SETTINGS.md",
-    "tests/README.md")
+    "deploy/helm/README.md", "tests/README.md")
 BUILD = os.path.dirname(os.environ["LAKEFS_STAGING_BIN"])
 
 
@@ -192,6 +192,8 @@ class DocumentsTest(unittest.TestCase):
 
     def test_every_file_that_is_shown_is_tried(self):
         for document in DOCUMENTS:
+            if document == "deploy/helm/README.md":
+                continue  # helm_test.py tries them
             text = schemas.read(document)
             self.assertEqual(text.count("```yaml\n"),
                              len(documented.files())
@@ -224,7 +226,7 @@ class DocumentsTest(unittest.TestCase):
         for document in DOCUMENTS:
             text = schemas.read(document)
             found = re.findall(
-                r"(?<!\()`?((?:client|deploy|gateway|kubernetes|monitoring|proto|"
+                r"(?<![(\w-])`?((?:client|deploy|gateway|kubernetes|monitoring|proto|"
                 r"tests)/[\w./-]*\w)", text)
             folders = schemas.ROOT, os.path.join(schemas.ROOT, "deploy")
             for name in found:

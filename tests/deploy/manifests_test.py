@@ -1,5 +1,6 @@
 """The manifests are what Kubernetes takes, and agree with the gateway."""
 
+import base64
 import glob
 import json
 import os
@@ -20,6 +21,9 @@ RENDERED = sorted(glob.glob(
 # What the kustomizations that deploy/README.md shows render to.
 SHOWN = sorted(glob.glob(
     os.path.join(schemas.ROOT, "tests/golden/kubernetes/shown/*.yaml")))
+# What the charts of deploy/helm render to.
+CHARTS = sorted(glob.glob(
+    os.path.join(schemas.ROOT, "tests/golden/kubernetes/helm/*.yaml")))
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -57,7 +61,7 @@ def from_variable(name):
 
 
 def gateways():
-    for path in RENDERED + SHOWN:
+    for path in RENDERED + SHOWN + CHARTS:
         resources = schemas.documents(path)
         settings = {
             from_variable(name): value
@@ -105,7 +109,7 @@ class ManifestsTest(unittest.TestCase):
                 "run tests/deploy/render")
 
     def test_all_that_is_rendered_keeps_to_the_schemas(self):
-        for path in RENDERED + SHOWN:
+        for path in RENDERED + SHOWN + CHARTS:
             for document in schemas.documents(path):
                 with self.subTest(path=path, kind=document["kind"]):
                     self.assertEqual(schemas.mistakes(document), [])
@@ -140,7 +144,7 @@ class ManifestsTest(unittest.TestCase):
         self.assertEqual(
             sorted(g.name for g in gateways()),
             sorted(["istio.yaml", "job.yaml", "linkerd.yaml", "service.yaml",
-                    "sidecar.yaml"] + [name_of(path) for path in SHOWN]))
+                    "sidecar.yaml"] + [name_of(path) for path in SHOWN + CHARTS]))
 
     def test_settings_are_the_gateways(self):
         known = set(re.findall(r"^  --([a-z0-9-]+) ",
@@ -159,7 +163,12 @@ class ManifestsTest(unittest.TestCase):
             file.write("LAKECTL_CREDENTIALS_ACCESS_KEY_ID=x\n"
                        "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY=x\n")
         os.chmod(keys, 0o440)  # as defaultMode has it
-        here = {"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
+        resume = os.path.join(folder.name, "resume")
+        with open(resume, "w") as file:
+            file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+        os.chmod(resume, 0o440)
+        here = {"resume-key-file": resume,
+                "listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0",
                 "spool-dir": "/tmp", "credentials-file": keys,
                 "local-store": f"/home/lakefs/data={folder.name}",
                 "source-root": folder.name}
@@ -296,7 +305,7 @@ class ManifestsTest(unittest.TestCase):
 
     def test_no_container_may_more_than_it_must(self):
         seen = 0
-        for path in RENDERED:
+        for path in RENDERED + CHARTS:
             for resource in schemas.documents(path):
                 if resource["kind"] not in ("Deployment", "Job"):
                     continue
@@ -314,7 +323,7 @@ class ManifestsTest(unittest.TestCase):
                     self.assertEqual(context["seccompProfile"]["type"],
                                      "RuntimeDefault")
                     self.assertIn("memory", container["resources"]["limits"])
-        self.assertEqual(seen, 7)
+        self.assertEqual(seen, 11)
 
     def test_the_example_ends_when_it_is_told_to(self):
         (program,) = resource_of("sidecar.yaml", "Deployment")[
@@ -341,7 +350,7 @@ class ManifestsTest(unittest.TestCase):
                 process.stdout.close()
 
     def test_images_are_named_in_full(self):
-        for path in RENDERED + SHOWN:
+        for path in RENDERED + SHOWN + CHARTS:
             for image in re.findall(r"(?m)^ *(?:- )?image: (.*)$",
                                     schemas.read(path)):
                 self.assertRegex(image, r":\d+\.\d+\.\d+$", path)
@@ -378,6 +387,20 @@ class ManifestsTest(unittest.TestCase):
         self.assertEqual(gateway.settings["credentials-file"],
                          f"{mount}/{file}")
         self.assertNotIn("secretRef", str(gateway.container["envFrom"]))
+
+    def test_resume_keys_are_where_the_gateway_looks(self):
+        for name in "shown/service-resume-keys.yaml", "helm/resume-keys.yaml":
+            gateway = gateway_of(name)
+            (volume,) = [v for v in gateway.pod["volumes"] if "secret" in v]
+            self.assertEqual(volume["secret"]["defaultMode"], 0o440)
+            (mount,) = [m["mountPath"]
+                        for m in gateway.container["volumeMounts"]
+                        if m["name"] == volume["name"]]
+            (file,) = re.findall(
+                rf"generic {volume['secret']['secretName']} "
+                r"--from-file=(\S+)", schemas.read("deploy/README.md"))
+            self.assertEqual(gateway.settings["resume-key-file"],
+                             f"{mount}/{file}")
 
     def test_the_route_of_istio_ends_no_upload(self):
         (route,) = resource_of("istio.yaml", "VirtualService")["spec"]["http"]
