@@ -21,6 +21,7 @@
 #include "gateway/process/descriptors.h"
 #include "gateway/process/idle_memory.h"
 #include "gateway/process/memory_limit.h"
+#include "gateway/process/service_manager.h"
 #include "gateway/wiring/serving.h"
 
 namespace lakefs::gateway {
@@ -48,13 +49,15 @@ void SkipDeadlockDetection() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
-// Blocks the signals that end the program, in all threads to come, so that the
-// main thread can wait for them.
+// Blocks the signals that end the program, and the one that has it read its
+// files again, in all threads to come, so that the main thread can wait for
+// them.
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -145,14 +148,19 @@ void TryLakefs(const Settings& settings, Clock& clock,
 }
 
 // Waits for a signal to end, which it returns. Meanwhile it looks after memory
-// and `identities`, some of which may be null.
+// and `identities`, some of which may be null: every few seconds, and when a
+// signal asks for it. All other files that are read again are looked at when
+// they are needed.
 int AwaitEnd(const sigset_t& signals, const Clock& clock,
-             std::initializer_list<TlsIdentity*> identities, Metrics& metrics) {
+             std::initializer_list<TlsIdentity*> identities, Metrics& metrics,
+             const ServiceManager& manager) {
   constexpr timespec kLookEvery{5, 0};
   IdleMemory idle_memory(clock);
   while (true) {
     const int received = sigtimedwait(&signals, nullptr, &kLookEvery);
-    if (received > 0) return received;
+    const bool reload = received == SIGHUP;
+    if (received > 0 && !reload) return received;
+    if (reload) manager.Reloading();
     idle_memory.Look();
     for (TlsIdentity* identity : identities) {
       if (identity == nullptr) continue;
@@ -160,6 +168,9 @@ int AwaitEnd(const sigset_t& signals, const Clock& clock,
       if (change == TlsIdentity::Change::kNone) continue;
       metrics.CredentialsRenewed(change == TlsIdentity::Change::kRenewed);
     }
+    if (!reload) continue;
+    Log(LogLevel::kInfo, "certificates were read again");
+    manager.Ready();
   }
 }
 
@@ -177,7 +188,7 @@ int Fail(const absl::Status& status) {
   return 2;
 }
 
-int Run(const Settings& settings) {
+int Run(const Settings& settings, const ServiceManager& manager) {
   const sigset_t signals = BlockSignals();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write()
@@ -210,13 +221,15 @@ int Run(const Settings& settings) {
   if (serving.admin != nullptr) {
     std::cout << "admin on " << serving.admin->address() << std::endl;
   }
+  manager.Ready();
   if (settings.auth != AuthMode::kPassThrough) {
     engine.background.TryRun(
         [&] { TryLakefs(settings, clock, engine.server_info); });
   }
   const int received = AwaitEnd(
       signals, clock, {upstream.client->identity.get(), serving.identity.get()},
-      metrics);
+      metrics, manager);
+  manager.Stopping();
   Log(LogLevel::kInfo, "draining", {{"signal", int64_t{received}}});
   serving.server->Drain(serving.calls, settings.drain_timeout);
   Log(LogLevel::kInfo, "stopped");
@@ -226,7 +239,8 @@ int Run(const Settings& settings) {
 int Main(int argc, char** argv) {
   TuneAllocator();
   SkipDeadlockDetection();
-  const auto line = ReadSettings(argc, argv, ProcessEnvironment());
+  const Environment environment = ProcessEnvironment();
+  const auto line = ReadSettings(argc, argv, environment);
   if (!line.ok()) return Fail(line.status());
   if (!line->text.empty()) {
     std::cout << line->text;
@@ -237,8 +251,11 @@ int Main(int argc, char** argv) {
     Log(LogLevel::kWarning, "a file of settings is left out",
         {{"message", line->warning}});
   }
+  const auto notify = environment.find("NOTIFY_SOCKET");
+  const ServiceManager manager(notify == environment.end() ? ""
+                                                           : notify->second);
   try {
-    return Run(line->settings);
+    return Run(line->settings, manager);
   } catch (const std::exception& error) {  // of the standard library, at start
     return Fail(absl::ResourceExhaustedError(absl::StrCat(
         "the system does not give what it takes to start: ", error.what())));

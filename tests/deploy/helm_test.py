@@ -76,7 +76,9 @@ def settings(container):
 
 
 def by_kind(documents):
-    return {document["kind"]: plain(document) for document in documents}
+    found = {document["kind"]: plain(document) for document in documents}
+    assert len(found) == len(documents), "two of one kind"
+    return found
 
 
 class HelmTest(unittest.TestCase):
@@ -97,6 +99,20 @@ class HelmTest(unittest.TestCase):
                 "ConfigMap", "ServiceAccount":
             ours[kind]["metadata"].pop("labels")
         self.assertEqual(ours, theirs)
+
+    def test_what_selects_the_pods_finds_those_of_the_release(self):
+        of = {d["kind"]: d for d in schemas.documents(
+            f"{GOLDEN}/helm/service.yaml")}
+        labels = of["Deployment"]["spec"]["template"]["metadata"]["labels"]
+        for selector in (
+                of["Deployment"]["spec"]["selector"]["matchLabels"],
+                of["Service"]["spec"]["selector"],
+                of["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+                of["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+                of["ServiceMonitor"]["spec"]["selector"]["matchLabels"]):
+            self.assertEqual(set(selector), {"app.kubernetes.io/name",
+                                             "app.kubernetes.io/instance"})
+            self.assertLessEqual(selector.items(), labels.items())
 
     def test_the_sidecar_is_the_one_of_the_kustomization(self):
         ours = by_kind(schemas.documents(f"{GOLDEN}/helm/sidecar.yaml"))

@@ -74,6 +74,10 @@ class Process:
     def output(self):
         return "".join(self._seen)
 
+    def send(self, number):
+        """A signal of that number."""
+        self._process.send_signal(number)
+
     def kill(self):
         """Ends it at once."""
         self._process.kill()
@@ -123,7 +127,8 @@ class Lakefs(Process):
 class Gateway(Process):
     """The gateway, on a free port and on a unix socket."""
 
-    def __init__(self, url, secret=SECRET_ACCESS_KEY, flags=()):
+    def __init__(self, url, secret=SECRET_ACCESS_KEY, flags=(),
+                 environment=None):
         self._folder = tempfile.TemporaryDirectory()
         self.socket = f"unix:{self._folder.name}/gateway.sock"
         super().__init__(
@@ -137,6 +142,7 @@ class Gateway(Process):
                 "LAKECTL_SERVER_ENDPOINT_URL": url,
                 "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": ACCESS_KEY_ID,
                 "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": secret,
+                **(environment or {}),
             },
         )
         self.address = self.wait_for(r"^listening on (127\.0\.0\.1:\d+)$")
